@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+func build(ctx context.Context, process cli.Process) error {
+	sourceDir, metadataDir, outputDir := process.Args[0], process.Args[1], process.Args[2]
+	pkg, err := metadata.ReadPackage(metadataDir)
+	if err != nil {
+		return err
+	}
+	if err := pkg.CheckLabel(); err != nil {
+		return err
+	}
+	settings, err := config.Load(process.Home, process.Environ)
+	if err != nil {
+		return err
+	}
+	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, process.Environ)
+	if err != nil {
+		return err
+	}
+	engine, err := docker.Connect(ctx, settings.VM.Endpoint)
+	if err != nil {
+		return settings.ExplainEndpoint(err)
+	}
+	defer engine.Close()
+
+	began := time.Now()
+	builder := imagebuild.Builder{
+		Engine:  engine,
+		Log:     process.Log,
+		Stderr:  process.Stderr,
+		Prefix:  settings.Builder.Prefix,
+		Version: cli.Release(),
+		Periods: imagebuild.DefaultPeriods(settings.Builder.BuildTimeout),
+	}
+	image, err := builder.Build(ctx, plan, sourceDir, pkg.Label)
+	if err != nil {
+		return err
+	}
+	if err := leave(outputDir, sourceDir, pkg, image); err != nil {
+		return err
+	}
+	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.
+func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.Image) error {
+	if err := os.MkdirAll(outputDir, 0o755); err != nil {
+		return fmt.Errorf("making the output directory: %w", err)
+	}
+	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
+		return err
+	}
+	if err := imagebuild.SaveSource(sourceDir, outputDir); err != nil {
+		return err
+	}
+	return metadata.WriteRecord(outputDir, metadata.Record{
+		Type:         pkg.Type,
+		Label:        pkg.Label,
+		Path:         pkg.Path,
+		Image:        image.Name,
+		User:         image.User,
+		InstallToken: metadata.NewInstallToken(),
+		Builder:      cli.Release(),
+		Created:      time.Now().UTC().Truncate(time.Second),
+	})
+}

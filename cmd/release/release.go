@@ -1,0 +1,13 @@
+package main
+
+import (
+	"context"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/metadata"
+)
+
+func release(_ context.Context, process cli.Process) error {
+	outputDir, releaseDir := process.Args[0], process.Args[1]
+	return metadata.ReleaseStateDB(outputDir, releaseDir)
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// stopped is the exit status of a run that was told to stop before its chaincode was started: 128 + SIGTERM.
+const stopped = cli.Status(143)
+
+// errTakenOver says that a later run of the same chaincode is there.
+var errTakenOver = errors.New("a later run of this chaincode has taken over")
+
+// run launches the chaincode and stays with it.
+func (l *launch) run(ctx context.Context) error {
+	s, err := l.launch(ctx)
+	switch {
+	case errors.Is(err, errTakenOver):
+		l.log.Info("a later run of this chaincode is there already: ending", "chaincode_id", l.chaincode.ID)
+		return nil
+	case err != nil && ctx.Err() != nil:
+		l.log.Info("stopped before the chaincode was started", "chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx))
+		return stopped
+	case err != nil:
+		return fmt.Errorf("starting chaincode %s: %w", l.chaincode.ID, err)
+	}
+	return l.stay(ctx, s)
+}
+
+// launch creates and starts the container, inside the peer's own start time-out: a container that is started later
+// would meet a peer that has given up, or the container of its next try.
+func (l *launch) launch(ctx context.Context) (*session, error) {
+	spec, err := l.spec()
+	if err != nil {
+		return nil, err
+	}
+	tls, err := l.tlsArchive()
+	if err != nil {
+		return nil, err
+	}
+	limit := l.settings.Chaincode.StartupTimeout
+	starting, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
+		fmt.Errorf("more than %v have passed, see chaincode.startuptimeout", limit))
+	defer cancel()
+	s, err := l.try(ctx, starting, spec, tls)
+	if errdefs.IsNotFound(err) && starting.Err() == nil {
+		l.log.Warn("the container was removed before it was started: creating it again", "error", err)
+		s, err = l.try(ctx, starting, spec, tls)
+	}
+	if err != nil && errors.Is(starting.Err(), context.DeadlineExceeded) {
+		return nil, context.Cause(starting)
+	}
+	return s, err
+}
+
+// try goes from create to start once. The session that it returns lives as long as ctx; starting bounds the way there.
+func (l *launch) try(ctx, starting context.Context, spec docker.Spec, tls []byte) (*session, error) {
+	id, err := l.create(starting, spec)
+	if err != nil {
+		return nil, err
+	}
+	s, err := l.start(ctx, starting, id, tls)
+	if err != nil {
+		return nil, errors.Join(err, l.remove(ctx, id))
+	}
+	return s, nil
+}
+
+func (l *launch) start(ctx, starting context.Context, id string, tls []byte) (*session, error) {
+	if err := context.Cause(starting); err != nil {
+		return nil, err
+	}
+	if tls != nil {
+		if err := l.engine.Upload(starting, id, "/", bytes.NewReader(tls)); err != nil {
+			return nil, err
+		}
+	}
+	s, err := l.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.engine.Start(starting, id); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// maxCreates bounds how often a create is tried again after the name was found in use.
+const maxCreates = 5
+
+// create makes the container, after removing an older one of the same chaincode. Engines report a name in use in
+// different ways, so the name itself is looked at after any failure.
+func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
+	var failure error
+	for range maxCreates {
+		id, err := l.createUninterrupted(ctx, spec)
+		if err == nil {
+			return id, nil
+		}
+		failure = err
+		other, inspectErr := l.engine.Inspect(ctx, spec.Name)
+		switch {
+		case errdefs.IsNotFound(inspectErr) && errdefs.IsNotFound(err):
+			// Not %w: an image does not come back by trying again.
+			return "", fmt.Errorf("image %s is gone from the engine (%v); %s", spec.Image, err, metadata.BuildAgain(l.outputDir))
+		case errdefs.IsNotFound(inspectErr) && (errdefs.IsConflict(err) || errdefs.IsInternal(err)):
+			continue // the other one has gone in between
+		case inspectErr != nil:
+			return "", err
+		case l.isLater(other):
+			return "", errTakenOver
+		}
+		l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
+		if err := l.engine.Remove(ctx, other.ID); err != nil {
+			return "", err
+		}
+	}
+	return "", failure
+}
+
+// createUninterrupted creates a container that a signal cannot make us lose: the engine goes on with a create whose
+// caller has left. After a signal the answer is waited for no longer than the time for cleaning up allows.
+func (l *launch) createUninterrupted(ctx context.Context, spec docker.Spec) (string, error) {
+	type answer struct {
+		id  string
+		err error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		id, err := l.engine.Create(context.WithoutCancel(ctx), spec)
+		answers <- answer{id, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.id, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers:
+		return a.id, a.err
+	case <-time.After(cleanupTime / 2):
+		return "", context.Cause(ctx)
+	}
+}
+
+// isLater says whether a container belongs to a run that began after this one. One without a readable label is older.
+func (l *launch) isLater(other docker.Container) bool {
+	began, err := time.Parse(time.RFC3339Nano, other.Labels[metadata.LabelBegan])
+	return err == nil && began.After(l.began)
+}

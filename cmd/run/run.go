@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// Engine is what a run needs of a container engine.
+type Engine interface {
+	Create(ctx context.Context, spec docker.Spec) (string, error)
+	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Upload(ctx context.Context, id, dir string, archive io.Reader) error
+	Attach(ctx context.Context, id string) (*docker.Output, error)
+	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
+	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
+	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
+	Start(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	Remove(ctx context.Context, id string) error
+}
+
+// launch is one run of one chaincode.
+type launch struct {
+	engine    Engine
+	log       hclog.Logger
+	stderr    io.Writer // takes whole lines
+	settings  config.Settings
+	record    metadata.Record
+	chaincode metadata.Chaincode
+	outputDir string
+	began     time.Time // of two runs of one chaincode the later one wins
+}
+
+func run(ctx context.Context, process cli.Process) error {
+	began := time.Now()
+	outputDir, runMetadataDir := process.Args[0], process.Args[1]
+	record, err := metadata.ReadRecord(outputDir)
+	if err != nil {
+		return err
+	}
+	chaincode, err := metadata.ReadChaincode(runMetadataDir)
+	if err != nil {
+		return err
+	}
+	settings, err := config.Load(process.Home, process.Environ)
+	if err != nil {
+		return err
+	}
+	engine, err := docker.Connect(ctx, settings.VM.Endpoint)
+	if err != nil {
+		return settings.ExplainEndpoint(err)
+	}
+	defer engine.Close()
+	l := &launch{
+		engine: engine, log: process.Log, stderr: process.Stderr, settings: settings,
+		record: record, chaincode: chaincode, outputDir: outputDir, began: began,
+	}
+	return l.run(ctx)
+}

@@ -1,0 +1,157 @@
+// Package cli is how every program starts and ends: arguments, usage, signals, logger, exit status. It is the one
+// place, beside main, that reads os.Args and the environment and that ends the process.
+//
+// Output rules. stdout stays empty, except for --help and --version: the peer discards it. stderr gets whole lines of
+// at most 16 KiB (see internal/loglines), since the peer logs each of them. An error is one line, the last.
+//
+// Exit status: 0 done, 1 failed or "not ours", 2 usage. A phase that must end with another status returns a [Status].
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"fabric-builder-docker/internal/loglines"
+)
+
+// patience is how long a program waits for somebody to read a full stderr before it drops lines.
+const patience = time.Second
+
+// usageStatus is the exit status of a call with wrong arguments.
+const usageStatus = 2
+
+// Program describes one of the four programs of the contract.
+type Program struct {
+	Name      string   // as in bin/, and the name of its logger
+	Arguments []string // in the order of the contract, in upper case
+	Summary   string   // one sentence, for --help
+	Details   string   // what an operator should know, for --help
+}
+
+// Process is what a phase sees of the process that it runs in.
+type Process struct {
+	Args    []string     // exactly as many as the program has Arguments
+	Home    string       // the directory that holds bin/, where config.yaml stands
+	Environ []string     // KEY=VALUE
+	Log     hclog.Logger // the program's own messages
+	Stderr  io.Writer    // takes whole lines only; safe for concurrent use
+}
+
+// Phase is the work of a program. Its context ends with SIGTERM, SIGINT or SIGHUP, with a [Stopped] as its cause.
+type Phase func(ctx context.Context, process Process) error
+
+// Status is an error that ends the program with that exit status and without a message of its own.
+type Status int
+
+func (s Status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// Stopped is the cause of a context that a signal has ended.
+type Stopped struct{ Signal os.Signal }
+
+func (s Stopped) Error() string { return fmt.Sprintf("stopped by signal %q", s.Signal) }
+
+// Main runs phase as the whole process and ends it.
+func (p Program) Main(phase Phase) {
+	os.Exit(p.Run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, phase))
+}
+
+// Run is Main with everything it touches passed in. It returns the exit status.
+func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Phase) int {
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprint(stdout, p.Help())
+		return 0
+	}
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Fprintf(stdout, "%s %s\n", p.Name, Version())
+		return 0
+	}
+	if len(args) != len(p.Arguments) {
+		fmt.Fprintf(stderr, "%s: expected %d arguments, got %d\n%s", p.Name, len(p.Arguments), len(args), p.usage())
+		return usageStatus
+	}
+
+	// A closed stderr must not kill a program that still has a container to remove.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+
+	lines := loglines.NewQueue(stderr, patience)
+	defer lines.Close()
+	process := Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines)}
+	return exitStatus(phase(ctx, process), process.Log)
+}
+
+// home is the directory above the one of the running program; empty where the system does not tell.
+func home() string {
+	executable, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return filepath.Dir(filepath.Dir(executable))
+}
+
+// NewLogger returns the logger of one program: text without a time stamp, since the peer adds its own.
+func NewLogger(name string, lines io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
+		Name:        name,
+		Level:       hclog.Info,
+		Output:      loglines.NewWriter(lines, ""),
+		DisableTime: true,
+	})
+}
+
+// Help is what --help prints.
+func (p Program) Help() string {
+	return fmt.Sprintf("%s\n%s\n\n%s\n\nOptions:\n  -h, --help   print this text\n  --version    print the version\n",
+		p.usage(), p.Summary, strings.TrimSpace(p.Details))
+}
+
+func (p Program) usage() string {
+	return fmt.Sprintf("Usage: %s %s\n", p.Name, strings.Join(p.Arguments, " "))
+}
+
+func exitStatus(err error, log hclog.Logger) int {
+	var status Status
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	default:
+		log.Error(err.Error())
+		return 1
+	}
+}
+
+// withSignals is signal.NotifyContext with the signal as the cause, and with a SIGHUP that stays ignored where
+// somebody has asked for that (nohup).
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	if !signal.Ignored(syscall.SIGHUP) {
+		ends = append(ends, syscall.SIGHUP)
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, ends...)
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(Stopped{Signal: s})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}

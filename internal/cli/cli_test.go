@@ -1,0 +1,73 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/loglines"
+)
+
+var program = cli.Program{
+	Name: "build", Arguments: []string{"SOURCE_DIR", "METADATA_DIR"}, Summary: "Builds.", Details: "In detail.",
+}
+
+func TestRunEndsWithTheStatusOfItsPhase(t *testing.T) {
+	tests := map[string]struct {
+		args           []string
+		err            error
+		status         int
+		stdout, stderr string
+	}{
+		"done":              {[]string{"a", "b"}, nil, 0, "", ""},
+		"failed":            {[]string{"a", "b"}, errors.New("reading x: gone"), 1, "", "[ERROR] build: reading x: gone\n"},
+		"a status":          {[]string{"a", "b"}, cli.Status(143), 143, "", ""},
+		"too few arguments": {[]string{"a"}, nil, 2, "", "build: expected 2 arguments, got 1\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"none":              {nil, nil, 2, "", "build: expected 2 arguments, got 0\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"help": {[]string{"--help"}, nil, 0, "Usage: build SOURCE_DIR METADATA_DIR\n\nBuilds.\n\nIn detail.\n\n" +
+			"Options:\n  -h, --help   print this text\n  --version    print the version\n", ""},
+		"version": {[]string{"--version"}, nil, 0, "build " + cli.Version() + "\n", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := program.Run(test.args, nil, &stdout, &stderr, func(context.Context, cli.Process) error { return test.err })
+			assert.Equal(t, test.status, status)
+			assert.Equal(t, test.stdout, stdout.String())
+			assert.Equal(t, test.stderr, stderr.String())
+		})
+	}
+}
+
+func TestAnErrorNeverMakesALineThatKillsThePeersScanner(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	status := program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(context.Context, cli.Process) error {
+		return errors.New(strings.Repeat("x", 200_000))
+	})
+	assert.Equal(t, 1, status)
+	assert.Greater(t, stderr.Len(), 200_000)
+	for line := range strings.Lines(stderr.String()) {
+		assert.LessOrEqual(t, len(line), loglines.MaxLine)
+	}
+}
+
+func TestASignalEndsTheContextAndIsItsCause(t *testing.T) {
+	var cause error
+	var stdout, stderr bytes.Buffer
+	program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(ctx context.Context, _ cli.Process) error {
+		require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGTERM))
+		<-ctx.Done()
+		cause = context.Cause(ctx)
+		return nil
+	})
+	var stopped cli.Stopped
+	require.ErrorAs(t, cause, &stopped)
+	assert.Equal(t, syscall.SIGTERM, stopped.Signal)
+}

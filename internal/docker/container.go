@@ -1,0 +1,179 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+)
+
+// Spec is a container to create. A field that is not set is left to the engine and the image: engines differ in what
+// they take (swappiness, for one, fails on some), so nothing is sent that was not asked for.
+type Spec struct {
+	Name        string
+	Image       string
+	Entrypoint  []string // nil: the image's
+	Command     []string // nil: the image's
+	Environment []string // KEY=VALUE
+	WorkingDir  string
+	Labels      map[string]string
+	Volumes     map[string]string // path in the container -> name of a volume
+	NetworkMode string
+
+	Capabilities []string // all others are dropped
+	Init         bool     // an init as process 1, which forwards signals and reaps
+	Memory       int64    // bytes, swap included; 0: no limit
+	Pids         int64    // 0: the engine's default
+	LogMaxSize   string   // as the json-file driver takes it, such as 50m; empty: no rotation
+	LogMaxFiles  int
+}
+
+// Container is what an engine knows of a container. Times are by the engine's clock, zero where there is none yet.
+type Container struct {
+	ID        string
+	Name      string
+	Labels    map[string]string
+	Status    string // created, running, paused, restarting, removing, exited, dead
+	Created   time.Time
+	Started   time.Time
+	Finished  time.Time
+	ExitCode  int
+	OOMKilled bool
+	Error     string // why it could not be started
+}
+
+// Ended says whether the container has run and runs no more.
+func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "dead" }
+
+// Create creates a container and returns its id. Whether a failure means that the name is in use, engines do not
+// agree on: inspect the name to find out.
+func (e *Engine) Create(ctx context.Context, spec Spec) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
+	defer cancel()
+	created, err := e.api.ContainerCreate(ctx, spec.config(), spec.hostConfig(), nil, nil, spec.Name)
+	if err != nil {
+		return "", fmt.Errorf("creating container %q from image %q: %w", spec.Name, spec.Image, err)
+	}
+	return created.ID, nil
+}
+
+func (s Spec) config() *container.Config {
+	return &container.Config{
+		Image:       s.Image,
+		Entrypoint:  s.Entrypoint,
+		Cmd:         s.Command,
+		Env:         s.Environment,
+		WorkingDir:  s.WorkingDir,
+		Labels:      s.Labels,
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}
+}
+
+func (s Spec) hostConfig() *container.HostConfig {
+	host := &container.HostConfig{
+		NetworkMode:   container.NetworkMode(s.NetworkMode),
+		CapDrop:       []string{"ALL"},
+		CapAdd:        s.Capabilities,
+		SecurityOpt:   []string{"no-new-privileges"},
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		// A driver that can be read: logs are how a waiter and a reconnecting run see the output.
+		LogConfig: container.LogConfig{Type: "json-file"},
+	}
+	if s.LogMaxSize != "" {
+		host.LogConfig.Config = map[string]string{"max-size": s.LogMaxSize, "max-file": strconv.Itoa(s.LogMaxFiles)}
+	}
+	if s.Init {
+		host.Init = &s.Init
+	}
+	if s.Memory > 0 {
+		host.Memory, host.MemorySwap = s.Memory, s.Memory
+	}
+	if s.Pids > 0 {
+		host.PidsLimit = &s.Pids
+	}
+	for path, volume := range s.Volumes {
+		host.Binds = append(host.Binds, volume+":"+path)
+	}
+	return host
+}
+
+// Inspect looks a container up by id or name.
+func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := e.api.ContainerInspect(ctx, id)
+	if err != nil {
+		return Container{}, fmt.Errorf("inspecting container %q: %w", id, err)
+	}
+	result := Container{ID: found.ID, Name: found.Name, Created: moment(found.Created)}
+	if found.Config != nil {
+		result.Labels = found.Config.Labels
+	}
+	if state := found.State; state != nil {
+		result.Status, result.ExitCode, result.OOMKilled, result.Error = string(state.Status), state.ExitCode, state.OOMKilled, state.Error
+		result.Started, result.Finished = moment(state.StartedAt), moment(state.FinishedAt)
+	}
+	return result, nil
+}
+
+// moment reads an engine's time. Engines write year 1 for "not yet".
+func moment(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}
+
+// Start starts a container.
+func (e *Engine) Start(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
+	defer cancel()
+	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+		return fmt.Errorf("starting container %q: %w", id, err)
+	}
+	return nil
+}
+
+// Stop sends SIGTERM, waits for grace (whole seconds), then kills. A container that has ended or gone is fine.
+func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, grace+heavyTimeout)
+	defer cancel()
+	seconds := int(grace / time.Second)
+	err := e.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotModified(err) {
+		return fmt.Errorf("stopping container %q: %w", id, err)
+	}
+	return nil
+}
+
+// Remove kills and removes a container with its anonymous volumes. One that is gone already is fine.
+func (e *Engine) Remove(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
+	defer cancel()
+	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err == nil || errdefs.IsNotFound(err) {
+		return nil
+	}
+	if errdefs.IsConflict(err) { // somebody else is removing it right now
+		return e.awaitRemoval(ctx, id, err)
+	}
+	return fmt.Errorf("removing container %q: %w", id, err)
+}
+
+// awaitRemoval waits until a container that somebody else removes is gone.
+func (e *Engine) awaitRemoval(ctx context.Context, id string, cause error) error {
+	for {
+		if _, err := e.Inspect(ctx, id); errdefs.IsNotFound(err) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("removing container %q: %w", id, cause)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package imagebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// buildCapabilities are what a package manager that runs as root needs to arrange its own files. They are of no use
+// outside the container.
+var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+
+// create makes the build container, and with it takes the lock. A signal does not interrupt it: the engine would go on
+// and leave a container that nobody knows of.
+func (b *Builder) create(ctx context.Context, j *job) (string, error) {
+	spec := docker.Spec{
+		Name:         j.lock,
+		Image:        j.plan.Builder.Name,
+		Command:      j.plan.Command,
+		Environment:  j.plan.Environment,
+		Labels:       b.labels(j, metadata.KindBuild),
+		Capabilities: buildCapabilities,
+		Init:         true,
+	}
+	if j.plan.Cache != "" {
+		cache := metadata.CacheName(b.Prefix, j.plan.Cache)
+		labels := map[string]string{metadata.LabelKind: metadata.KindCache, metadata.LabelVersion: b.Version}
+		if err := b.Engine.EnsureVolume(ctx, cache, labels); err != nil {
+			return "", err
+		}
+		spec.Volumes = map[string]string{platform.CacheDir: cache}
+	}
+	return b.Engine.Create(context.WithoutCancel(ctx), spec)
+}
+
+func (b *Builder) labels(j *job, kind string) map[string]string {
+	return map[string]string{
+		metadata.LabelKind:    kind,
+		metadata.LabelVersion: b.Version,
+		metadata.LabelDigest:  j.digest,
+	}
+}
+
+// hold builds in the container that is the lock, and removes it whatever happens.
+func (b *Builder) hold(ctx context.Context, j *job, id string) error {
+	b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
+	err := b.run(ctx, j, id)
+	if err == nil {
+		err = b.assemble(ctx, j, id)
+	}
+	var failed *Failed
+	if errors.As(err, &failed) {
+		b.linger(ctx)
+	}
+	return errors.Join(err, b.discard(ctx, id))
+}
+
+// run runs the build and shows what it prints.
+func (b *Builder) run(ctx context.Context, j *job, id string) error {
+	output, err := b.Engine.Attach(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	exits, err := b.Engine.Wait(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := b.upload(ctx, j, id); err != nil {
+		return err
+	}
+	if err := b.Engine.Start(ctx, id); err != nil {
+		return err
+	}
+	shown := b.show(output, j)
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case exit := <-exits:
+		if exit.Err != nil {
+			return exit.Err
+		}
+		if err := b.drained(ctx, shown); err != nil {
+			return err
+		}
+		return b.verdict(ctx, id, exit.Code)
+	}
+}
+
+// verdict is the result of an ended build. Only a container that is still there and has run to its end counts: a wait
+// also answers 0 for one that was removed.
+func (b *Builder) verdict(ctx context.Context, id string, code int) error {
+	container, err := b.Engine.Inspect(ctx, id)
+	switch {
+	case err != nil && code != 0:
+		return &Failed{Status: code}
+	case err != nil:
+		return err
+	case container.ExitCode != 0:
+		return &Failed{container.ExitCode, container.OOMKilled}
+	case !container.Ended():
+		return fmt.Errorf("the build container is %s after its end", container.Status)
+	}
+	return nil
+}
+
+// show copies what a build prints to stderr, each line with the package's label. The channel closes at the end.
+func (b *Builder) show(output *docker.Output, j *job) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		defer close(done)
+		stdout, stderr := loglines.NewWriter(b.Stderr, j.linePrefix()), loglines.NewWriter(b.Stderr, j.linePrefix())
+		err := output.Copy(stdout, stderr)
+		done <- errors.Join(err, stdout.Close(), stderr.Close())
+	}()
+	return done
+}
+
+func (j *job) linePrefix() string {
+	if j.label == "" {
+		return ""
+	}
+	return j.label + " | "
+}
+
+// drainTime is how long the last output of an ended container may take to arrive.
+const drainTime = 10 * time.Second
+
+// drained waits until all output has been shown.
+func (b *Builder) drained(ctx context.Context, shown <-chan error) error {
+	select {
+	case err := <-shown:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(drainTime):
+		return fmt.Errorf("the build's output did not end within %v of the build", drainTime)
+	}
+}
+
+// linger keeps a failed build container for a moment, so that waiters read its output and its status.
+func (b *Builder) linger(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(b.Periods.Linger):
+	}
+}
+
+// discard removes a container on a time of its own, since the reason may be that there is no time left.
+func (b *Builder) discard(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+	defer cancel()
+	return b.Engine.Remove(ctx, id)
+}

@@ -1,0 +1,216 @@
+// Package imagebuild turns a package and its plan into an image: content digest, lock, build container, assembly.
+//
+// An image is named by its content, so builders on one engine, on one host or many, share it. Of several that want the
+// same content at the same time one builds, the holder; the others follow it (waiters). The build container's name
+// holds the digest and is the lock: whoever creates it holds it.
+//
+//	prepare   base images there (pulled where missing), digest computed: is the image there already?
+//	hold      build container: created, attached, package uploaded, started, output shown
+//	follow    somebody else's build container: output shown, exit status taken
+//	assemble  output streamed into a container of the runtime image, which is committed as the image
+//
+// Nothing here trusts that a container or an image is still there: operators prune.
+package imagebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/hashicorp/go-hclog"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// Engine is what a build needs of a container engine.
+type Engine interface {
+	Clock(ctx context.Context) (time.Time, error)
+	Image(ctx context.Context, ref string) (docker.Image, error)
+	Pull(ctx context.Context, ref string, progress func(line string)) error
+	Create(ctx context.Context, spec docker.Spec) (string, error)
+	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Attach(ctx context.Context, id string) (*docker.Output, error)
+	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
+	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
+	Start(ctx context.Context, id string) error
+	Remove(ctx context.Context, id string) error
+	Upload(ctx context.Context, id, dir string, archive io.Reader) error
+	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
+	Commit(ctx context.Context, id, ref string, changes []string) error
+	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
+}
+
+// Periods are how long a builder waits for others. See [DefaultPeriods].
+type Periods struct {
+	Build    time.Duration // one build, waiting included
+	Created  time.Duration // a build container that was not started for so long has lost its holder
+	Assembly time.Duration // a build that has succeeded and is no image after so long has lost its holder
+	Linger   time.Duration // a failed build container stays so long for its waiters to read
+	Poll     time.Duration // between two looks at somebody else's work
+	Cleanup  time.Duration // removing what was made, also after a signal
+}
+
+// DefaultPeriods are those of the design, with the time-out of the operator's choice.
+func DefaultPeriods(build time.Duration) Periods {
+	return Periods{
+		Build:    build,
+		Created:  2 * time.Minute,
+		Assembly: time.Minute,
+		Linger:   2 * time.Second,
+		Poll:     200 * time.Millisecond,
+		Cleanup:  30 * time.Second,
+	}
+}
+
+// Builder builds images on one engine.
+type Builder struct {
+	Engine  Engine
+	Log     hclog.Logger
+	Stderr  io.Writer // takes whole lines
+	Prefix  string    // of all names, builder.prefix
+	Version string    // of this program, for labels
+	Periods Periods
+}
+
+// Image is a chaincode's image.
+type Image struct {
+	Name string         // PREFIX/TYPE:DIGEST
+	User metadata.Owner // whom its processes run as
+}
+
+// ErrTimeout is a build that took longer than builder.buildTimeout.
+var ErrTimeout = errors.New("the build took too long")
+
+// Failed is a build whose command has ended with a status other than 0. What it printed has been shown.
+type Failed struct {
+	Status    int
+	OOMKilled bool
+}
+
+func (f *Failed) Error() string {
+	if f.OOMKilled {
+		return fmt.Sprintf("the build ran out of memory (exit status %d)", f.Status)
+	}
+	return fmt.Sprintf("the build ended with exit status %d; its output stands above", f.Status)
+}
+
+// Build makes sure that the image of a package exists. Label goes in front of every line that the build prints.
+func (b *Builder) Build(ctx context.Context, plan platform.Plan, sourceDir, label string) (Image, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
+	defer cancel()
+	source, err := os.OpenRoot(sourceDir)
+	if err != nil {
+		return Image{}, fmt.Errorf("reading the package: %w", err)
+	}
+	defer source.Close()
+	image, err := b.build(ctx, plan, source, label)
+	if errdefs.IsNotFound(err) && ctx.Err() == nil {
+		b.Log.Warn("something was removed from the engine in the middle of the build: starting over", "error", err)
+		image, err = b.build(ctx, plan, source, label)
+	}
+	return image, b.explain(ctx, err)
+}
+
+func (b *Builder) build(ctx context.Context, plan platform.Plan, source *os.Root, label string) (Image, error) {
+	job, err := b.prepare(ctx, plan, source, label)
+	if err != nil {
+		return Image{}, err
+	}
+	image, err := b.existing(ctx, job)
+	if !errdefs.IsNotFound(err) {
+		if err == nil {
+			b.Log.Info("the image is there already", "image", job.image)
+		}
+		return image, err
+	}
+	if err := b.produce(ctx, job); err != nil {
+		return Image{}, err
+	}
+	return b.existing(ctx, job)
+}
+
+// explain puts the reason of an ended context in place of "context canceled".
+func (b *Builder) explain(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case err == nil || cause == nil:
+		return err
+	case errors.Is(cause, ErrTimeout):
+		return fmt.Errorf("%w: more than %v, see builder.buildTimeout", ErrTimeout, b.Periods.Build)
+	default:
+		return fmt.Errorf("building the image: %w", cause)
+	}
+}
+
+// job is one build of one content.
+type job struct {
+	plan   platform.Plan
+	source *os.Root
+	files  []file
+	label  string
+	digest string
+	image  string // name of the image to make
+	lock   string // name of the build container
+	skew   time.Duration
+}
+
+// existing is the image if it is there; its error IsNotFound if not.
+func (b *Builder) existing(ctx context.Context, j *job) (Image, error) {
+	found, err := b.Engine.Image(ctx, j.image)
+	if err != nil {
+		return Image{}, err
+	}
+	owner, err := ownerOf(found.Labels[labelUser])
+	if err != nil {
+		return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
+	}
+	return Image{Name: j.image, User: owner}, nil
+}
+
+// maxTurns is how often a builder tries to become holder or waiter before it gives up.
+const maxTurns = 3
+
+// startOver says that a turn has settled nothing: neither container nor image was there any more.
+type startOver struct{ reason error }
+
+func (s startOver) Error() string { return s.reason.Error() }
+func (s startOver) Unwrap() error { return s.reason }
+
+// produce makes the image, or watches somebody make it.
+func (b *Builder) produce(ctx context.Context, j *job) error {
+	var again startOver
+	for range maxTurns {
+		err := b.turn(ctx, j)
+		if !errors.As(err, &again) || ctx.Err() != nil {
+			return err
+		}
+		b.Log.Info("starting over", "reason", again.reason)
+		if _, err := b.existing(ctx, j); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("giving up after %d turns: %w", maxTurns, again.reason)
+}
+
+// turn tries to become the holder, else follows whoever is.
+func (b *Builder) turn(ctx context.Context, j *job) error {
+	id, createErr := b.create(ctx, j)
+	if createErr == nil {
+		return b.hold(ctx, j, id)
+	}
+	// Engines report a name in use in different ways. The name itself tells.
+	holder, err := b.Engine.Inspect(ctx, j.lock)
+	switch {
+	case err == nil:
+		return b.follow(ctx, j, holder)
+	case errdefs.IsConflict(createErr), errdefs.IsInternal(createErr):
+		return startOver{createErr} // the holder has gone in between
+	default:
+		return createErr
+	}
+}
