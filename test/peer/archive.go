@@ -1,0 +1,72 @@
+package peer
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+)
+
+// Entry is one entry of a hand-made archive.
+type Entry struct {
+	Name string
+	Body []byte
+	// Mode is 0100644 if zero.
+	Mode int64
+	// Type is tar.TypeReg if zero.
+	Type byte
+	// Link is the target of a link.
+	Link string
+}
+
+// File is an entry with the mode that the CLI writes.
+func File(name, body string) Entry { return Entry{Name: name, Body: []byte(body)} }
+
+// Archive makes a gzipped tar of the entries as they are given, however bad
+// they may be: that is what it is for.
+func Archive(entries ...Entry) ([]byte, error) {
+	var buffer bytes.Buffer
+	zipped := gzip.NewWriter(&buffer)
+	archive := tar.NewWriter(zipped)
+	for _, entry := range entries {
+		if err := entry.write(archive); err != nil {
+			return nil, fmt.Errorf("archiving %q: %w", entry.Name, err)
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return nil, fmt.Errorf("archiving: %w", err)
+	}
+	if err := zipped.Close(); err != nil {
+		return nil, fmt.Errorf("archiving: %w", err)
+	}
+	return buffer.Bytes(), nil
+}
+
+func (e Entry) write(archive *tar.Writer) error {
+	header := &tar.Header{
+		Name: e.Name, Linkname: e.Link, Size: int64(len(e.Body)),
+		Mode: cmp.Or(e.Mode, 0o100644), Typeflag: cmp.Or(e.Type, tar.TypeReg),
+		Uid: 500, Gid: 500,
+	}
+	if err := archive.WriteHeader(header); err != nil {
+		return err
+	}
+	_, err := archive.Write(e.Body)
+	return err
+}
+
+// Assemble makes a package by hand: metadata with any keys, and code entries
+// at any place and with any mode.
+func Assemble(metadata map[string]any, code ...Entry) ([]byte, error) {
+	encoded, err := json.Marshal(metadata)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", metadataFile, err)
+	}
+	archive, err := Archive(code...)
+	if err != nil {
+		return nil, err
+	}
+	return Archive(Entry{Name: metadataFile, Body: encoded}, Entry{Name: codeFile, Body: archive})
+}

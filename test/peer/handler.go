@@ -1,0 +1,159 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"fabric-builder-docker/test/chat"
+)
+
+// handler is the peer's end of one stream.
+type handler struct {
+	peer      *Peer
+	packageID string // empty until REGISTER
+	ended     chan struct{}
+
+	sending sync.Mutex
+	stream  chat.ChaincodeSupport_RegisterServer
+
+	mutex        sync.Mutex
+	ready        bool
+	transactions map[string]*transaction
+}
+
+// handle talks to one chaincode until the stream ends. Its end drops whatever
+// chaincode has this stream's id, even when that one has another stream.
+func (p *Peer) handle(stream chat.ChaincodeSupport_RegisterServer, first *chat.ChaincodeMessage) error {
+	h := &handler{
+		peer: p, stream: stream, ended: make(chan struct{}),
+		transactions: map[string]*transaction{},
+	}
+	defer close(h.ended)
+	defer func() { p.registry.deregister(h.packageID) }()
+
+	message, err := first, error(nil)
+	for ; err == nil; message, err = stream.Recv() {
+		if err := h.receive(message); err != nil {
+			return fmt.Errorf("error handling message, ending stream: %w", err)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("receiving from chaincode: %w", err)
+}
+
+func (h *handler) receive(message *chat.ChaincodeMessage) error {
+	switch {
+	case message.GetType() == chat.ChaincodeMessage_KEEPALIVE:
+		return nil
+	case h.isReady():
+		return h.serve(message)
+	case message.GetType() == chat.ChaincodeMessage_REGISTER:
+		return h.register(message)
+	default:
+		return fmt.Errorf("cannot handle %s while in created state", message.GetType())
+	}
+}
+
+// register answers REGISTER. What the registry refuses gets no answer at all,
+// and its stream stays open.
+func (h *handler) register(message *chat.ChaincodeMessage) error {
+	id := &chat.ChaincodeID{}
+	if err := proto.Unmarshal(message.GetPayload(), id); err != nil || id.GetName() == "" {
+		return nil
+	}
+	h.packageID = id.GetName()
+	if err := h.peer.registry.register(h); err != nil {
+		h.peer.registry.outcome(h.packageID, err)
+		return nil
+	}
+	if err := h.welcome(); err != nil {
+		h.peer.registry.outcome(h.packageID, err)
+		return err
+	}
+	h.peer.registry.outcome(h.packageID, nil)
+	return nil
+}
+
+// welcome sends REGISTERED and, without a pause, READY.
+func (h *handler) welcome() error {
+	if err := h.send(&chat.ChaincodeMessage{Type: chat.ChaincodeMessage_REGISTERED}); err != nil {
+		return err
+	}
+	if l := h.peer.registry.launch(h.packageID); l != nil {
+		l.update(func(l *launch) { l.registered = time.Now() })
+	}
+	if err := h.send(&chat.ChaincodeMessage{Type: chat.ChaincodeMessage_READY}); err != nil {
+		return err
+	}
+	h.mutex.Lock()
+	h.ready = true
+	h.mutex.Unlock()
+	return nil
+}
+
+func (h *handler) isReady() bool {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return h.ready
+}
+
+func (h *handler) send(message *chat.ChaincodeMessage) error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	if err := h.stream.Send(message); err != nil {
+		return fmt.Errorf("sending %s: %w", message.GetType(), err)
+	}
+	return nil
+}
+
+// begin makes a transaction known to the stream, until it is answered or
+// forgotten.
+func (h *handler) begin(t *transaction) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.transactions[t.key()] = t
+}
+
+func (h *handler) forget(t *transaction) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	delete(h.transactions, t.key())
+}
+
+func (h *handler) find(message *chat.ChaincodeMessage) *transaction {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return h.transactions[transactionKey(message.GetChannelId(), message.GetTxid())]
+}
+
+// serve answers what a chaincode says in the middle of a transaction.
+func (h *handler) serve(message *chat.ChaincodeMessage) error {
+	t := h.find(message)
+	switch message.GetType() {
+	case chat.ChaincodeMessage_COMPLETED, chat.ChaincodeMessage_ERROR:
+		if t != nil {
+			h.forget(t)
+			t.answer <- message
+		}
+		return nil
+	case chat.ChaincodeMessage_REGISTER, chat.ChaincodeMessage_RESPONSE:
+		return fmt.Errorf("cannot handle %s while in ready state", message.GetType())
+	}
+	answer := &chat.ChaincodeMessage{
+		Type: chat.ChaincodeMessage_RESPONSE, Txid: message.GetTxid(), ChannelId: message.GetChannelId(),
+	}
+	payload, err := t.access(message)
+	if err != nil {
+		answer.Type = chat.ChaincodeMessage_ERROR
+		payload = fmt.Appendf(nil, "%s failed: transaction ID: %s: %v", message.GetType(), message.GetTxid(), err)
+	}
+	answer.Payload = payload
+	return h.send(answer)
+}

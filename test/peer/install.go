@@ -1,0 +1,169 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+var (
+	// ErrNotOurs is the install's answer when detect did not claim the
+	// package. Fabric's peer would hand it to its built-in controller.
+	ErrNotOurs = errors.New("no external builder claims the package")
+	// ErrInstalled is the answer to a second install by the same peer.
+	ErrInstalled = errors.New("chaincode already successfully installed")
+)
+
+// Install installs a package and returns its id, also together with
+// ErrInstalled and with an error of the build. The context bounds the reply
+// and not the build, which goes on and keeps holding the package's lock.
+func (p *Peer) Install(ctx context.Context, raw []byte) (string, error) {
+	parsed, err := parse(raw)
+	if err != nil {
+		return "", err
+	}
+	packageID := PackageID(parsed.label, raw)
+	done := make(chan error, 1)
+	go func() { done <- p.install(packageID, raw) }()
+	select {
+	case err := <-done:
+		return packageID, err
+	case <-ctx.Done():
+		return packageID, fmt.Errorf("installing %s: %w", packageID, context.Cause(ctx))
+	}
+}
+
+func (p *Peer) install(packageID string, raw []byte) error {
+	if err := os.WriteFile(p.packageFile(packageID), raw, 0o600); err != nil {
+		return fmt.Errorf("saving package: %w", err)
+	}
+	unlock := p.builds.lock(packageID)
+	defer unlock()
+
+	status, known := p.builds.status(packageID)
+	if known {
+		<-status.done
+		if status.err == nil {
+			return fmt.Errorf("%w (package ID '%s')", ErrInstalled, packageID)
+		}
+		status = p.builds.reset(packageID)
+	}
+	status.finish(p.build(packageID))
+	if status.err != nil {
+		_ = os.Remove(p.packageFile(packageID))
+	}
+	return status.err
+}
+
+// built builds an installed package unless this peer has done so, or has
+// failed to, already.
+func (p *Peer) built(packageID string) error {
+	status, known := p.builds.status(packageID)
+	if !known {
+		status.finish(p.build(packageID))
+	}
+	<-status.done
+	return status.err
+}
+
+// build makes an instance of a package, from the directory of an earlier build
+// if there is one, in whatever state that is.
+func (p *Peer) build(packageID string) error {
+	found, err := p.cachedBuild(packageID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		if err := p.buildAnew(packageID); err != nil {
+			return err
+		}
+	}
+	p.mutex.Lock()
+	p.instances[packageID] = &instance{packageID: packageID, build: p.Build(packageID)}
+	p.mutex.Unlock()
+	return nil
+}
+
+// buildAnew has the builder build a package and keeps what it left. When the
+// copying fails the directory stays: Fabric's peer takes it for a build from
+// then on.
+func (p *Peer) buildAnew(packageID string) error {
+	scratch, err := p.unpack(packageID)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch.root)
+
+	if err := p.execute(packageID, "detect", scratch.source, scratch.metadata); err != nil {
+		return fmt.Errorf("%w: detect of builder '%s': %w", ErrNotOurs, p.opts.BuilderName, err)
+	}
+	if err := p.execute(packageID, "build", scratch.source, scratch.metadata, scratch.output); err != nil {
+		return fmt.Errorf("external builder '%s' failed: %w", p.opts.BuilderName, err)
+	}
+	if err := p.release(packageID, scratch); err != nil {
+		return fmt.Errorf("builder '%s' release failed: %w", p.opts.BuilderName, err)
+	}
+	return p.keep(packageID, scratch)
+}
+
+func (p *Peer) release(packageID string, scratch *scratch) error {
+	if _, err := exec.LookPath(p.program("release")); err != nil {
+		return nil // not executable, hence not wanted
+	}
+	return p.execute(packageID, "release", scratch.output, scratch.release)
+}
+
+// scratch is where the programs of one install work.
+type scratch struct {
+	root, source, metadata, output, release string
+}
+
+func (p *Peer) unpack(packageID string) (*scratch, error) {
+	raw, err := os.ReadFile(p.packageFile(packageID))
+	if err != nil {
+		return nil, fmt.Errorf("reading package: %w", err)
+	}
+	parsed, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.MkdirTemp(p.scratchDir(), "fabric-"+pathOf(packageID))
+	if err != nil {
+		return nil, fmt.Errorf("creating scratch directory: %w", err)
+	}
+	s := &scratch{
+		root:     root,
+		source:   filepath.Join(root, "src"),
+		metadata: filepath.Join(root, "metadata"),
+		output:   filepath.Join(root, "bld"),
+		release:  filepath.Join(root, "release"),
+	}
+	if err := s.fill(parsed); err != nil {
+		_ = os.RemoveAll(root)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *scratch) fill(parsed *pkg) error {
+	for _, dir := range []string{s.source, s.metadata, s.output, s.release} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return fmt.Errorf("creating scratch directory: %w", err)
+		}
+	}
+	if err := untar(bytes.NewReader(parsed.code), s.source); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.metadata, metadataFile), parsed.metadata, 0o700); err != nil {
+		return fmt.Errorf("writing %s: %w", metadataFile, err)
+	}
+	return nil
+}
+
+func (p *Peer) packageFile(packageID string) string {
+	return filepath.Join(p.packagesDir(), pathOf(packageID)+".tar.gz")
+}

@@ -1,0 +1,114 @@
+package peer
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+const (
+	metadataFile = "metadata.json"
+	codeFile     = "code.tar.gz"
+)
+
+// maxLabel is the longest label for which the peer can still make its scratch
+// directory: "fabric-", the label, a hyphen, 64 digits and 10 random ones are
+// a file name of at most 255 bytes.
+const maxLabel = 173
+
+var validLabel = regexp.MustCompile(`^[[:alnum:]][[:alnum:]_.+-]*$`)
+
+// unsafeInPath are the characters of an id that become "-" in a file's name.
+var unsafeInPath = regexp.MustCompile(`[<>:"/\\|?*&]`)
+
+// PackageID is the id of a package: its label and its SHA-256.
+func PackageID(label string, pkg []byte) string {
+	return fmt.Sprintf("%s:%x", label, sha256.Sum256(pkg))
+}
+
+// pathOf is the name of the directory that keeps a package's build.
+func pathOf(packageID string) string {
+	return unsafeInPath.ReplaceAllString(packageID, "-")
+}
+
+// labelOf is the part of an id before its hash.
+func labelOf(packageID string) string {
+	label, _, _ := strings.Cut(packageID, ":")
+	return label
+}
+
+// pkg is a parsed package.
+type pkg struct {
+	label    string
+	metadata []byte
+	code     []byte
+}
+
+// parse takes a package apart. A further file beside the two is ignored, as
+// Fabric's peer ignores it.
+func parse(raw []byte) (*pkg, error) {
+	unzipped, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("parsing package: %w", err)
+	}
+	parsed := &pkg{}
+	archive := tar.NewReader(unzipped)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parsing package: %w", err)
+		}
+		if err := parsed.add(header, archive); err != nil {
+			return nil, fmt.Errorf("parsing package: %w", err)
+		}
+	}
+	return parsed, parsed.check()
+}
+
+func (p *pkg) add(header *tar.Header, archive io.Reader) error {
+	if header.Typeflag != tar.TypeReg {
+		return fmt.Errorf("tar entry %s is not a regular file, type %v", header.Name, header.Typeflag)
+	}
+	content, err := io.ReadAll(archive)
+	if err != nil {
+		return err
+	}
+	switch header.Name {
+	case metadataFile:
+		p.metadata = content
+	case codeFile:
+		p.code = content
+	}
+	return nil
+}
+
+func (p *pkg) check() error {
+	if p.code == nil {
+		return fmt.Errorf("parsing package: %s is missing", codeFile)
+	}
+	if p.metadata == nil {
+		return fmt.Errorf("parsing package: %s is missing", metadataFile)
+	}
+	var metadata struct{ Type, Path, Label string }
+	if err := json.Unmarshal(p.metadata, &metadata); err != nil {
+		return fmt.Errorf("parsing %s: %w", metadataFile, err)
+	}
+	if !validLabel.MatchString(metadata.Label) {
+		return fmt.Errorf("parsing %s: invalid label '%s'", metadataFile, metadata.Label)
+	}
+	if len(metadata.Label) > maxLabel {
+		return fmt.Errorf("parsing %s: label of %d characters: file name too long", metadataFile, len(metadata.Label))
+	}
+	p.label = metadata.Label
+	return nil
+}

@@ -1,0 +1,164 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+)
+
+// Peer is a running peer. All its methods may be called concurrently.
+type Peer struct {
+	opts     Options
+	address  string
+	ca       *authority
+	clients  *clientCerts
+	client   *identity
+	server   *grpc.Server
+	served   chan struct{}
+	registry *registry
+	builds   *builds
+	state    *state
+
+	mutex     sync.Mutex
+	closed    bool
+	instances map[string]*instance
+	processes []*Process
+}
+
+// Start starts a peer that serves its chaincode address until Close. The
+// context bounds the start alone.
+func Start(ctx context.Context, options Options) (*Peer, error) {
+	opts, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{
+		opts:      opts,
+		clients:   newClientCerts(opts.CertLifetime),
+		registry:  newRegistry(),
+		builds:    newBuilds(),
+		instances: map[string]*instance{},
+		served:    make(chan struct{}),
+	}
+	for _, dir := range []string{p.buildsDir(), p.packagesDir(), p.scratchDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("creating the peer's directory: %w", err)
+		}
+	}
+	if p.state, err = loadState(filepath.Join(opts.Dir, "state.json")); err != nil {
+		return nil, err
+	}
+	if p.client, err = newIdentity(opts.MSPID); err != nil {
+		return nil, err
+	}
+	if err := p.serve(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Address is the peer_address of chaincode.json.
+func (p *Peer) Address() string { return p.address }
+
+// RootCert is the PEM of the authority made at this start; empty without TLS.
+func (p *Peer) RootCert() string {
+	if p.ca == nil {
+		return ""
+	}
+	return string(p.ca.certPEM)
+}
+
+// Processes lists every program this peer has started, in order.
+func (p *Peer) Processes() []*Process {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return slices.Clone(p.processes)
+}
+
+// Runs lists the run programs started for a package, in order. Only the last
+// one can be stopped: starting it overwrote the handle of those before it.
+func (p *Peer) Runs(packageID string) []*Process {
+	return slices.DeleteFunc(p.Processes(), func(process *Process) bool {
+		return process.program != "run" || process.packageID != packageID
+	})
+}
+
+// ScannerDied tells whether any program's stderr went unread from a line that
+// was too long on.
+func (p *Peer) ScannerDied() bool {
+	return slices.ContainsFunc(p.Processes(), (*Process).ScannerDied)
+}
+
+// Crash is the peer's death by SIGKILL: chaincodes lose their stream and
+// programs the reader of their stderr, but nobody sends them a signal. Close
+// still ends what then does not end by itself.
+func (p *Peer) Crash() {
+	p.close()
+	p.server.Stop()
+	<-p.served
+	for _, process := range p.Processes() {
+		process.hangUp()
+	}
+}
+
+// Close ends every program that still lives, those without a handle included:
+// SIGTERM, ShutdownTimeout, SIGKILL. It reports the ones that had to be
+// killed. Then the peer stops serving.
+func (p *Peer) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.opts.ShutdownTimeout)
+	defer cancel()
+
+	p.close()
+	living := slices.DeleteFunc(p.Processes(), (*Process).Ended)
+	for _, process := range living {
+		process.terminate()
+	}
+	var errs []error
+	for _, process := range living {
+		if process.Wait(ctx) != nil {
+			errs = append(errs, fmt.Errorf("closing the peer: %s had to be killed", process))
+			process.kill()
+		}
+	}
+	for _, process := range living {
+		p.reap(process)
+	}
+	p.server.Stop()
+	<-p.served
+	return errors.Join(errs...)
+}
+
+// close makes sure that no further program is started.
+func (p *Peer) close() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.closed = true
+}
+
+// reap waits for a killed program. One whose grandchild holds stderr open is
+// given up: its reader is closed.
+func (p *Peer) reap(process *Process) {
+	ctx, cancel := context.WithTimeout(context.Background(), p.opts.KillTimeout)
+	defer cancel()
+	if process.Wait(ctx) != nil {
+		process.hangUp()
+	}
+}
+
+func (p *Peer) buildsDir() string {
+	return filepath.Join(p.opts.Dir, "externalbuilder", "builds")
+}
+
+func (p *Peer) packagesDir() string {
+	return filepath.Join(p.opts.Dir, "lifecycle", "chaincodes")
+}
+
+func (p *Peer) scratchDir() string {
+	return filepath.Join(p.opts.Dir, "tmp")
+}

@@ -1,0 +1,128 @@
+package peer
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// stubborn is a run program that survives SIGTERM.
+const stubborn = `trap '' TERM; echo "dir $2" >&2; exec sleep 600`
+
+// running launches a chaincode that never registers and returns its run.
+func running(t *testing.T, peer *fixture, label string) (string, *Process) {
+	t.Helper()
+	id := peer.install(t, label)
+	peer.launch(t, id)
+	run := peer.Runs(id)[0]
+	_, err := peer.journal.Wait(soon(t), "dir "+run.Args()[1])
+	require.NoError(t, err)
+	return id, run
+}
+
+func TestStopSendsSIGTERM(t *testing.T) {
+	peer := start(t, scripts{"run": `trap 'echo cleaning >&2; exit 143' TERM; echo "dir $2" >&2; while :; do sleep 0.01; done`})
+	id, run := running(t, peer, "kv")
+	require.NoError(t, peer.Stop(t.Context(), id))
+	assert.Equal(t, 143, run.ExitCode())
+	assert.Contains(t, peer.journal.String(), "cleaning")
+	assert.NoError(t, peer.Stop(t.Context(), id), "stopping it again is no error")
+}
+
+func TestStopSendsSIGKILL(t *testing.T) {
+	peer := start(t, scripts{"run": stubborn}, func(o *Options) { o.TermTimeout = 100 * time.Millisecond })
+	id, run := running(t, peer, "kv")
+	require.NoError(t, peer.Stop(t.Context(), id))
+	assert.EqualError(t, run.Err(), "signal: killed")
+	assert.GreaterOrEqual(t, run.Lived(), 100*time.Millisecond)
+}
+
+// SIGKILL reaches the process alone, and the peer waits for stderr's end.
+func TestAGrandchildWithStderrKeepsThePeerWaiting(t *testing.T) {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	peer := start(t, scripts{"run": `sleep 600 & echo $! > ` + pidFile + `; echo "dir $2" >&2; wait`},
+		func(o *Options) { o.TermTimeout, o.KillTimeout = 50*time.Millisecond, 50*time.Millisecond })
+	id, run := running(t, peer, "kv")
+
+	assert.EqualError(t, peer.Stop(t.Context(), id), "failed to stop instance '"+id+"'")
+	assert.False(t, run.Ended())
+
+	raw, err := os.ReadFile(pidFile)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	require.NoError(t, run.Wait(soon(t)))
+	assert.EqualError(t, run.Err(), "signal: terminated")
+}
+
+func TestStopOfWhatWasNeverStarted(t *testing.T) {
+	peer := start(t, nil)
+	assert.ErrorIs(t, peer.Stop(t.Context(), peer.install(t, "kv")), ErrNotStarted)
+	assert.ErrorIs(t, peer.Stop(t.Context(), "unknown:1"), ErrNotStarted)
+}
+
+func TestStopEndsWithItsContext(t *testing.T) {
+	peer := start(t, scripts{"run": stubborn}, func(o *Options) { o.ShutdownTimeout = time.Millisecond })
+	id, run := running(t, peer, "kv")
+	assert.ErrorIs(t, peer.Stop(expired(t), id), context.DeadlineExceeded)
+	run.kill()
+	require.NoError(t, run.Wait(soon(t)))
+}
+
+func TestStopAllStopsSideBySide(t *testing.T) {
+	peer := start(t, scripts{"run": `trap 'sleep 0.3; exit 0' TERM; echo "dir $2" >&2; while :; do sleep 0.01; done`})
+	_, one := running(t, peer, "one")
+	_, other := running(t, peer, "other")
+	begin := time.Now()
+	require.NoError(t, peer.StopAll(t.Context()))
+	assert.Less(t, time.Since(begin), 550*time.Millisecond)
+	assert.True(t, one.Ended())
+	assert.True(t, other.Ended())
+}
+
+func TestStopAllGivesUpAfterOnePeriodForAll(t *testing.T) {
+	peer := start(t, scripts{"run": stubborn}, func(o *Options) { o.ShutdownTimeout = 50 * time.Millisecond })
+	_, run := running(t, peer, "kv")
+	assert.ErrorContains(t, peer.StopAll(t.Context()), "timeout while stopping external chaincodes")
+	assert.False(t, run.Ended())
+	run.kill()
+	require.NoError(t, run.Wait(soon(t)))
+}
+
+func TestCloseLeavesNoProgramBehind(t *testing.T) {
+	peer := start(t, scripts{"run": stubborn}, func(o *Options) {
+		o.ShutdownTimeout, o.StartupTimeout = 50*time.Millisecond, 50*time.Millisecond
+	})
+	id := peer.install(t, "kv")
+	for range 2 { // the first of them has lost its handle
+		_, err := peer.Launch(t.Context(), id)
+		require.ErrorIs(t, err, ErrStartupTimeout)
+	}
+	err := peer.Close()
+	assert.ErrorContains(t, err, "had to be killed")
+	for _, run := range peer.Runs(id) {
+		assert.EqualError(t, run.Err(), "signal: killed")
+	}
+	_, err = peer.Launch(t.Context(), id)
+	assert.ErrorContains(t, err, "the peer is closed")
+}
+
+// Nobody tells run that its peer was killed: it finds out from its stderr.
+func TestACrashBreaksThePipes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "status")
+	peer := start(t, scripts{"run": `trap '' PIPE; echo "dir $2" >&2; while echo x >&2; do sleep 0.01; done; echo broken > ` + file + `; exit 9`})
+	_, run := running(t, peer, "kv")
+	peer.Crash()
+	require.NoError(t, run.Wait(soon(t)))
+	assert.Equal(t, 9, run.ExitCode())
+	assert.FileExists(t, file)
+}

@@ -1,0 +1,6 @@
+// Command broken is a chaincode that does not compile.
+package main
+
+func main() {
+	undefinedFunction()
+}

@@ -1,0 +1,3 @@
+module example.com/dies
+
+go 1.21

@@ -1,0 +1,5 @@
+'use strict';
+
+const KV = require('./lib/kv');
+
+module.exports.contracts = [KV];
