@@ -95,62 +95,38 @@ func (l *launch) start(ctx, starting context.Context, id string, tls []byte) (*s
 	return s, nil
 }
 
-// maxCreates bounds how often a create is tried again after the name was found in use.
-const maxCreates = 5
+// maxReplaced bounds how many older containers of one name a run removes.
+const maxReplaced = 5
 
-// create makes the container, after removing an older one of the same chaincode. Engines report a name in use in
-// different ways, so the name itself is looked at after any failure.
+// create makes the container, after removing an older one of the same chaincode.
 func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
-	var failure error
-	for range maxCreates {
-		id, err := l.createUninterrupted(ctx, spec)
-		if err == nil {
-			return id, nil
-		}
-		failure = err
-		other, inspectErr := l.engine.Inspect(ctx, spec.Name)
+	for range maxReplaced {
+		id, other, err := l.engine.Claim(ctx, spec)
 		switch {
-		case errdefs.IsNotFound(inspectErr) && errdefs.IsNotFound(err):
+		case errdefs.IsNotFound(err):
 			// Not %w: an image does not come back by trying again.
 			return "", fmt.Errorf("image %s is gone from the engine (%v); %s", spec.Image, err, metadata.BuildAgain(l.outputDir))
-		case errdefs.IsNotFound(inspectErr) && (errdefs.IsConflict(err) || errdefs.IsInternal(err)):
-			continue // the other one has gone in between
-		case inspectErr != nil:
+		case err != nil:
 			return "", err
-		case l.isLater(other):
+		case other == nil:
+			return id, nil
+		case l.isLater(*other):
 			return "", errTakenOver
 		}
-		l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
-		if err := l.engine.Remove(ctx, other.ID); err != nil {
+		if err := l.replace(ctx, *other); err != nil {
 			return "", err
 		}
 	}
-	return "", failure
+	return "", fmt.Errorf("container %q comes back again and again", spec.Name)
 }
 
-// createUninterrupted creates a container that a signal cannot make us lose: the engine goes on with a create whose
-// caller has left. After a signal the answer is waited for no longer than the time for cleaning up allows.
-func (l *launch) createUninterrupted(ctx context.Context, spec docker.Spec) (string, error) {
-	type answer struct {
-		id  string
-		err error
+// replace removes an older container of this chaincode. If its run still lives, the new name tells it why.
+func (l *launch) replace(ctx context.Context, other docker.Container) error {
+	l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
+	if err := l.engine.Rename(ctx, other.ID, metadata.ReplacedName(other.Name, other.ID)); err != nil {
+		l.log.Debug("the older container keeps its name", "error", err)
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		id, err := l.engine.Create(context.WithoutCancel(ctx), spec)
-		answers <- answer{id, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.id, a.err
-	case <-ctx.Done():
-	}
-	select {
-	case a := <-answers:
-		return a.id, a.err
-	case <-time.After(cleanupTime / 2):
-		return "", context.Cause(ctx)
-	}
+	return l.engine.Remove(ctx, other.ID)
 }
 
 // isLater says whether a container belongs to a run that began after this one. One without a readable label is older.

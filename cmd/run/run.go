@@ -15,7 +15,7 @@ import (
 
 // Engine is what a run needs of a container engine.
 type Engine interface {
-	Create(ctx context.Context, spec docker.Spec) (string, error)
+	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Attach(ctx context.Context, id string) (*docker.Output, error)
@@ -24,6 +24,7 @@ type Engine interface {
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string, grace time.Duration) error
+	Rename(ctx context.Context, id, name string) error
 	Remove(ctx context.Context, id string) error
 }
 

@@ -27,7 +27,7 @@ func (l *launch) spec() (docker.Spec, error) {
 		return docker.Spec{}, err
 	}
 	return docker.Spec{
-		Name:        metadata.RunName(l.chaincode, l.record.InstallToken),
+		Name:        l.name(),
 		Image:       l.record.Image,
 		Command:     command,
 		Environment: l.environment(),
@@ -48,6 +48,8 @@ func (l *launch) spec() (docker.Spec, error) {
 		LogMaxFiles: logMaxFiles,
 	}, nil
 }
+
+func (l *launch) name() string { return metadata.RunName(l.chaincode, l.record.InstallToken) }
 
 // networkMode is the operator's. Where nothing is set, an engine on this machine shares the host's network with the
 // peer, which is where peer_address makes sense.

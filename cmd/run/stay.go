@@ -31,7 +31,8 @@ const (
 type end struct {
 	status    int
 	oomKilled bool
-	gone      bool   // removed by somebody else: a later run, or an operator
+	takenOver bool   // a later run of this chaincode has removed the container
+	gone      bool   // somebody has removed it, nobody knows who
 	stopped   string // the reason, when this run has stopped it
 }
 
@@ -122,6 +123,9 @@ func (l *launch) ended(ctx context.Context, s *session, code int) (end, error) {
 	case errdefs.IsNotFound(err):
 		e.gone = true
 		return e, nil
+	case err == nil && container.Name != l.name():
+		e.takenOver = true
+		return e, nil
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 	}
@@ -175,8 +179,10 @@ func (l *launch) report(e end, lived time.Duration) {
 	switch {
 	case e.stopped != "":
 		l.log.Info("the chaincode was stopped", append(fields, "reason", e.stopped)...)
+	case e.takenOver:
+		l.log.Info("a later run of this chaincode has taken over", fields...)
 	case e.gone:
-		l.log.Info("the chaincode's container was removed: a later run has taken over, or somebody removed it", fields...)
+		l.log.Info("the chaincode's container was removed, by a later run or by hand", fields...)
 	case e.oomKilled:
 		l.log.Error("the chaincode ran out of memory: see vm.docker.hostConfig.Memory", fields...)
 	case e.status == 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -47,18 +48,6 @@ type Container struct {
 
 // Ended says whether the container has run and runs no more.
 func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "dead" }
-
-// Create creates a container and returns its id. Whether a failure means that the name is in use, engines do not
-// agree on: inspect the name to find out.
-func (e *Engine) Create(ctx context.Context, spec Spec) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
-	defer cancel()
-	created, err := e.api.ContainerCreate(ctx, spec.config(), spec.hostConfig(), nil, nil, spec.Name)
-	if err != nil {
-		return "", fmt.Errorf("creating container %q from image %q: %w", spec.Name, spec.Image, err)
-	}
-	return created.ID, nil
-}
 
 func (s Spec) config() *container.Config {
 	return &container.Config{
@@ -108,7 +97,7 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("inspecting container %q: %w", id, err)
 	}
-	result := Container{ID: found.ID, Name: found.Name, Created: moment(found.Created)}
+	result := Container{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), Created: moment(found.Created)}
 	if found.Config != nil {
 		result.Labels = found.Config.Labels
 	}
@@ -128,12 +117,23 @@ func moment(text string) time.Time {
 	return t
 }
 
-// Start starts a container.
+// Start starts a container. Its answer is waited for a little longer than the context lasts.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
-	defer cancel()
-	if err := e.api.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
+	_, err := settle(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, e.api.ContainerStart(ctx, id, container.StartOptions{})
+	})
+	if err != nil {
 		return fmt.Errorf("starting container %q: %w", id, err)
+	}
+	return nil
+}
+
+// Rename gives a container another name, so that its own is free at once.
+func (e *Engine) Rename(ctx context.Context, id, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := e.api.ContainerRename(ctx, id, name); err != nil {
+		return fmt.Errorf("renaming container %q to %q: %w", id, name, err)
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 )
@@ -30,13 +32,43 @@ func (o *Output) Copy(stdout, stderr io.Writer) error {
 func (o *Output) Close() { o.close() }
 
 // Attach connects to what a container prints from now on. It must come before the start: attached later, the
-// beginning is missing, and an ended container never answers.
+// beginning is missing, and an ended container never answers. The connection outlives ctx: Close ends it.
 func (e *Engine) Attach(ctx context.Context, id string) (*Output, error) {
-	attached, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
-	if err != nil {
-		return nil, fmt.Errorf("attaching to container %q: %w", id, err)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	attached, err := e.hijack(ctx, id)
+	if err == nil {
+		return &Output{stream: attached.Reader, close: attached.Close}, nil
 	}
-	return &Output{stream: attached.Reader, close: attached.Close}, nil
+	// The SDK keeps neither class nor text of a refused attach. That the container has gone is the one reason to know.
+	if _, gone := e.Inspect(ctx, id); errdefs.IsNotFound(gone) {
+		err = gone
+	}
+	return nil, fmt.Errorf("attaching to container %q: %w", id, err)
+}
+
+// hijack attaches and ends with its context, which the SDK forgets as soon as the engine has taken the connection.
+func (e *Engine) hijack(ctx context.Context, id string) (types.HijackedResponse, error) {
+	type answer struct {
+		attached types.HijackedResponse
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		attached, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+		answers <- answer{attached, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.attached, a.err
+	case <-ctx.Done():
+	}
+	go func() {
+		if late := <-answers; late.err == nil {
+			late.attached.Close()
+		}
+	}()
+	return types.HijackedResponse{}, context.Cause(ctx)
 }
 
 // Logs is what a container has printed and, until it ends, what it prints. Lines that the engine has rotated away are

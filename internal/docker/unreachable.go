@@ -28,20 +28,26 @@ func (u *Unreachable) Unwrap() error { return u.Err }
 
 // unreachable finds out why. The SDK has lost the system's own error by then, so it is asked for again.
 func unreachable(ctx context.Context, host string, err error) error {
-	result := &Unreachable{Host: host, Reason: err.Error(), Err: err}
-	if endpoint, parseErr := url.Parse(host); parseErr == nil && endpoint.Scheme == "unix" {
-		if _, dialErr := (&net.Dialer{}).DialContext(ctx, "unix", endpoint.Path); dialErr != nil {
-			result.Err, result.Reason = dialErr, socketReason(endpoint.Path, dialErr)
-			return result
+	if ctx.Err() != nil {
+		return &Unreachable{Host: host, Reason: context.Cause(ctx).Error(), Err: err}
+	}
+	network, address := "tcp", ""
+	if endpoint, parseErr := url.Parse(host); parseErr == nil {
+		address = endpoint.Host
+		if endpoint.Scheme == "unix" {
+			network, address = "unix", endpoint.Path
 		}
 	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		result.Reason = fmt.Sprintf("no answer within %v", connectTimeout)
-	case errors.Is(err, context.Canceled):
-		result.Reason = context.Cause(ctx).Error()
+	conn, dialErr := (&net.Dialer{}).DialContext(ctx, network, address)
+	if dialErr == nil {
+		conn.Close()
+		return &Unreachable{Host: host, Reason: err.Error(), Err: err}
 	}
-	return result
+	reason := dialErr.Error()
+	if network == "unix" {
+		reason = socketReason(address, dialErr)
+	}
+	return &Unreachable{Host: host, Reason: reason, Err: dialErr}
 }
 
 func socketReason(path string, err error) string {

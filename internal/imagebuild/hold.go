@@ -16,9 +16,8 @@ import (
 // outside the container.
 var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 
-// create makes the build container, and with it takes the lock. A signal does not interrupt it: the engine would go on
-// and leave a container that nobody knows of.
-func (b *Builder) create(ctx context.Context, j *job) (string, error) {
+// claim makes the build container, and with it takes the lock; else it tells who has it.
+func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container, error) {
 	spec := docker.Spec{
 		Name:         j.lock,
 		Image:        j.plan.Builder.Name,
@@ -32,11 +31,11 @@ func (b *Builder) create(ctx context.Context, j *job) (string, error) {
 		cache := metadata.CacheName(b.Prefix, j.plan.Cache)
 		labels := map[string]string{metadata.LabelKind: metadata.KindCache, metadata.LabelVersion: b.Version}
 		if err := b.Engine.EnsureVolume(ctx, cache, labels); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		spec.Volumes = map[string]string{platform.CacheDir: cache}
 	}
-	return b.Engine.Create(context.WithoutCancel(ctx), spec)
+	return b.Engine.Claim(ctx, spec)
 }
 
 func (b *Builder) labels(j *job, kind string) map[string]string {
@@ -87,7 +86,10 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 			return exit.Err
 		}
 		if err := b.drained(ctx, shown); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			b.Log.Warn("the build's output is incomplete", "container_id", id, "error", err)
 		}
 		return b.verdict(ctx, id, exit.Code)
 	}

@@ -33,7 +33,7 @@ type Engine interface {
 	Clock(ctx context.Context) (time.Time, error)
 	Image(ctx context.Context, ref string) (docker.Image, error)
 	Pull(ctx context.Context, ref string, progress func(line string)) error
-	Create(ctx context.Context, spec docker.Spec) (string, error)
+	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Attach(ctx context.Context, id string) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
@@ -199,18 +199,13 @@ func (b *Builder) produce(ctx context.Context, j *job) error {
 
 // turn tries to become the holder, else follows whoever is.
 func (b *Builder) turn(ctx context.Context, j *job) error {
-	id, createErr := b.create(ctx, j)
-	if createErr == nil {
-		return b.hold(ctx, j, id)
-	}
-	// Engines report a name in use in different ways. The name itself tells.
-	holder, err := b.Engine.Inspect(ctx, j.lock)
+	id, holder, err := b.claim(ctx, j)
 	switch {
-	case err == nil:
-		return b.follow(ctx, j, holder)
-	case errdefs.IsConflict(createErr), errdefs.IsInternal(createErr):
-		return startOver{createErr} // the holder has gone in between
+	case err != nil:
+		return err
+	case holder != nil:
+		return b.follow(ctx, j, *holder)
 	default:
-		return createErr
+		return b.hold(ctx, j, id)
 	}
 }

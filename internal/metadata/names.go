@@ -70,6 +70,11 @@ func RunName(c Chaincode, installToken string) string {
 	return name + hash
 }
 
+// ReplacedName is the name that a chaincode's container gets when a later run takes its name over.
+func ReplacedName(name, containerID string) string {
+	return name + "-replaced-" + containerID[:min(12, len(containerID))]
+}
+
 var forbidden = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
 
 // sanitise makes a part of a container's name, as the built-in controller does, and never an empty one or one that

@@ -15,8 +15,9 @@ import (
 // handler is the peer's end of one stream.
 type handler struct {
 	peer      *Peer
-	packageID string // empty until REGISTER
-	ended     chan struct{}
+	packageID string        // empty until REGISTER
+	ended     chan struct{} // the stream is over
+	dropped   chan struct{} // the registry has let go of it
 
 	sending sync.Mutex
 	stream  chat.ChaincodeSupport_RegisterServer
@@ -30,7 +31,7 @@ type handler struct {
 // chaincode has this stream's id, even when that one has another stream.
 func (p *Peer) handle(stream chat.ChaincodeSupport_RegisterServer, first *chat.ChaincodeMessage) error {
 	h := &handler{
-		peer: p, stream: stream, ended: make(chan struct{}),
+		peer: p, stream: stream, ended: make(chan struct{}), dropped: make(chan struct{}),
 		transactions: map[string]*transaction{},
 	}
 	defer close(h.ended)

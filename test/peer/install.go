@@ -26,7 +26,20 @@ func (p *Peer) Install(ctx context.Context, raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	packageID := PackageID(parsed.label, raw)
+	return p.installAs(ctx, PackageID(parsed.label, raw), raw)
+}
+
+// InstallLegacy installs a package under an id of the 1.x lifecycle, which
+// holds no hash. Fabric's peer makes the rest of such a package from its old
+// format: metadata with the type in upper case and the name as label.
+func (p *Peer) InstallLegacy(ctx context.Context, name, version string, raw []byte) (string, error) {
+	if _, err := parse(raw); err != nil {
+		return "", err
+	}
+	return p.installAs(ctx, name+":"+version, raw)
+}
+
+func (p *Peer) installAs(ctx context.Context, packageID string, raw []byte) (string, error) {
 	done := make(chan error, 1)
 	go func() { done <- p.install(packageID, raw) }()
 	select {
@@ -38,8 +51,8 @@ func (p *Peer) Install(ctx context.Context, raw []byte) (string, error) {
 }
 
 func (p *Peer) install(packageID string, raw []byte) error {
-	if err := os.WriteFile(p.packageFile(packageID), raw, 0o600); err != nil {
-		return fmt.Errorf("saving package: %w", err)
+	if err := p.save(packageID, raw); err != nil {
+		return err
 	}
 	unlock := p.builds.lock(packageID)
 	defer unlock()
@@ -54,7 +67,7 @@ func (p *Peer) install(packageID string, raw []byte) error {
 	}
 	status.finish(p.build(packageID))
 	if status.err != nil {
-		_ = os.Remove(p.packageFile(packageID))
+		p.forget(packageID)
 	}
 	return status.err
 }
@@ -162,8 +175,4 @@ func (s *scratch) fill(parsed *pkg) error {
 		return fmt.Errorf("writing %s: %w", metadataFile, err)
 	}
 	return nil
-}
-
-func (p *Peer) packageFile(packageID string) string {
-	return filepath.Join(p.packagesDir(), pathOf(packageID)+".tar.gz")
 }

@@ -200,6 +200,28 @@ func TestANewPeerFindsTheBuildsOfTheLastOne(t *testing.T) {
 	assert.Equal(t, []string{id}, installed)
 }
 
+func TestALegacyPackageHasAnIDWithoutAHash(t *testing.T) {
+	peer := start(t, scripts{"run": `cat $2/chaincode.json >&2; exit 1`})
+	id, err := peer.InstallLegacy(t.Context(), "mycc", "1.0", pkgOf(t, "mycc"))
+	require.NoError(t, err)
+	assert.Equal(t, "mycc:1.0", id)
+	assert.Equal(t, "mycc-1.0", filepath.Base(peer.Build(id).Dir))
+	installed, err := peer.Installed()
+	require.NoError(t, err)
+	assert.Equal(t, []string{id}, installed)
+	assert.Error(t, peer.LaunchAll(t.Context()))
+	assert.Contains(t, peer.journal.String(), `"chaincode_id":"mycc:1.0"`)
+}
+
+func TestAFailedPackageIsForgotten(t *testing.T) {
+	peer := start(t, scripts{"build": "exit 1"})
+	_, err := peer.Install(t.Context(), pkgOf(t, "kv"))
+	require.Error(t, err)
+	installed, err := peer.Installed()
+	require.NoError(t, err)
+	assert.Empty(t, installed)
+}
+
 func TestABuildUnderAnotherNameIsLost(t *testing.T) {
 	first := start(t, nil)
 	first.install(t, "kv")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -114,26 +112,4 @@ func (p *Peer) LaunchAll(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Installed lists the ids of the packages that this peer or one before it on
-// the same directory has installed.
-func (p *Peer) Installed() ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(p.packagesDir(), "*.tar.gz"))
-	if err != nil {
-		return nil, fmt.Errorf("listing packages: %w", err)
-	}
-	var ids []string
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading package: %w", err)
-		}
-		parsed, err := parse(raw)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, PackageID(parsed.label, raw))
-	}
-	return ids, nil
 }

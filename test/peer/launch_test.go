@@ -96,10 +96,11 @@ func TestEachPeerHasAnAuthorityOfItsOwn(t *testing.T) {
 
 // The timeout only deregisters; the second run overwrites the handle.
 func TestAStartupTimeoutLeavesRunAliveAndWithoutAHandle(t *testing.T) {
-	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 50 * time.Millisecond })
+	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 100 * time.Millisecond })
 	id := peer.install(t, "kv")
 	for range 2 {
-		_, err := peer.Launch(t.Context(), id)
+		_, result := peer.launch(t, id)
+		err := <-result
 		require.ErrorIs(t, err, ErrStartupTimeout)
 		assert.EqualError(t, err, "timeout expired while starting chaincode "+id+" for transaction")
 	}
@@ -131,8 +132,13 @@ func TestALaunchThatIsUnderWayIsJoined(t *testing.T) {
 func TestTheContextBoundsTheWaitingAndNotTheLaunch(t *testing.T) {
 	peer := start(t, scripts{"run": waits})
 	id := peer.install(t, "kv")
-	_, err := peer.Launch(expired(t), id)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = peer.journal.Wait(soon(t), "dir")
+		cancel()
+	}()
+	_, err := peer.Launch(ctx, id)
+	require.ErrorIs(t, err, context.Canceled)
 	run := peer.Runs(id)[0]
 	assert.False(t, run.Ended())
 

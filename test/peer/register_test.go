@@ -130,7 +130,7 @@ func TestARegistrationWithoutALaunchGetsNoAnswer(t *testing.T) {
 	id := peer.install(t, "kv")
 	first := connected(t, peer, id)
 	first.end()
-	require.Eventually(t, func() bool { return peer.registry.handler(id) == nil }, wait, tick)
+	require.NoError(t, peer.Disconnected(soon(t), id))
 
 	again := connect(t, configOf(t, peer.Runs(id)[0]))
 	again.register(id)
@@ -144,11 +144,11 @@ func TestASecondRegistrationGetsNoAnswerAndItsEndDropsTheFirst(t *testing.T) {
 	second := connect(t, configOf(t, peer.Runs(id)[0]))
 	second.register(id)
 	second.silence()
-	require.NotNil(t, peer.registry.handler(id), "the first is still there")
+	require.True(t, peer.Connected(id), "the first is still there")
 
 	second.end()
 
-	require.Eventually(t, func() bool { return peer.registry.handler(id) == nil }, wait, tick)
+	require.NoError(t, peer.Disconnected(soon(t), id))
 	first.silence() // it is not even told
 
 	config, result := peer.launch(t, id)
@@ -160,10 +160,11 @@ func TestASecondRegistrationGetsNoAnswerAndItsEndDropsTheFirst(t *testing.T) {
 }
 
 func TestALateChaincodeTakesTheNextLaunch(t *testing.T) {
-	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 300 * time.Millisecond })
+	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 50 * time.Millisecond })
 	id := peer.install(t, "kv")
 	late, result := peer.launch(t, id)
 	require.ErrorIs(t, <-result, ErrStartupTimeout)
+	peer.opts.StartupTimeout = wait
 	_, result = peer.launch(t, id)
 
 	c := connect(t, late)

@@ -108,7 +108,10 @@ func (r *registry) outcome(packageID string, err error) {
 func (r *registry) deregister(packageID string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	delete(r.handlers, packageID)
+	if h := r.handlers[packageID]; h != nil {
+		close(h.dropped)
+		delete(r.handlers, packageID)
+	}
 	delete(r.launches, packageID)
 }
 

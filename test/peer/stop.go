@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -10,7 +11,9 @@ import (
 var ErrNotStarted = errors.New("instance has not been started")
 
 // Stop stops the newest run of a chaincode: SIGTERM, TermTimeout, SIGKILL to
-// the process alone, KillTimeout, error.
+// the process alone, KillTimeout, error. When run has ended it also gives the
+// stream KillTimeout to end, so that a transaction that follows launches the
+// chaincode anew and does not meet a dying one.
 func (p *Peer) Stop(ctx context.Context, packageID string) error {
 	p.mutex.Lock()
 	var run *Process
@@ -21,7 +24,32 @@ func (p *Peer) Stop(ctx context.Context, packageID string) error {
 	if run == nil {
 		return ErrNotStarted
 	}
-	return run.stop(ctx, p.opts.TermTimeout, p.opts.KillTimeout)
+	if err := run.stop(ctx, p.opts.TermTimeout, p.opts.KillTimeout); err != nil {
+		return err
+	}
+	grace, cancel := context.WithTimeout(ctx, p.opts.KillTimeout)
+	defer cancel()
+	_ = p.Disconnected(grace, packageID) // a chaincode that outlives its run is no error of Stop's
+	return nil
+}
+
+// Connected tells whether the peer has a chaincode to talk to.
+func (p *Peer) Connected(packageID string) bool {
+	return p.registry.handler(packageID) != nil
+}
+
+// Disconnected waits until the peer has dropped the chaincode it has now.
+func (p *Peer) Disconnected(ctx context.Context, packageID string) error {
+	h := p.registry.handler(packageID)
+	if h == nil {
+		return nil
+	}
+	select {
+	case <-h.dropped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the end of %s: %w", packageID, context.Cause(ctx))
+	}
 }
 
 // StopAll is the peer's shutdown: it stops all chaincodes side by side, with

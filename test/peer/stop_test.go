@@ -78,15 +78,18 @@ func TestStopEndsWithItsContext(t *testing.T) {
 	require.NoError(t, run.Wait(soon(t)))
 }
 
+// Each of the two ends only after both were told to.
 func TestStopAllStopsSideBySide(t *testing.T) {
-	peer := start(t, scripts{"run": `trap 'sleep 0.3; exit 0' TERM; echo "dir $2" >&2; while :; do sleep 0.01; done`})
+	told := t.TempDir()
+	peer := start(t, scripts{"run": `
+		trap 'touch ` + told + `/$$; while [ $(ls ` + told + ` | wc -l) -lt 2 ]; do sleep 0.01; done; exit 0' TERM
+		echo "dir $2" >&2
+		while :; do sleep 0.01; done`})
 	_, one := running(t, peer, "one")
 	_, other := running(t, peer, "other")
-	begin := time.Now()
 	require.NoError(t, peer.StopAll(t.Context()))
-	assert.Less(t, time.Since(begin), 550*time.Millisecond)
-	assert.True(t, one.Ended())
-	assert.True(t, other.Ended())
+	assert.Zero(t, one.ExitCode())
+	assert.Zero(t, other.ExitCode())
 }
 
 func TestStopAllGivesUpAfterOnePeriodForAll(t *testing.T) {
@@ -100,12 +103,17 @@ func TestStopAllGivesUpAfterOnePeriodForAll(t *testing.T) {
 
 func TestCloseLeavesNoProgramBehind(t *testing.T) {
 	peer := start(t, scripts{"run": stubborn}, func(o *Options) {
-		o.ShutdownTimeout, o.StartupTimeout = 50*time.Millisecond, 50*time.Millisecond
+		o.ShutdownTimeout, o.StartupTimeout = 50*time.Millisecond, 100*time.Millisecond
 	})
 	id := peer.install(t, "kv")
 	for range 2 { // the first of them has lost its handle
-		_, err := peer.Launch(t.Context(), id)
-		require.ErrorIs(t, err, ErrStartupTimeout)
+		config, result := peer.launch(t, id)
+		require.Equal(t, id, config.ChaincodeID)
+		require.ErrorIs(t, <-result, ErrStartupTimeout)
+	}
+	for _, run := range peer.Runs(id) {
+		_, err := peer.journal.Wait(soon(t), "dir "+run.Args()[1])
+		require.NoError(t, err)
 	}
 	err := peer.Close()
 	assert.ErrorContains(t, err, "had to be killed")

@@ -77,12 +77,12 @@ func (p *Peer) Transact(ctx context.Context, call Transaction) (*Response, error
 	}
 	h.begin(t)
 	defer h.forget(t)
-	if err := h.send(message); err != nil {
-		return nil, err
-	}
+	// A failed send means that the stream is ending. Waiting for that makes the
+	// next transaction launch the chaincode anew.
+	unsent := h.send(message)
 	answer, err := t.wait(ctx, h, p.opts.ExecuteTimeout)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, unsent)
 	}
 	return t.conclude(answer)
 }

@@ -1,0 +1,431 @@
+package imagebuild_test
+
+import (
+	"archive/tar"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// flavours are engines that answer differently.
+var flavours = map[string][]fakeengine.Option{
+	"docker 20.10": {fakeengine.API("1.41", "1.12")},
+	"docker 28":    nil,
+	"podman":       {fakeengine.Podman()},
+}
+
+func TestABuildMakesAnImage(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			b := newBuilder(t, engine)
+			image, err := b.build(t.Context(), t)
+			require.NoError(t, err)
+
+			assert.Regexp(t, `^fabric-chaincode/golang:[0-9a-f]{64}$`, image.Name)
+			assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, image.User, "as the runtime image's passwd says")
+			assertBuilt(t, engine, image)
+			assert.Contains(t, b.output.String(), "basic_1.0 | compiling\n")
+			assert.Contains(t, b.output.String(), "basic_1.0 | a warning\n")
+
+			made, _ := engine.Image(image.Name)
+			assert.Equal(t, map[string]string{
+				metadata.LabelKind:           metadata.KindChaincode,
+				metadata.LabelChaincodeType:  "golang",
+				"fabric-builder-docker.user": "500:501",
+			}, made.Labels)
+			assert.Empty(t, made.Env, "nothing of the build's environment reaches the image")
+			file, _ := made.Files.Get("/usr/local/bin/chaincode")
+			assert.Equal(t, int64(0o755), file.Header.Mode)
+			assert.Equal(t, []string{"/etc", "/etc/passwd", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/bin/chaincode"},
+				made.Files.Names("/"), "runtime image and output, nothing of the input")
+		})
+	}
+}
+
+func TestTheBuildContainerGetsThePackageWithoutMetaInf(t *testing.T) {
+	engine := newEngine(t)
+	var names []string
+	var output, cache, main fakeengine.File
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		names = p.Files.Names("/chaincode")
+		output, _ = p.Files.Get(platform.OutputDir)
+		cache, _ = p.Files.Get(platform.CacheDir)
+		main, _ = p.Files.Get(platform.InputDir + "/src/main.go")
+		return compile(p)
+	})
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"/chaincode/cache", "/chaincode/input", "/chaincode/input/src", "/chaincode/input/src/go.mod", "/chaincode/input/src/main.go",
+		"/chaincode/input/src/vendor", "/chaincode/input/src/vendor/modules.txt", "/chaincode/output",
+	}, names)
+	assert.Equal(t, int64(0o777), output.Header.Mode, "for whichever user the builder image has")
+	assert.Equal(t, int64(0o777), cache.Header.Mode)
+	assert.Equal(t, "package main", string(main.Content))
+	assert.Contains(t, engine.Volumes(), "fabric-chaincode-cache-golang")
+}
+
+func TestAnImageThatIsThereIsNotBuiltAgain(t *testing.T) {
+	engine := newEngine(t)
+	first, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	before := len(engine.Calls(fakeengine.Create, fakeengine.VolumeCreate, fakeengine.Commit))
+
+	b := newBuilder(t, engine)
+	second, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, first, second)
+	assert.Contains(t, b.output.String(), "the image is there already")
+	assert.Len(t, engine.Calls(fakeengine.Create, fakeengine.VolumeCreate, fakeengine.Commit), before, "nothing is created")
+}
+
+func TestEqualContentGivesEqualLayers(t *testing.T) {
+	var layers [2][]string
+	for i := range layers {
+		engine := newEngine(t)
+		image, err := newBuilder(t, engine).build(t.Context(), t)
+		require.NoError(t, err)
+		made, _ := engine.Image(image.Name)
+		layers[i] = made.Layers
+	}
+	assert.Equal(t, layers[0], layers[1])
+	assert.Len(t, layers[0], 2, "one layer on top of the runtime image")
+}
+
+func TestAFailingBuildIsToldWithItsOutputAndStatus(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			engine.SetProgram(fails(3))
+			b := newBuilder(t, engine)
+			_, err := b.build(t.Context(), t)
+			var failed *imagebuild.Failed
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, imagebuild.Failed{Status: 3}, *failed)
+			assert.EqualError(t, err, "the build ended with exit status 3; its output stands above")
+			assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
+			assert.Equal(t, 1, created(engine, ""), "a build that fails is not tried again")
+			assertNothingLeft(t, engine)
+		})
+	}
+}
+
+func TestABuildThatRunsOutOfMemorySaysSo(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(func(p *fakeengine.Process) int { return p.OutOfMemory() })
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	assert.EqualError(t, err, "the build ran out of memory (exit status 137)")
+	assertNothingLeft(t, engine)
+}
+
+func TestABuildThatLeavesNothingFails(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(func(*fakeengine.Process) int { return 0 })
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	assert.ErrorContains(t, err, "the build has left nothing in /chaincode/output")
+	assert.Empty(t, engine.Calls(fakeengine.Commit))
+	assertNothingLeft(t, engine)
+}
+
+// An image with half of the output would be taken for the result for ever.
+func TestAnOutputThatArrivesInPartMakesNoImage(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Cut(1000)))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	assert.ErrorContains(t, err, "taking over the build's output")
+	assert.Empty(t, engine.Calls(fakeengine.Commit))
+	assert.Equal(t, []string{"baseos:1", "ccenv:1"}, engine.Images())
+	assertNothingLeft(t, engine)
+}
+
+func TestTheOutputThatIsCutDoesNotDecideTheBuild(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Attach, fakeengine.Cut(10)) // in the middle of a frame
+	b := newBuilder(t, engine)
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Contains(t, b.output.String(), "the build's output is incomplete")
+	assertBuilt(t, engine, image)
+}
+
+func TestABaseImageIsPulledWhereItIsMissing(t *testing.T) {
+	engine := newEngine(t)
+	engine.RemoveImage("ccenv:1")
+	engine.Publish(builderImage)
+	b := newBuilder(t, engine)
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+	assert.Len(t, engine.Calls(fakeengine.Pull), 1, "the other one is there")
+	assert.Contains(t, b.output.String(), "layer: Pull complete")
+	assert.NotContains(t, b.output.String(), "Downloading", "no progress bars")
+}
+
+func TestABaseImageThatCannotBeHadIsNamedWithReasonAndSetting(t *testing.T) {
+	for name, flavour := range flavours {
+		for _, status := range []int{0, http.StatusNotFound} {
+			t.Run(name, func(t *testing.T) {
+				engine := newEngine(t, flavour...)
+				engine.RemoveImage("baseos:1")
+				if status != 0 {
+					engine.On(fakeengine.Pull, fakeengine.Fail(status, "manifest unknown"))
+				}
+				_, err := newBuilder(t, engine).build(t.Context(), t)
+				require.Error(t, err)
+				for _, part := range []string{`runtime image "baseos:1"`, "manifest unknown", "chaincode.golang.runtime"} {
+					assert.ErrorContains(t, err, part)
+				}
+				assert.Len(t, engine.Calls(fakeengine.Pull), 1, "a missing image does not come by trying again")
+				assert.Empty(t, engine.Calls(fakeengine.Create))
+			})
+		}
+	}
+}
+
+func TestARuntimeImageWithAVolumeOverTheTargetIsRefused(t *testing.T) {
+	for volume, refused := range map[string]bool{
+		"/usr/local/bin": true, "/usr/local/bin/": true, "/usr": true, "/": true,
+		"/usr/local/binary": false, "/data": false, "/usr/local/bin/data": false,
+	} {
+		t.Run(volume, func(t *testing.T) {
+			engine := newEngine(t)
+			image := runtimeImage
+			image.Volumes = []string{volume}
+			engine.AddImage(image)
+			_, err := newBuilder(t, engine).build(t.Context(), t)
+			if !refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, "baseos:1")
+			assert.ErrorContains(t, err, "chaincode.golang.runtime")
+			assert.Empty(t, engine.Calls(fakeengine.Create))
+		})
+	}
+}
+
+func TestTheUserOfTheRuntimeImageIsFound(t *testing.T) {
+	tests := map[string]struct {
+		user string
+		want metadata.Owner
+	}{
+		"none":        {"", metadata.Owner{}},
+		"root":        {"root", metadata.Owner{}},
+		"an id":       {"1000", metadata.Owner{UID: 1000}},
+		"two ids":     {"1000:1001", metadata.Owner{UID: 1000, GID: 1001}},
+		"a name":      {"chaincode", metadata.Owner{UID: 500, GID: 501}},
+		"root, group": {"root:root", metadata.Owner{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t)
+			image := runtimeImage
+			image.User = test.user
+			engine.AddImage(image)
+			made, err := newBuilder(t, engine).build(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, made.User)
+		})
+	}
+}
+
+func TestABuildEndsWithItsTimeOut(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(fakeengine.Serve(0))
+	b := newBuilder(t, engine)
+	b.Periods.Build = 50 * time.Millisecond
+	_, err := b.build(t.Context(), t)
+	require.ErrorIs(t, err, imagebuild.ErrTimeout)
+	assert.EqualError(t, err, "the build took too long: more than 50ms, see builder.buildTimeout")
+	assertNothingLeft(t, engine)
+}
+
+// Whatever a builder does when it is told to stop, it leaves no container.
+func TestASignalLeavesNoContainerBehind(t *testing.T) {
+	signal := signalled{}
+	for _, route := range []fakeengine.Route{
+		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Create, fakeengine.Attach,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Commit,
+	} {
+		for _, part := range []string{buildPart, assemblyPart, ""} {
+			for name, fault := range map[string]func(stop func()) fakeengine.Fault{
+				"before": fakeengine.Before, "after": fakeengine.After,
+			} {
+				t.Run(string(route)+" "+part+" "+name, func(t *testing.T) {
+					t.Parallel()
+					engine := newEngine(t)
+					ctx, cancel := context.WithCancelCause(t.Context())
+					engine.On(route, fakeengine.Of(part, fakeengine.Once(fault(func() { cancel(signal) }))))
+					_, err := newBuilder(t, engine).build(ctx, t)
+					if err != nil {
+						assert.ErrorIs(t, err, signal, "the reason is told")
+					}
+					assertNothingLeft(t, engine)
+				})
+			}
+		}
+	}
+}
+
+func TestASignalEndsACallThatHangs(t *testing.T) {
+	signal := signalled{}
+	for _, route := range []fakeengine.Route{
+		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Attach,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Commit,
+	} {
+		t.Run(string(route), func(t *testing.T) {
+			t.Parallel()
+			engine := newEngine(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			engine.On(route, fakeengine.Before(func() { cancel(signal) }))
+			engine.On(route, fakeengine.Hang())
+			_, err := newBuilder(t, engine).build(ctx, t)
+			assert.ErrorIs(t, err, signal)
+			assertNothingLeft(t, engine)
+		})
+	}
+}
+
+func TestASignalDuringTheBuildEndsIt(t *testing.T) {
+	signal := signalled{}
+	engine := newEngine(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		cancel(signal)
+		return p.Serve(0)
+	})
+	_, err := newBuilder(t, engine).build(ctx, t)
+	assert.ErrorIs(t, err, signal)
+	assertNothingLeft(t, engine)
+}
+
+// signalled is any reason to stop.
+type signalled struct{}
+
+func (signalled) Error() string { return "stopped by a signal" }
+
+func TestWhatIsPrunedInBetweenIsMadeAgain(t *testing.T) {
+	tests := map[string]struct {
+		route fakeengine.Route
+		part  string
+	}{
+		"before the attach":            {fakeengine.Attach, buildPart},
+		"before the wait":              {fakeengine.Wait, buildPart},
+		"before the upload":            {fakeengine.Upload, buildPart},
+		"before the start":             {fakeengine.Start, buildPart},
+		"before the end is looked at":  {fakeengine.Inspect, buildPart},
+		"before the download":          {fakeengine.Download, buildPart},
+		"before the assembly's upload": {fakeengine.Upload, assemblyPart},
+		"before the commit":            {fakeengine.Commit, assemblyPart},
+	}
+	for flavour, options := range flavours {
+		for name, test := range tests {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				t.Parallel()
+				engine := newEngine(t, options...)
+				engine.On(test.route, fakeengine.Of(test.part, fakeengine.Once(fakeengine.Before(engine.Prune))))
+				image, err := newBuilder(t, engine).build(t.Context(), t)
+				require.NoError(t, err)
+				assertBuilt(t, engine, image)
+			})
+		}
+	}
+}
+
+func TestABaseImageThatIsPrunedInBetweenIsPulledAgain(t *testing.T) {
+	for _, image := range []fakeengine.Image{builderImage, runtimeImage} {
+		t.Run(image.Name, func(t *testing.T) {
+			engine := newEngine(t)
+			engine.Publish(image)
+			engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Before(func() { engine.RemoveImage(image.Name) })))
+			made, err := newBuilder(t, engine).build(t.Context(), t)
+			require.NoError(t, err)
+			assertBuilt(t, engine, made)
+		})
+	}
+}
+
+func TestAnEngineThatPrunesAllTheTimeIsGivenUp(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Start, fakeengine.Before(engine.Prune))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.ErrorContains(t, err, "No such container")
+	assert.Equal(t, 2, created(engine, buildPart), "once, and once more")
+	assertNothingLeft(t, engine)
+}
+
+// A container that is removed before it ever ran answers a wait with 0.
+func TestAWaitsAnswerAloneIsNoSuccess(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Start, fakeengine.Once(func(c *fakeengine.Call) {
+		engine.RemoveContainer(c.Target)
+		fakeengine.Answer(http.StatusNoContent, "")(c)
+	}))
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+	assert.Equal(t, 2, created(engine, buildPart), "the first one has built nothing")
+}
+
+func TestAWaitThatAnswersWhileTheBuildRunsIsNoSuccess(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(fakeengine.Serve(0))
+	engine.On(fakeengine.Wait, fakeengine.Answer(http.StatusOK, `{"StatusCode":0}`))
+	engine.On(fakeengine.Start, fakeengine.After(func() { engine.Disconnect(fakeengine.Attach) }))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.ErrorContains(t, err, "the build container is running after its end")
+	assert.Empty(t, engine.Calls(fakeengine.Commit))
+	assertNothingLeft(t, engine)
+}
+
+func TestARemovalThatFailsIsTold(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "device or resource busy"))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	assert.ErrorContains(t, err, "device or resource busy")
+}
+
+func TestAPackageWithALinkIsRefused(t *testing.T) {
+	engine := newEngine(t)
+	source := newSource(t)
+	require.NoError(t, os.Symlink("main.go", filepath.Join(source, "src", "link")))
+	_, err := newBuilder(t, engine).Build(t.Context(), plan, source, "")
+	assert.ErrorContains(t, err, "src/link is no regular file")
+	assert.Empty(t, engine.Calls(fakeengine.Create))
+}
+
+func TestTheOutputStandsInTheImageWithoutWhatDoesNotBelongThere(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		p.Files.Add(platform.OutputDir+"/dev", tar.Header{Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, "")
+		p.Files.Add(platform.OutputDir+"/lib", tar.Header{Typeflag: tar.TypeDir, Mode: 0o2700, Uid: 500}, "")
+		p.Files.Add(platform.OutputDir+"/lib/link", tar.Header{Typeflag: tar.TypeSymlink, Linkname: "../chaincode"}, "")
+		return compile(p)
+	})
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	made, _ := engine.Image(image.Name)
+	assert.Equal(t, []string{"/usr/local/bin/chaincode", "/usr/local/bin/lib", "/usr/local/bin/lib/link"}, made.Files.Names("/usr/local/bin"))
+	link, _ := made.Files.Get("/usr/local/bin/lib/link")
+	assert.Equal(t, "../chaincode", link.Header.Linkname)
+}
+
+// A request for the clock costs a look at the whole engine: only those who wait for others need it.
+func TestABuildAloneDoesNotAskForTheClock(t *testing.T) {
+	engine := newEngine(t)
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Empty(t, engine.Calls(fakeengine.Info))
+}

@@ -1,0 +1,241 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
+)
+
+// fabric-builder-k8s#23: run must end when the chaincode does, with its status and the reason.
+func TestAChaincodeThatExits(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	_, err := p.Invoke(timeout(t), id, "exit", "3")
+	require.ErrorIs(t, err, peer.ErrStreamTerminated)
+	assert.Equal(t, 3, p.ended(t, id).ExitCode())
+	assert.Contains(t, lastLine(p.said("run")), "the chaincode has ended")
+	assert.Contains(t, lastLine(p.said("run")), "exit_status=3")
+	noContainers(t, metadata.LabelChaincodeID, id)
+	p.invoke(t, id, "put", "a", "1") // the next transaction starts it again
+}
+
+func TestAChaincodeThatDiesAtOnceLosesNoOutput(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "dies", "golang", "dies_1.0"))
+	for range 5 {
+		_, err := p.Launch(timeout(t), id)
+		require.ErrorContains(t, err, "builder 'docker' run failed: exit status 3")
+	}
+	assert.Equal(t, 5, strings.Count(p.said("run"), id+" | dies: last words\n"))
+	assert.Equal(t, 5, strings.Count(p.said("run"), "exit_status=3"))
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+func TestAMillionLinesArriveComplete(t *testing.T) {
+	const lines = 1_000_000
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "printmany", fmt.Sprint(lines))
+	_, err := p.journal.Wait(timeout(t), fmt.Sprintf("kv: line %d", lines))
+	require.NoError(t, err)
+	next := 1
+	for line := range strings.Lines(p.said("run")) {
+		if strings.HasPrefix(line, id+" | kv: line ") {
+			require.Equal(t, fmt.Sprintf("%s | kv: line %d\n", id, next), line)
+			next++
+		}
+	}
+	assert.Equal(t, lines+1, next)
+}
+
+// The peer never reads on after a line of 64 KiB.
+func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
+	const length = 200_000
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "printlong", fmt.Sprint(length))
+	p.invoke(t, id, "put", "a", "1")
+	require.NoError(t, p.Stop(timeout(t), id))
+	p.ended(t, id)
+	letters := 0
+	for line := range strings.Lines(p.said("run")) {
+		assert.LessOrEqual(t, len(line), loglines.MaxLine)
+		if text, ok := strings.CutPrefix(line, id+" | x"); ok {
+			letters += 1 + strings.Count(text, "x")
+		}
+	}
+	assert.Equal(t, length, letters)
+	assert.False(t, p.ScannerDied())
+}
+
+// The peer kills run after 5 s; all is cleaned up before.
+func TestAChaincodeThatIgnoresSIGTERM(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "ignoreterm")
+	require.NoError(t, p.Stop(timeout(t), id))
+	run := p.ended(t, id)
+	assert.Equal(t, 137, run.ExitCode(), "killed by the engine, not by the peer: %v", run.Err())
+	assert.Contains(t, lastLine(p.said("run")), "the chaincode was stopped")
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+func TestSIGINTStopsAndRemoves(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "put", "a", "1")
+	require.NoError(t, p.Runs(id)[0].Signal(syscall.SIGINT))
+	assert.Equal(t, 143, p.ended(t, id).ExitCode())
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// A peer on the host that dies leaves run with a broken pipe and no signal.
+func TestAClosedStderrDoesNotKeepRunFromCleaningUp(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "put", "a", "1")
+	p.Crash()
+	p.ended(t, id)
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// kfsoftware/externalbuilder#2, fabric-builder-k8s#39: a run that was killed leaves a container behind.
+func TestALeftoverContainerIsRemovedFirst(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
+	first := runByHand(t, p, id)
+	left := awaitContainer(t, metadata.LabelChaincodeID, id, "running")
+	require.NoError(t, first.Process.Kill())
+	first.status(t)
+	require.Len(t, containers(t, metadata.LabelChaincodeID, id), 1, "nobody has cleaned up")
+
+	second := runByHand(t, p, id)
+	require.Eventually(t, func() bool { return strings.Contains(second.stderr.String(), "hangs: waiting for ever") }, limit, 20*time.Millisecond)
+	assert.Contains(t, second.stderr.String(), "removing an older container")
+	found := containers(t, metadata.LabelChaincodeID, id)
+	require.Len(t, found, 1)
+	assert.NotEqual(t, left.ID, found[0].ID)
+	require.NoError(t, second.Process.Signal(syscall.SIGTERM))
+	second.status(t)
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// Decision 5: after a start time-out the peer starts a second run while the first one lives.
+func TestASecondRunTakesOver(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
+	first := runByHand(t, p, id)
+	awaitContainer(t, metadata.LabelChaincodeID, id, "running")
+	require.Eventually(t, func() bool { return strings.Contains(first.stderr.String(), "waiting for ever") }, limit, 20*time.Millisecond)
+	second := runByHand(t, p, id)
+	assert.Equal(t, 137, first.status(t), first.stderr)
+	assert.Contains(t, lastLine(first.stderr.String()), "a later run of this chaincode has taken over")
+	assert.NotContains(t, first.stderr.String(), "[ERROR]")
+	require.Eventually(t, func() bool { return strings.Contains(second.stderr.String(), "waiting for ever") }, limit, 20*time.Millisecond)
+	require.Len(t, containers(t, metadata.LabelChaincodeID, id), 1, "the winner's container is untouched")
+	require.NoError(t, second.Process.Signal(syscall.SIGTERM))
+	second.status(t)
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// Decision 13: two networks on one engine may agree in MSP, address and package.
+func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
+	pkg := sample(t, "hangs", "golang", "hangs_1.0")
+	one, two := newPeer(t), newPeer(t)
+	id := one.install(t, pkg)
+	require.Equal(t, id, two.install(t, pkg))
+	a, b := runByHand(t, one, id), runByHand(t, two, id)
+	require.Eventually(t, func() bool {
+		return strings.Contains(a.stderr.String(), "waiting for ever") && strings.Contains(b.stderr.String(), "waiting for ever")
+	}, limit, 20*time.Millisecond)
+	require.Len(t, containers(t, metadata.LabelChaincodeID, id), 2)
+	require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+	a.status(t)
+	require.Len(t, containers(t, metadata.LabelChaincodeID, id), 1)
+	require.NoError(t, b.Process.Signal(syscall.SIGTERM))
+	b.status(t)
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+func TestAnImageThatIsGoneIsSaid(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "golang", "gone_1.0", entries(t, filepath.Join(world.samples, "dies"))...))
+	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+p.record(t, id).Image))
+	_, err := p.Launch(timeout(t), id)
+	require.ErrorContains(t, err, "exit status 1")
+	assert.Contains(t, p.said("run"), "is gone from the engine")
+	assert.Contains(t, p.said("run"), filepath.Dir(p.Build(id).Output))
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// The peer keeps a half-copied build for ever.
+func TestAHalfCopiedBuildSaysWhatToDelete(t *testing.T) {
+	tests := map[string]func(output string) error{
+		"no record":        func(output string) error { return os.Remove(filepath.Join(output, metadata.RecordFile)) },
+		"half a record":    func(output string) error { return os.Truncate(filepath.Join(output, metadata.RecordFile), 100) },
+		"half the source":  func(output string) error { return os.Truncate(filepath.Join(output, metadata.SourceFile), 100) },
+		"nothing whatever": os.RemoveAll,
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t)
+			id := p.install(t, sample(t, "dies", "golang", "dies_1.0"))
+			require.NoError(t, spoil(p.Build(id).Output))
+			_, err := p.Launch(timeout(t), id)
+			require.ErrorContains(t, err, "exit status 1")
+			assert.Contains(t, p.said("run"), "delete "+filepath.Dir(p.Build(id).Output)+" and restart the peer")
+		})
+	}
+}
+
+func TestABrokenChaincodeFile(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "dies", "golang", "dies_1.0"))
+	const secret = "-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0\n-----END EC PRIVATE KEY-----\n"
+	tests := map[string]struct{ text, want string }{
+		"missing":     {"", "no such file"},
+		"broken":      {"{", "chaincode.json"},
+		"without id":  {`{"peer_address":"x:1"}`, "chaincode_id"},
+		"without TLS": {fmt.Sprintf(`{"chaincode_id":"a:b","peer_address":"x:1","client_key":%q}`, secret), "client_key without client_cert and root_cert"},
+		"no PEM": {fmt.Sprintf(`{"chaincode_id":"a:b","peer_address":"x:1","client_key":%q,"client_cert":"x","root_cert":"x"}`, secret),
+			`"client_cert" is not PEM`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if test.text != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "chaincode.json"), []byte(test.text), 0o600))
+			}
+			run := start(t, p.options.BuilderPath, "run", p.Build(id).Output, dir)
+			assert.Equal(t, 1, run.status(t))
+			assert.Contains(t, run.stderr.String(), test.want)
+			assert.Equal(t, 1, strings.Count(run.stderr.String(), "\n"), "one line: %s", run.stderr)
+			assert.NotContains(t, run.stderr.String(), "c2VjcmV0")
+		})
+	}
+}
+
+// runByHand calls run as the peer would, for a launch that the peer does not know of.
+func runByHand(t *testing.T, p *testPeer, id string) *program {
+	t.Helper()
+	dir := t.TempDir()
+	text := fmt.Sprintf(`{"chaincode_id":%q,"peer_address":"127.0.0.1:7052","mspid":"Org1MSP","client_cert":"","client_key":"","root_cert":""}`, id)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "chaincode.json"), []byte(text), 0o600))
+	return start(t, p.options.BuilderPath, "run", p.Build(id).Output, dir)
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,50 @@
+package peer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// packageFile is where the peer keeps an installed package.
+func (p *Peer) packageFile(packageID string) string {
+	return filepath.Join(p.packagesDir(), pathOf(packageID)+".tar.gz")
+}
+
+// idFile holds the package's id, which cannot be told from a file's name.
+func (p *Peer) idFile(packageID string) string {
+	return filepath.Join(p.packagesDir(), pathOf(packageID)+".id")
+}
+
+func (p *Peer) save(packageID string, raw []byte) error {
+	if err := os.WriteFile(p.packageFile(packageID), raw, 0o600); err != nil {
+		return fmt.Errorf("saving package: %w", err)
+	}
+	if err := os.WriteFile(p.idFile(packageID), []byte(packageID), 0o600); err != nil {
+		return fmt.Errorf("saving package: %w", err)
+	}
+	return nil
+}
+
+func (p *Peer) forget(packageID string) {
+	_ = os.Remove(p.idFile(packageID))
+	_ = os.Remove(p.packageFile(packageID))
+}
+
+// Installed lists the ids of the packages that this peer or one before it on
+// the same directory has installed.
+func (p *Peer) Installed() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(p.packagesDir(), "*.id"))
+	if err != nil {
+		return nil, fmt.Errorf("listing packages: %w", err)
+	}
+	ids := make([]string, len(files))
+	for i, file := range files {
+		id, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("listing packages: %w", err)
+		}
+		ids[i] = string(id)
+	}
+	return ids, nil
+}
