@@ -11,3 +11,27 @@ build: $(PHASES:%=$(BIN)/%)
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+
+# demo and test bring up what they need: an engine and base images, where there are none, below .work/. A built
+# withengine hands on signals and exit statuses, which "go run" does not.
+WITHENGINE := .work/tools/withengine
+.PHONY: $(WITHENGINE)
+$(WITHENGINE):
+	$(GO) build -o $@ ./test/withengine
+
+.PHONY: demo
+demo: build $(WITHENGINE)
+	$(GO) build -o .work/tools/demo ./test/demo
+	$(WITHENGINE) -- .work/tools/demo
+
+.PHONY: test
+test: build $(WITHENGINE)
+	$(GO) vet ./...
+	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(WITHENGINE) -- $(GO) test -count=1 -timeout 60m ./...
+
+# The engine of demo and test with its images and caches, and all that was built.
+.PHONY: clean
+clean: $(WITHENGINE)
+	$(WITHENGINE) --clean
+	rm -f $(PHASES:%=$(BIN)/%)

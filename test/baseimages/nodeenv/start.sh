@@ -1,0 +1,5 @@
+#!/bin/sh
+# Starts a Node chaincode with the arguments that the peer gives.
+set -e
+cd /usr/local/src
+npm start -- "$@"

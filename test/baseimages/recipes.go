@@ -1,0 +1,93 @@
+package baseimages
+
+import (
+	_ "embed"
+	"strings"
+)
+
+// recipeVersion goes up when the way in which stand-ins are made changes in a
+// manner that their inputs do not show.
+const recipeVersion = "1"
+
+var (
+	//go:embed nodeenv/build.sh
+	nodeBuild string
+	//go:embed nodeenv/start.sh
+	nodeStart string
+)
+
+// recipe says how a stand-in is made. One without a parent is Debian's
+// smallest system; any other is its parent plus files plus what a script, run
+// as root, does to it.
+type recipe struct {
+	parent string
+	// machine names what comes from the machine, to tell when it is outdated.
+	machine []string
+	files   func(*tarball)
+	script  string
+	changes []string
+}
+
+const (
+	// slim ends every script that installs packages.
+	slim = `rm -rf /var/cache/apt /var/lib/apt/lists/* /var/log/*.log /var/log/apt /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /etc/apt/apt.conf.d/99test
+`
+	// user makes the one that Fabric's images run as.
+	user = `groupadd --gid 500 chaincode
+useradd --uid 500 --gid 500 --create-home --home-dir /home/chaincode chaincode
+`
+	path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// recipes are the stand-ins. The compilers, which ccenv and nodeenv share,
+// are an image of their own: they take longest.
+func (m *maker) recipes() map[string]recipe {
+	return map[string]recipe{
+		"debian": {
+			machine: []string{m.system.codename, m.system.architecture, m.system.caSum},
+			changes: []string{
+				"ENV PATH=" + path,
+				"ENV SSL_CERT_FILE=" + caBundle,
+				"ENV NODE_EXTRA_CA_CERTS=" + caBundle,
+			},
+		},
+		"baseos": {
+			parent:  "debian",
+			script:  user,
+			changes: []string{"USER chaincode"},
+		},
+		"compilers": {
+			parent: "debian",
+			files:  m.aptSettings,
+			script: "apt-get -q update\n" +
+				"apt-get -q install --yes --no-install-recommends gcc g++ libc6-dev make git python3\n" + slim,
+		},
+		"ccenv": {
+			parent:  "compilers",
+			machine: []string{m.system.goVersion},
+			files:   m.goFiles,
+			script: user + `mkdir -p /chaincode/input /chaincode/output
+chown -R chaincode:chaincode /chaincode
+/usr/local/go/bin/go version
+`,
+			changes: []string{"ENV PATH=/usr/local/go/bin:" + path, "USER chaincode"},
+		},
+		"nodeenv": {
+			parent:  "compilers",
+			machine: []string{m.system.nodeVersion, m.system.npmVersion, nodeBuild, nodeStart},
+			files:   m.nodeFiles,
+			script:  "node --version\nnpm --version\nrm -rf /root/.npm\n",
+		},
+	}
+}
+
+// fingerprint changes with whatever an image is made of.
+func fingerprint(recipes map[string]recipe, name string) string {
+	r := recipes[name]
+	parts := append([]string{recipeVersion, name, r.script}, r.machine...)
+	parts = append(parts, r.changes...)
+	if r.parent != "" {
+		parts = append(parts, fingerprint(recipes, r.parent))
+	}
+	return sum(strings.Join(parts, "\x00"))
+}

@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// apiPath is the oldest version that every engine in question still speaks.
+const apiPath = "/v1.41"
+
+// Client speaks to an engine over HTTP: what the tests' own scaffolding needs
+// must not depend on the client library that the tests are about.
+type Client struct {
+	http *http.Client
+	base string
+}
+
+// Error is an engine's answer that is not a success.
+type Error struct {
+	Status  int
+	Message string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s (HTTP %d)", e.Message, e.Status) }
+
+// NotFound tells whether an engine answered that there is no such object.
+func NotFound(err error) bool {
+	var answer *Error
+	return errors.As(err, &answer) && answer.Status == http.StatusNotFound
+}
+
+// NewClient returns a client for a host as DOCKER_HOST names it: unix://,
+// tcp:// or http://.
+func NewClient(host string) (*Client, error) {
+	u, err := url.Parse(host)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the engine's address: %w", err)
+	}
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	transport := &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: 10 * time.Second}
+	base := "http://engine"
+	switch u.Scheme {
+	case "unix":
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", u.Path)
+		}
+	case "tcp", "http":
+		base, transport.DialContext = "http://"+u.Host, dialer.DialContext
+	default:
+		return nil, fmt.Errorf("parsing the engine's address: %q is neither unix:// nor tcp://", host)
+	}
+	return &Client{http: &http.Client{Transport: transport}, base: base}, nil
+}
+
+// Ping asks whether the engine answers.
+func (c *Client) Ping(ctx context.Context) error {
+	response, err := c.send(ctx, http.MethodGet, "/_ping", nil, "")
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// Get reads a JSON answer into out.
+func (c *Client) Get(ctx context.Context, path string, out any) error {
+	return c.call(ctx, http.MethodGet, path, nil, "", out)
+}
+
+// Post sends in as JSON, when it is not nil, and reads the answer into out,
+// when that is not nil.
+func (c *Client) Post(ctx context.Context, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		content, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encoding a request: %w", err)
+		}
+		body = bytes.NewReader(content)
+	}
+	return c.call(ctx, http.MethodPost, path, body, "application/json", out)
+}
+
+// Delete removes an object; one that is gone already is no error.
+func (c *Client) Delete(ctx context.Context, path string) error {
+	err := c.call(ctx, http.MethodDelete, path, nil, "", nil)
+	if NotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Upload puts a tar into a container's directory.
+func (c *Client) Upload(ctx context.Context, container, dir string, tar io.Reader) error {
+	path := "/containers/" + container + "/archive?" + url.Values{"path": {dir}}.Encode()
+	return c.call(ctx, http.MethodPut, path, tar, "application/x-tar", nil)
+}
+
+// Read returns a whole answer as it is.
+func (c *Client) Read(ctx context.Context, path string) ([]byte, error) {
+	response, err := c.send(ctx, http.MethodGet, apiPath+path, nil, "")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
+}
+
+// Stream posts a body and reads the engine's progress messages to their end:
+// only the last one says whether it worked. sign, when not nil, is called for
+// each message.
+func (c *Client) Stream(ctx context.Context, path string, body io.Reader, sign func()) error {
+	response, err := c.send(ctx, http.MethodPost, apiPath+path, body, "application/x-tar")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	for messages := json.NewDecoder(response.Body); ; {
+		var message struct{ Error string }
+		if err := messages.Decode(&message); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading the engine's progress: %w", err)
+		}
+		if sign != nil {
+			sign()
+		}
+		if message.Error != "" {
+			return errors.New(strings.TrimSpace(message.Error))
+		}
+	}
+}
+
+func (c *Client) call(ctx context.Context, method, path string, body io.Reader, contentType string, out any) error {
+	response, err := c.send(ctx, method, apiPath+path, body, contentType)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if out == nil {
+		_, err := io.Copy(io.Discard, response.Body)
+		return err
+	}
+	if err := json.NewDecoder(response.Body).Decode(out); err != nil {
+		return fmt.Errorf("reading the engine's answer to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// send returns successful answers only.
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader, contentType string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("making a request: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode < 400 {
+		return response, nil
+	}
+	defer response.Body.Close()
+	return nil, answerError(response)
+}
+
+func answerError(response *http.Response) error {
+	content, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	var answer struct{ Message string }
+	if json.Unmarshal(content, &answer) != nil || answer.Message == "" {
+		answer.Message = strings.TrimSpace(string(content))
+	}
+	return &Error{Status: response.StatusCode, Message: answer.Message}
+}
+
+// reachable says why an engine does not answer soon.
+func reachable(ctx context.Context, host string) error {
+	client, err := NewClient(host)
+	if err != nil {
+		return err
+	}
+	defer client.http.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return client.Ping(ctx)
+}

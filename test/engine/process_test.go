@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAPidfileCountsOnlyForTheProcessItWasWrittenFor(t *testing.T) {
+	sleep := exec.Command("sleep", "4321")
+	require.NoError(t, sleep.Start())
+	defer func() { _ = sleep.Wait() }()
+	defer func() { _ = sleep.Process.Kill() }()
+	file := filepath.Join(t.TempDir(), "pid")
+	require.NoError(t, os.WriteFile(file, []byte(strconv.Itoa(sleep.Process.Pid)+"\n"), 0o644))
+
+	pid, alive := pidIn(file, "4321")
+	assert.True(t, alive)
+	assert.Equal(t, sleep.Process.Pid, pid)
+	_, alive = pidIn(file, "/tmp/fbd-00000000/dockerd.pid")
+	assert.False(t, alive, "the pid belongs to another program now")
+	_, alive = pidIn(file+".none", "4321")
+	assert.False(t, alive)
+	require.NoError(t, os.WriteFile(file, []byte("1"), 0o644))
+	_, alive = pidIn(file, "")
+	assert.False(t, alive, "nobody signals process 1")
+}
+
+func TestAnEndedProcessIsNotAliveBeforeItIsReaped(t *testing.T) {
+	ended := exec.Command("true")
+	require.NoError(t, ended.Start())
+	defer func() { _ = ended.Wait() }()
+	assert.True(t, poll(t.Context(), 5*time.Second, func() bool { return !alive(ended.Process.Pid) }))
+	assert.True(t, alive(os.Getpid()))
+}
+
+func TestTerminateKillsWhatDoesNotEnd(t *testing.T) {
+	stubborn := exec.Command("sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`)
+	ready, err := stubborn.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, stubborn.Start())
+	defer func() { _ = stubborn.Wait() }()
+	_, err = ready.Read(make([]byte, 1))
+	require.NoError(t, err)
+
+	require.NoError(t, terminate(t.Context(), stubborn.Process.Pid, 100*time.Millisecond))
+	assert.False(t, alive(stubborn.Process.Pid))
+}
+
+func TestPollEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begin := time.Now()
+	assert.False(t, poll(ctx, time.Minute, func() bool { return false }))
+	assert.Less(t, time.Since(begin), time.Second)
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func kind(value string) map[string]string { return map[string]string{kindLabel: value} }
+
+func holding(objects ...object) state {
+	s := state{}
+	for _, o := range objects {
+		s.add(o)
+	}
+	return s
+}
+
+func TestLeftovers(t *testing.T) {
+	tests := []struct {
+		name   string
+		o      object
+		shared bool // reported on an engine that others use too
+		alone  bool // reported on an engine of its own
+	}{
+		{"our container", object{kind: container, id: "1", labels: kind("run")}, true, true},
+		{"a container", object{kind: container, id: "1"}, false, true},
+		{"our network", object{kind: network, id: "1", names: []string{"n"}, labels: kind("test")}, true, true},
+		{"a network", object{kind: network, id: "1", names: []string{"n"}}, false, true},
+		{"a default network", object{kind: network, id: "1", names: []string{"bridge"}}, false, false},
+		{"our cache", object{kind: volume, id: "v", labels: kind("cache")}, false, false},
+		{"our volume", object{kind: volume, id: "v", labels: kind("x")}, true, true},
+		{"a volume", object{kind: volume, id: "v"}, false, true},
+		{"a chaincode's image", object{kind: image, id: "i", labels: kind("chaincode")}, false, false},
+		{"a snapshot", object{kind: image, id: "i", labels: kind("snapshot")}, false, false},
+		{"our image", object{kind: image, id: "i", labels: kind("x")}, true, true},
+		{"an image", object{kind: image, id: "i", names: []string{"x:y"}}, false, true},
+		{"a stand-in", object{kind: image, id: "i", names: []string{"fabric-builder-docker-test/ccenv:standin"}}, false, false},
+		{"an official image", object{kind: image, id: "i", names: []string{"hyperledger/fabric-baseos:3.1"}}, false, false},
+		{"made from a stand-in", object{kind: image, id: "i", labels: map[string]string{"fabric-builder-docker-test.recipe": "1"}}, false, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			after := holding(test.o)
+			assert.Equal(t, test.shared, len(leftovers(state{}, after, false)) == 1, "shared engine")
+			assert.Equal(t, test.alone, len(leftovers(state{}, after, true)) == 1, "engine of its own")
+			assert.Empty(t, leftovers(after, after, true), "it was there before")
+			assert.Empty(t, leftovers(after, state{}, true), "it is gone")
+		})
+	}
+}
+
+func TestWhatIsLeftBehindIsListedInTheOrderOfRemoval(t *testing.T) {
+	after := holding(
+		object{kind: image, id: "sha256:1", names: []string{"x:y"}},
+		object{kind: volume, id: "v"},
+		object{kind: network, id: "n", names: []string{"net"}},
+		object{kind: container, id: "c2", names: []string{"/b"}},
+		object{kind: container, id: "c1", names: []string{"/a"}},
+	)
+	err := leftBehind(leftovers(state{}, after, true))
+	assert.EqualError(t, err, "checking what the command left behind: 5 too many:\n"+
+		"  container /a\n  container /b\n  network net\n  volume v\n  image x:y")
+	assert.NoError(t, leftBehind(nil))
+}

@@ -1,0 +1,114 @@
+// Withengine runs a command that needs a Docker engine and base images, and
+// checks that the command leaves nothing behind.
+//
+//	withengine [--work-dir DIR] [--] COMMAND [ARGUMENT...]
+//	withengine [--work-dir DIR] --keep | --stop | --clean
+//
+// It takes the engine that DOCKER_HOST names, else the machine's; where there
+// is none it brings one of its own up and stops it at the end. COMMAND finds
+// DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV and
+// FBD_TEST_ENGINE_OWN (1 or 0) in its environment. The exit status is
+// COMMAND's, or 1 when something was left behind.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"fabric-builder-docker/test/engine"
+)
+
+func main() {
+	args, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	status, err := run(ctx, args, surroundings{
+		host:      os.Getenv("DOCKER_HOST"),
+		httpProxy: os.Getenv("http_proxy"),
+		out:       os.Stdout,
+		log:       os.Stderr,
+	})
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "withengine: error: %v\n", err)
+		os.Exit(max(status, 1))
+	}
+	os.Exit(status)
+}
+
+// arguments are what the command line says.
+type arguments struct {
+	workDir           string
+	keep, stop, clean bool
+	command           []string
+}
+
+const usage = `usage: withengine [--work-dir DIR] [--] COMMAND [ARGUMENT...]
+       withengine [--work-dir DIR] --keep | --stop | --clean
+`
+
+func parse(args []string, out io.Writer) (arguments, error) {
+	var parsed arguments
+	flags := flag.NewFlagSet("withengine", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() { fmt.Fprint(out, usage); flags.PrintDefaults() }
+	flags.StringVar(&parsed.workDir, "work-dir", ".work", "where an engine of its own and its images live")
+	flags.BoolVar(&parsed.keep, "keep", false, "leave the engine running and print its variables")
+	flags.BoolVar(&parsed.stop, "stop", false, "stop an engine that --keep left running")
+	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove all that it and its images take")
+	if err := flags.Parse(args); err != nil {
+		return parsed, err
+	}
+	parsed.command = flags.Args()
+	if chosen(parsed) != 1 {
+		fmt.Fprint(out, usage)
+		return parsed, errors.New("not one thing to do")
+	}
+	return parsed, nil
+}
+
+// chosen counts the things to do.
+func chosen(a arguments) int {
+	count := 0
+	for _, is := range []bool{a.keep, a.stop, a.clean, len(a.command) > 0} {
+		if is {
+			count++
+		}
+	}
+	return count
+}
+
+// surroundings are what a run gets from the process.
+type surroundings struct {
+	host, httpProxy string
+	out, log        io.Writer
+}
+
+func run(ctx context.Context, args arguments, s surroundings) (status int, err error) {
+	opts := engine.Options{WorkDir: args.workDir, Host: s.host, Log: s.log}
+	release, err := engine.Lock(ctx, opts)
+	if err != nil {
+		return 1, err
+	}
+	defer release()
+	switch {
+	case args.clean:
+		return 0, engine.Clean(ctx, opts)
+	case args.stop:
+		return 0, stop(ctx, args, opts)
+	case args.keep:
+		return 0, keep(ctx, args, s, opts)
+	}
+	return runCommand(ctx, args, s, opts)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestArgumentsNameOneThingToDo(t *testing.T) {
+	tests := []struct {
+		args []string
+		want arguments
+		ok   bool
+	}{
+		{[]string{"go", "test", "-v"}, arguments{workDir: ".work", command: []string{"go", "test", "-v"}}, true},
+		{[]string{"--", "x", "--keep"}, arguments{workDir: ".work", command: []string{"x", "--keep"}}, true},
+		{[]string{"--work-dir", "d", "--clean"}, arguments{workDir: "d", clean: true}, true},
+		{[]string{"--keep"}, arguments{workDir: ".work", keep: true}, true},
+		{[]string{"--stop"}, arguments{workDir: ".work", stop: true}, true},
+		{nil, arguments{}, false},
+		{[]string{"--keep", "--clean"}, arguments{}, false},
+		{[]string{"--keep", "x"}, arguments{}, false},
+		{[]string{"--unknown"}, arguments{}, false},
+	}
+	for _, test := range tests {
+		got, err := parse(test.args, io.Discard)
+		if !test.ok {
+			assert.Error(t, err, test.args)
+			continue
+		}
+		require.NoError(t, err, test.args)
+		if len(got.command) == 0 {
+			got.command = nil
+		}
+		assert.Equal(t, test.want, got)
+	}
+}
+
+func TestTheStatusIsTheCommands(t *testing.T) {
+	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -TERM $$": 143, `test "$A" = b`: 0} {
+		status, err := execute(t.Context(), []string{"sh", "-c", script}, []string{"A=b"})
+		require.NoError(t, err, script)
+		assert.Equal(t, want, status, script)
+	}
+	_, err := execute(t.Context(), []string{"/no/such/command"}, nil)
+	assert.ErrorContains(t, err, "starting the command")
+}
+
+// The command's own children get the signal too: a test's helper that goes
+// on would leave containers behind.
+func TestASignalReachesWhatTheCommandStarted(t *testing.T) {
+	dir := t.TempDir()
+	script := `cd ` + dir + `
+sh -c 'trap "touch child; exit 0" TERM; touch ready; while :; do sleep 0.05; done' &
+trap "wait; exit 9" TERM
+wait`
+	go func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			if _, err := os.Stat(filepath.Join(dir, "ready")); err == nil {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+				return
+			}
+		}
+	}()
+	status, err := execute(t.Context(), []string{"sh", "-c", script}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, 9, status)
+	assert.FileExists(t, filepath.Join(dir, "child"))
+}

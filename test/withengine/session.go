@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"fabric-builder-docker/test/baseimages"
+	"fabric-builder-docker/test/engine"
+)
+
+// cleanUp bounds what happens after the command has ended, however it ended.
+const cleanUp = 90 * time.Second
+
+// session is an engine with base images.
+type session struct {
+	engine *engine.Engine
+	client *engine.Client
+	images baseimages.Images
+	// kept is true when the engine was started by --keep: whoever did that
+	// may use it at the same time, and stops it.
+	kept bool
+}
+
+// open brings engine and images up. What it started it stops when it fails.
+func open(ctx context.Context, args arguments, s surroundings, opts engine.Options) (*session, error) {
+	opts.Packages = baseimages.Packages()
+	e, err := engine.Ensure(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	// The mark of a kept engine that has ended since (a restart of the
+	// machine) says nothing about the one that was started just now.
+	session := &session{engine: e, kept: marked(args) && !e.Started}
+	session.client, err = engine.NewClient(e.Host)
+	if err == nil {
+		session.images, err = baseimages.Ensure(ctx, e.Host, baseimages.Options{
+			WorkDir: args.workDir, Log: s.log, HTTPProxy: s.httpProxy,
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, session.close(ctx))
+	}
+	return session, nil
+}
+
+// close stops an engine of its own unless it is to be kept.
+func (s *session) close(ctx context.Context) error {
+	if s.kept {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	defer cancel()
+	return s.engine.Stop(ctx)
+}
+
+// alone tells whether everything on the engine is this run's.
+func (s *session) alone() bool { return s.engine.Own && !s.kept }
+
+// env are the variables that a command finds.
+func (s *session) env() []string {
+	own := "0"
+	if s.engine.Own {
+		own = "1"
+	}
+	env := []string{"DOCKER_HOST=" + s.engine.Host, "FBD_TEST_ENGINE_OWN=" + own}
+	return append(env, s.images.Env()...)
+}
+
+// keep leaves an engine running and prints how to use it.
+func keep(ctx context.Context, args arguments, s surroundings, opts engine.Options) error {
+	session, err := open(ctx, args, s, opts)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(marker(args), nil, 0o644); err != nil {
+		return errors.Join(fmt.Errorf("marking the engine as kept: %w", err), session.close(ctx))
+	}
+	for _, variable := range session.env() {
+		fmt.Fprintf(s.out, "export %s\n", variable)
+	}
+	return nil
+}
+
+// stop stops an engine that keep left running. Its images stay.
+func stop(ctx context.Context, args arguments, opts engine.Options) error {
+	if err := os.Remove(marker(args)); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("removing the mark of a kept engine: %w", err)
+	}
+	return engine.StopOwn(ctx, opts)
+}
+
+func marker(args arguments) string { return filepath.Join(args.workDir, "keep") }
+
+func marked(args arguments) bool {
+	_, err := os.Stat(marker(args))
+	return err == nil
+}
