@@ -2,7 +2,8 @@
 // place, beside main, that reads os.Args and the environment and that ends the process.
 //
 // Output rules. stdout stays empty, except for --help and --version: the peer discards it. stderr gets whole lines of
-// at most 16 KiB (see internal/loglines), since the peer logs each of them. An error is one line, the last.
+// at most 16 KiB (see internal/loglines), since the peer logs each of them. An error comes last, each of its
+// lines marked as one.
 //
 // Exit status: 0 done, 1 failed or "not ours", 2 usage. A phase that must end with another status returns a [Status].
 package cli
@@ -128,7 +129,9 @@ func exitStatus(err error, log hclog.Logger) int {
 	case errors.As(err, &status):
 		return int(status)
 	default:
-		log.Error(err.Error())
+		for line := range strings.Lines(err.Error()) { // several errors in one, as of errors.Join
+			log.Error(strings.TrimSuffix(line, "\n"))
+		}
 		return 1
 	}
 }

@@ -38,12 +38,15 @@ func (s *Settings) loadFile(path string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err // Load names the file
+	}
 	if err != nil {
 		return err
 	}
 	var document any
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return fmt.Errorf("not YAML: %w", err)
+	if err := yaml.UnmarshalStrict(data, &document); err != nil { // strict: the same key twice is an error
+		return fmt.Errorf("not YAML: %s", yamlReason(err))
 	}
 	if document == nil {
 		return nil
@@ -52,6 +55,15 @@ func (s *Settings) loadFile(path string) error {
 		return err
 	}
 	return s.check()
+}
+
+// yamlReason is an error of the YAML library on one line, without the names of its layers.
+func yamlReason(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if _, reason, ok := strings.Cut(text, "yaml: "); ok {
+		return reason
+	}
+	return text
 }
 
 // loadEnvironment reads the CORE_… variables. As for the peer, an empty one counts as not set.
@@ -64,11 +76,14 @@ func (s *Settings) loadEnvironment(environ []string) error {
 		if err := setVariable(s, name, value); err != nil {
 			return fmt.Errorf("variable %s: %w", name, err)
 		}
+		if err := s.check(); err != nil {
+			return fmt.Errorf("variable %s: %w", name, err)
+		}
 		if name == "CORE_VM_ENDPOINT" {
 			s.endpointSource = name
 		}
 	}
-	return s.check()
+	return nil
 }
 
 // prefixes are what may stand in front of an image's type.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -63,13 +64,18 @@ func setSection(section reflect.Value, prefix string, document any) error {
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("%sa section with keys is expected, not %v", named(prefix), document)
+		return fmt.Errorf("%sa section with keys is expected, not %s", named(prefix), show(document))
 	}
+	spellings := map[string]string{}
 	for _, name := range sortedNames(values) {
 		field, tag := fieldOf(section, name)
 		if tag == "" {
 			return fmt.Errorf("%s%s: unknown key: allowed here are %s", prefix, name, strings.Join(tags(section), ", "))
 		}
+		if other, twice := spellings[tag]; twice {
+			return fmt.Errorf("%s: set twice, as %s and as %s", prefix+tag, other, name)
+		}
+		spellings[tag] = name
 		if field.Kind() == reflect.Struct {
 			if err := setSection(field, prefix+tag+".", values[name]); err != nil {
 				return err
@@ -123,6 +129,18 @@ func tags(section reflect.Value) []string {
 
 var durationType = reflect.TypeFor[time.Duration]()
 
+// exact is up to where a document's numbers are whole ones.
+const exact = 1 << 53
+
+// show is a document's value on one line.
+func show(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprintf("%q", fmt.Sprint(value))
+	}
+	return string(text)
+}
+
 // assign takes a value of a document.
 func (k Key) assign(value any) error {
 	if text, ok := value.(string); ok && k.value.Kind() != reflect.String {
@@ -133,12 +151,12 @@ func (k Key) assign(value any) error {
 		k.value.SetString(value)
 		return nil
 	case float64:
-		if k.value.Kind() == reflect.Int64 && k.value.Type() != durationType && value == math.Trunc(value) {
+		if k.value.Kind() == reflect.Int64 && k.value.Type() != durationType && value == math.Trunc(value) && math.Abs(value) <= exact {
 			k.value.SetInt(int64(value))
 			return nil
 		}
 	}
-	return fmt.Errorf("%v is not possible: %s is expected", value, k.expected())
+	return fmt.Errorf("%s is not possible: %s is expected", show(value), k.expected())
 }
 
 // parse takes the text of a variable.

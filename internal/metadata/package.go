@@ -95,6 +95,7 @@ func jsonReason(data []byte, err error) error {
 	if offset < 0 || offset > int64(len(data)) {
 		return fmt.Errorf("not the JSON expected here: %w", err)
 	}
-	line := 1 + strings.Count(string(data[:offset]), "\n")
+	// The offset is behind the byte at fault, which may be a line break itself.
+	line := 1 + strings.Count(string(data[:max(offset-1, 0)]), "\n")
 	return fmt.Errorf("not the JSON expected here: line %d: %w", line, err)
 }

@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -94,8 +96,11 @@ func ReadRecord(outputDir string) (Record, error) {
 		return Record{}, partial(outputDir, err)
 	}
 	if file.Version > recordVersion {
-		return Record{}, fmt.Errorf("%s has version %d, this program knows up to %d: run the newer one, or install the chaincode again with this one",
-			filepath.Join(outputDir, RecordFile), file.Version, recordVersion)
+		return Record{}, fmt.Errorf("%s has version %d, this program knows up to %d: run the newer one, or %s",
+			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, BuildAgain(outputDir))
+	}
+	if file.Version < 1 {
+		return Record{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, file.Record); err != nil || sum(compact.Bytes()) != file.SHA256 {
@@ -126,12 +131,12 @@ func BuildAgain(outputDir string) string {
 }
 
 func checkSums(dir string, files map[string]string) error {
-	for name, want := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, reason(err))
 		}
-		if got != want {
+		if got != files[name] {
 			return fmt.Errorf("%s does not match its sum in %s", name, RecordFile)
 		}
 	}

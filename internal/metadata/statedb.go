@@ -34,6 +34,9 @@ func ReleaseStateDB(outputDir, releaseDir string) error {
 // checkIndexes reads all that the peer will take for an index: *.json in a directory called indexes. All that is
 // wrong is reported at once.
 func checkIndexes(dir string) error {
+	if absent(dir) {
+		return nil
+	}
 	var problems []error
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".json" || filepath.Base(filepath.Dir(path)) != "indexes" {
@@ -47,7 +50,7 @@ func checkIndexes(dir string) error {
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return fmt.Errorf("reading the indexes: %w", err)
 	}
 	return errors.Join(problems...)
@@ -56,6 +59,9 @@ func checkIndexes(dir string) error {
 // copyTree copies directories and regular files: the peer takes nothing else from RELEASE_DIR. A tree that is not
 // there is fine.
 func copyTree(from, to string) error {
+	if absent(from) {
+		return nil
+	}
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -73,8 +79,13 @@ func copyTree(from, to string) error {
 		}
 		return os.WriteFile(target, data, 0o644)
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return fmt.Errorf("copying %s: %w", from, err)
 	}
 	return nil
+}
+
+func absent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -1,0 +1,195 @@
+package metadata_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+var record = metadata.Record{
+	Type:         "golang",
+	Label:        "basic_1.0",
+	Path:         "github.com/example/basic",
+	Image:        "fabric-chaincode/golang:" + strings.Repeat("0123456789abcdef", 4),
+	User:         metadata.Owner{UID: 500, GID: 501},
+	InstallToken: "0011223344556677",
+	Builder:      "v1.0.0",
+	Created:      time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC),
+}
+
+var outputFiles = tree{
+	metadata.SourceFile:                           "stands for a gzipped tar\n",
+	"META-INF/statedb/couchdb/indexes/owner.json": index,
+}
+
+// written is an OUTPUT_DIR as build leaves it and as the peer keeps it.
+func written(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "builds", "basic_1.0-0123", "bld")
+	outputFiles.write(t, dir)
+	require.NoError(t, metadata.WriteRecord(dir, record))
+	return dir
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	dir := written(t)
+	got, err := metadata.ReadRecord(dir)
+	require.NoError(t, err)
+	assert.Equal(t, record, got)
+
+	assert.Equal(t, readTree(t, filepath.Join("testdata", "version-1")), readTree(t, dir), "another form needs another version")
+}
+
+func TestRecordWithCharactersThatJSONEscapes(t *testing.T) {
+	dir, want := t.TempDir(), record
+	want.Path = "a<b>&c/\u2028é\\\"x"
+	require.NoError(t, metadata.WriteRecord(dir, want))
+	got, err := metadata.ReadRecord(dir)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+}
+
+func TestRecordWrittenTwiceDoesNotSumItself(t *testing.T) {
+	dir := written(t)
+	require.NoError(t, metadata.WriteRecord(dir, record))
+	_, err := metadata.ReadRecord(dir)
+	assert.NoError(t, err)
+}
+
+// testdata/version-1 is what a peer keeps for ever: it is never written anew. A new version gets a directory beside it.
+func TestReadRecordOfTheFirstVersion(t *testing.T) {
+	got, err := metadata.ReadRecord(filepath.Join("testdata", "version-1"))
+	require.NoError(t, err)
+	assert.Equal(t, record, got)
+}
+
+func TestReadRecordOfANewerVersion(t *testing.T) {
+	dir := dirWith(t, metadata.RecordFile, `{"version": 2, "form": ["that", "nobody", "knows"]}`)
+	_, err := metadata.ReadRecord(dir)
+	assert.EqualError(t, err, filepath.Join(dir, metadata.RecordFile)+" has version 2, this program knows up to 1: run the newer one, or delete "+
+		dir+" and restart the peer, which then builds the chaincode again")
+	assert.NotErrorIs(t, err, metadata.ErrPartial)
+}
+
+func TestReadRecordOfAPartialOutput(t *testing.T) {
+	indexFile := filepath.FromSlash("META-INF/statedb/couchdb/indexes/owner.json")
+	remove := func(name string) func(string) error {
+		return func(dir string) error { return os.RemoveAll(filepath.Join(dir, name)) }
+	}
+	replace := func(name, content string) func(string) error {
+		return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644) }
+	}
+	tests := map[string]struct {
+		damage func(dir string) error
+		want   string
+	}{
+		"nothing was copied":         {os.RemoveAll, "build-record.json: no such file or directory"},
+		"the record is missing":      {remove(metadata.RecordFile), "build-record.json: no such file or directory"},
+		"the record is empty":        {replace(metadata.RecordFile, ""), "build-record.json: the file is empty"},
+		"the record is null":         {replace(metadata.RecordFile, "null"), "build-record.json has no version"},
+		"the record is an object":    {replace(metadata.RecordFile, "{}"), "build-record.json has no version"},
+		"the record holds no record": {replace(metadata.RecordFile, `{"version":1}`), "build-record.json does not match its own sum"},
+		"a version below the first":  {replace(metadata.RecordFile, `{"version":-1}`), "build-record.json has no version"},
+		"the source is missing":      {remove(metadata.SourceFile), "source.tar.gz: no such file or directory"},
+		"the source is cut off":      {replace(metadata.SourceFile, "stands for"), "source.tar.gz does not match its sum in build-record.json"},
+		"the source is empty":        {replace(metadata.SourceFile, ""), "source.tar.gz does not match its sum in build-record.json"},
+		"an index is missing":        {remove(indexFile), "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
+		"an index is another":        {replace(indexFile, "{}"), "META-INF/statedb/couchdb/indexes/owner.json does not match its sum in build-record.json"},
+		"META-INF is missing":        {remove("META-INF"), "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
+		"all but the record":         {func(dir string) error { _ = remove("META-INF")(dir); return remove(metadata.SourceFile)(dir) }, "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
+		"the source is a directory": {func(dir string) error {
+			_ = remove(metadata.SourceFile)(dir)
+			return os.Mkdir(filepath.Join(dir, metadata.SourceFile), 0o755)
+		}, "source.tar.gz: is a directory"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := written(t)
+			require.NoError(t, test.damage(dir))
+			_, err := metadata.ReadRecord(dir)
+			require.ErrorIs(t, err, metadata.ErrPartial)
+			assert.ErrorContains(t, err, "the build output is incomplete: ")
+			assert.ErrorContains(t, err, test.want+"; delete "+filepath.Dir(dir)+" and restart the peer")
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+func TestReadRecordThatWasCutOffAnywhere(t *testing.T) {
+	dir := written(t)
+	path := filepath.Join(dir, metadata.RecordFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for length := range len(whole) - 1 { // all that is lost with the last byte is a newline
+		require.NoError(t, os.WriteFile(path, whole[:length], 0o644))
+		_, err := metadata.ReadRecord(dir)
+		require.ErrorIs(t, err, metadata.ErrPartial, "the first %d bytes", length)
+		require.ErrorContains(t, err, "delete "+filepath.Dir(dir)+" ")
+	}
+}
+
+// A changed byte is found, or it changes nothing (white space, the case of a key), or it makes the version a newer one.
+func TestReadRecordWithOneByteChangedAnywhere(t *testing.T) {
+	dir := written(t)
+	path := filepath.Join(dir, metadata.RecordFile)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	found := 0
+	for i := range whole {
+		for _, change := range []byte{0x01, 0x20, 0x80, 0xff} {
+			damaged := append([]byte(nil), whole...)
+			damaged[i] ^= change
+			require.NoError(t, os.WriteFile(path, damaged, 0o644))
+			got, err := metadata.ReadRecord(dir)
+			if err == nil {
+				require.Equal(t, record, got, "byte %d, %q instead of %q", i, damaged[i], whole[i])
+				continue
+			}
+			require.ErrorContains(t, err, "delete "+filepath.Dir(dir)+" ")
+			found++
+		}
+	}
+	assert.Greater(t, found, len(whole)*3, "nearly every change is found")
+}
+
+func TestReadRecordDoesNotMindWhatElseIsThere(t *testing.T) {
+	dir := written(t)
+	tree{"later/file": "x"}.write(t, dir)
+	_, err := metadata.ReadRecord(dir)
+	assert.NoError(t, err)
+}
+
+func TestWriteRecordThatCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "missing")
+	assert.ErrorContains(t, metadata.WriteRecord(dir, record), "summing "+dir)
+}
+
+func TestBuildAgainNamesWhatThePeerKeeps(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	tests := map[string]struct{ outputDir, want string }{
+		"as the peer keeps it": {"/var/hyperledger/production/externalbuilder/builds/basic_1.0-0123/bld", "/var/hyperledger/production/externalbuilder/builds/basic_1.0-0123"},
+		"a slash at the end":   {"/builds/basic_1.0-0123/bld/", "/builds/basic_1.0-0123"},
+		"relative":             {"bld", here},
+		"somewhere else":       {"/tmp/output", "/tmp/output"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, "delete "+test.want+" and restart the peer, which then builds the chaincode again", metadata.BuildAgain(test.outputDir))
+		})
+	}
+}
+
+func TestNewInstallToken(t *testing.T) {
+	token := metadata.NewInstallToken()
+	assert.Regexp(t, "^[0-9a-f]{16}$", token)
+	assert.NotEqual(t, token, metadata.NewInstallToken())
+}

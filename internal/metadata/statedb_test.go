@@ -1,0 +1,120 @@
+package metadata_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+const index = `{"index":{"fields":["owner"]},"ddoc":"indexOwnerDoc","name":"indexOwner","type":"json"}`
+
+// https://github.com/hyperledger-labs/fabric-builder-k8s/issues/108
+func TestReleaseStateDBCopiesTheWholeTree(t *testing.T) {
+	tests := map[string]struct{ output, release tree }{
+		"no META-INF":          {tree{"source.tar.gz": "x"}, tree{}},
+		"META-INF is empty":    {tree{"META-INF/": ""}, tree{}},
+		"statedb is empty":     {tree{"META-INF/statedb/": ""}, tree{}},
+		"not the peer's":       {tree{"META-INF/MANIFEST.MF": "x"}, tree{}},
+		"broken, but no index": {tree{"META-INF/broken.json": "{"}, tree{}},
+		"indexes of the channel": {
+			tree{"META-INF/statedb/couchdb/indexes/owner.json": index},
+			tree{"statedb/couchdb/indexes/owner.json": index},
+		},
+		"indexes of collections": {
+			tree{
+				"META-INF/statedb/couchdb/indexes/owner.json":                index,
+				"META-INF/statedb/couchdb/collections/a/indexes/owner.json":  index,
+				"META-INF/statedb/couchdb/collections/b/indexes/owner2.json": "{}",
+			},
+			tree{
+				"statedb/couchdb/indexes/owner.json":                index,
+				"statedb/couchdb/collections/a/indexes/owner.json":  index,
+				"statedb/couchdb/collections/b/indexes/owner2.json": "{}",
+			},
+		},
+		"what is no index is copied as it is": {
+			tree{"META-INF/statedb/couchdb/indexes/README.md": "{", "META-INF/statedb/couchdb/notes.json": "{"},
+			tree{"statedb/couchdb/indexes/README.md": "{", "statedb/couchdb/notes.json": "{"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			output, release := t.TempDir(), t.TempDir()
+			test.output.write(t, output)
+			require.NoError(t, metadata.ReleaseStateDB(output, release))
+			assert.Equal(t, test.release, readTree(t, release))
+		})
+	}
+}
+
+func TestReleaseStateDBNamesEveryBrokenIndexAndCopiesNothing(t *testing.T) {
+	output, release := t.TempDir(), t.TempDir()
+	tree{
+		"META-INF/statedb/couchdb/indexes/a-good.json":            index,
+		"META-INF/statedb/couchdb/indexes/broken.json":            "{\n\"index\":\n}",
+		"META-INF/statedb/couchdb/indexes/empty.json":             "",
+		"META-INF/statedb/couchdb/indexes/null.json":              "null",
+		"META-INF/statedb/couchdb/indexes/list.json":              "[]",
+		"META-INF/statedb/couchdb/collections/c/indexes/cut.json": `{"index":`,
+	}.write(t, output)
+
+	err := metadata.ReleaseStateDB(output, release)
+
+	require.Error(t, err)
+	assert.Equal(t, []string{
+		"reading couchdb/collections/c/indexes/cut.json: not the JSON expected here: line 1: unexpected end of JSON input",
+		"reading couchdb/indexes/broken.json: not the JSON expected here: line 3: invalid character '}' looking for beginning of value",
+		"reading couchdb/indexes/empty.json: the file is empty",
+		"reading couchdb/indexes/list.json: not the JSON expected here: line 1: json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
+		"reading couchdb/indexes/null.json: an index is a JSON object, not null",
+	}, strings.Split(strings.ReplaceAll(err.Error(), filepath.Join(output, "META-INF", "statedb")+"/", ""), "\n"))
+	assert.Empty(t, readTree(t, release))
+}
+
+// A link could lead anywhere on the peer's machine, and the peer refuses one in RELEASE_DIR anyway.
+func TestReleaseStateDBRefusesALink(t *testing.T) {
+	elsewhere := dirWith(t, "secret.json", index)
+	links := map[string]struct{ from, to string }{
+		"to a file":      {"META-INF/statedb/couchdb/indexes/link.json", filepath.Join(elsewhere, "secret.json")},
+		"to nothing":     {"META-INF/statedb/couchdb/link", "nothing"},
+		"to a directory": {"META-INF/statedb/couchdb/link", elsewhere},
+		"statedb itself": {"META-INF/statedb", elsewhere},
+	}
+	for name, link := range links {
+		t.Run(name, func(t *testing.T) {
+			output, release := t.TempDir(), t.TempDir()
+			path := filepath.Join(output, link.from)
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.Symlink(link.to, path))
+			err := metadata.ReleaseStateDB(output, release)
+			assert.ErrorContains(t, err, path+" is no regular file")
+			assert.Empty(t, readTree(t, release))
+		})
+	}
+}
+
+func TestKeepMetaInf(t *testing.T) {
+	source, output := t.TempDir(), filepath.Join(t.TempDir(), "output")
+	require.NoError(t, metadata.KeepMetaInf(source, output), "a package without META-INF is fine")
+	assert.NoDirExists(t, output)
+
+	files := tree{"META-INF/statedb/couchdb/indexes/owner.json": index, "META-INF/statedb/couchdb/indexes/broken.json": "{", "META-INF/x": "y"}
+	files.write(t, source)
+	tree{"src/main.go": "package main"}.write(t, source)
+	require.NoError(t, metadata.KeepMetaInf(source, output))
+	assert.Equal(t, files, readTree(t, output), "as it is, and not the source")
+}
+
+// "There is none" is said of META-INF alone, never of the place it is copied to.
+func TestKeepMetaInfThatCannotBeWritten(t *testing.T) {
+	source := t.TempDir()
+	tree{"META-INF": "a file, not a directory"}.write(t, source)
+	output := filepath.Join(t.TempDir(), "missing")
+	assert.ErrorContains(t, metadata.KeepMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
+}
