@@ -21,9 +21,20 @@ const (
 	CacheDir  = "/chaincode/cache"
 )
 
+// Way is how a package becomes something that runs.
+type Way int
+
+const (
+	Container  Way = iota // built in a build container
+	Prebuilt              // an image that is there already, by digest
+	Dockerfile            // built by the engine from a Dockerfile
+	Service               // it runs elsewhere; nothing is built
+)
+
 // Plan is how one package becomes an image.
 type Plan struct {
 	Type        string // golang, node
+	Way         Way    // which of the other fields count
 	Builder     Image
 	Runtime     Image
 	Command     []string // of the build container
