@@ -84,7 +84,11 @@ func (l *launch) start(ctx, starting context.Context, id string, tls []byte) (*s
 			return nil, err
 		}
 	}
-	s, err := l.open(ctx, id)
+	// A session outlives the time for starting, but an engine that hangs must not make the opening outlive it.
+	lasting, abandon := context.WithCancelCause(ctx)
+	opened := context.AfterFunc(starting, func() { abandon(context.Cause(starting)) })
+	defer opened()
+	s, err := l.open(lasting, id)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,11 @@ func run(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	engine, err := docker.Connect(ctx, settings.VM.Endpoint)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		process.Log.Info("stopped before the engine answered", "chaincode_id", chaincode.ID, "reason", context.Cause(ctx))
+		return stopped
+	case err != nil:
 		return settings.ExplainEndpoint(err)
 	}
 	defer engine.Close()

@@ -16,6 +16,8 @@ type session struct {
 	exits  <-chan docker.Exit
 	output *docker.Output
 	copied chan error // closed when the output has ended and stands in the log
+	cut    bool       // how it has ended, for those who have seen copied closed
+	over   time.Time  // when
 	stdout *resumable
 	stderr *resumable
 }
@@ -53,7 +55,9 @@ func (l *launch) resume(ctx context.Context, s *session) error {
 func (s *session) follow(output *docker.Output, exits <-chan docker.Exit) {
 	s.output, s.exits, s.copied = output, exits, make(chan error, 1)
 	go func(copied chan<- error) {
-		copied <- output.Copy(s.stdout, s.stderr)
+		err := output.Copy(s.stdout, s.stderr)
+		s.cut, s.over = err != nil, time.Now()
+		copied <- err
 		close(copied)
 	}(s.copied)
 }

@@ -23,9 +23,13 @@ const (
 	drainTime     = 10 * time.Second       // for the last output of an ended container to arrive
 	quickDrain    = 500 * time.Millisecond // the same after a signal
 	exitLag       = 2 * time.Second        // for the news of the end after the end of the output
+	exitNews      = 300 * time.Millisecond // the same, when nothing is wrong
 	reconnectTime = 5 * time.Minute        // for an engine that restarts
 	reconnectWait = time.Second            // between two tries
 )
+
+// unknown is the exit status of a run whose container has gone before it could be asked.
+const unknown = 1
 
 // end is how a container ended.
 type end struct {
@@ -85,8 +89,11 @@ func (l *launch) await(ctx context.Context, s *session) (end, error) {
 
 // lost gives up, unless a signal is the reason: then the container is stopped as always.
 func (l *launch) lost(ctx context.Context, s *session, err error) (end, error) {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return l.stop(ctx, s)
+	case errdefs.IsNotFound(err): // removed while nobody was connected
+		return end{status: unknown, gone: true}, nil
 	}
 	return end{}, err
 }
@@ -117,6 +124,9 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 // ended takes the last output of a container, finds out how it ended, and removes it.
 func (l *launch) ended(ctx context.Context, s *session, code int) (end, error) {
 	l.drain(s, drainTime)
+	if s.cut || time.Since(s.over) > exitNews {
+		l.catchUp(ctx, s)
+	}
 	e := end{status: code}
 	container, err := l.engine.Inspect(context.WithoutCancel(ctx), s.id)
 	switch {
@@ -129,7 +139,21 @@ func (l *launch) ended(ctx context.Context, s *session, code int) (end, error) {
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 	}
-	return e, l.remove(ctx, s.id)
+	if err := l.remove(ctx, s.id); err != nil { // no reason to hide how the chaincode has ended
+		l.log.Warn("the container was left: the next run of this chaincode removes it", "error", err)
+	}
+	return e, nil
+}
+
+// catchUp reads what was printed between a lost connection and the end.
+func (l *launch) catchUp(ctx context.Context, s *session) {
+	if err := l.resume(ctx, s); err != nil {
+		if !errdefs.IsNotFound(err) {
+			l.log.Warn("the last output of the chaincode is lost", "chaincode_id", l.chaincode.ID, "error", err)
+		}
+		return
+	}
+	l.drain(s, drainTime)
 }
 
 // stop ends the chaincode after a signal, all of it inside cleanupTime.

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +21,49 @@ type Output struct {
 	close  func()
 }
 
-// Copy takes the frames apart until the output ends or Close is called. Each stream goes to its own writer.
+// Copy takes the frames apart until the output ends or Close is called. Each stream goes to its own writer. An output
+// that ends inside a frame was cut, which is an error.
 func (o *Output) Copy(stdout, stderr io.Writer) error {
-	if _, err := stdcopy.StdCopy(stdout, stderr, o.stream); err != nil {
+	frames := &frames{stream: o.stream}
+	_, err := stdcopy.StdCopy(stdout, stderr, frames)
+	if err == nil && frames.inside() {
+		err = io.ErrUnexpectedEOF // StdCopy takes this for a clean end
+	}
+	if err != nil {
 		return fmt.Errorf("reading the container's output: %w", err)
 	}
 	return nil
 }
+
+// frames passes a stream on and knows where in its frames it is.
+type frames struct {
+	stream io.Reader
+	header []byte // what has come of the next frame's header
+	left   int    // bytes to come of the frame
+}
+
+// headerSize is one byte that names the stream, three of padding, and four that hold the frame's length.
+const headerSize = 8
+
+func (f *frames) Read(p []byte) (int, error) {
+	n, err := f.stream.Read(p)
+	for read := p[:n]; len(read) > 0; {
+		if f.left > 0 {
+			data := min(f.left, len(read))
+			f.left, read = f.left-data, read[data:]
+			continue
+		}
+		part := min(headerSize-len(f.header), len(read))
+		f.header, read = append(f.header, read[:part]...), read[part:]
+		if len(f.header) == headerSize {
+			f.left, f.header = int(binary.BigEndian.Uint32(f.header[4:])), f.header[:0]
+		}
+	}
+	return n, err
+}
+
+// inside says whether a frame has begun and not ended.
+func (f *frames) inside() bool { return f.left > 0 || len(f.header) > 0 }
 
 // Close ends a Copy. It may be called more than once.
 func (o *Output) Close() { o.close() }

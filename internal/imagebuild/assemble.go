@@ -21,23 +21,10 @@ const labelUser = "fabric-builder-docker.user"
 // is never started, and is committed. That container's name is a lock, too. What a prune takes away in between is
 // made once more.
 func (b *Builder) assemble(ctx context.Context, j *job, buildID string) error {
-	var err error
-	for range maxTurns {
+	err := b.tryAssemble(ctx, j, buildID)
+	if errdefs.IsNotFound(err) && ctx.Err() == nil {
+		b.Log.Warn("something was removed from the engine while the image was made: trying again", "error", err)
 		err = b.tryAssemble(ctx, j, buildID)
-		var again startOver
-		switch {
-		case err == nil, ctx.Err() != nil:
-			return err
-		case errors.As(err, &again):
-			err = again.reason // never up to produce, which would build again
-			if _, missing := b.existing(ctx, j); !errdefs.IsNotFound(missing) {
-				return missing
-			}
-		case errdefs.IsNotFound(err):
-			b.Log.Warn("something was removed from the engine while the image was made: trying again", "error", err)
-		default:
-			return err
-		}
 	}
 	return err
 }
@@ -56,7 +43,10 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, buildID string) error
 	case other != nil:
 		return b.awaitAssembly(ctx, j, buildID, *other)
 	}
-	return errors.Join(b.commit(ctx, j, buildID, id), b.discard(ctx, id))
+	if _, err = b.existing(ctx, j); errdefs.IsNotFound(err) {
+		err = b.commit(ctx, j, buildID, id)
+	}
+	return errors.Join(err, b.discard(ctx, id))
 }
 
 // awaitAssembly waits for somebody else who makes the image. One that takes too long has died and is replaced.

@@ -52,13 +52,13 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 
 // followed takes the result of a build container that has ended.
 func (b *Builder) followed(ctx context.Context, j *job, container docker.Container, shown <-chan error) error {
-	if container.ExitCode == 0 {
-		return b.awaitImage(ctx, j, container)
-	}
 	if shown != nil {
 		if err := b.drained(ctx, shown); err != nil {
 			b.Log.Warn("the output of the other builder's container is incomplete", "error", err)
 		}
+	}
+	if container.ExitCode == 0 {
+		return b.awaitImage(ctx, j, container)
 	}
 	// The holder removes it too, unless it has died.
 	b.linger(ctx)

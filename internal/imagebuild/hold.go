@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
+
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
@@ -48,6 +50,9 @@ func (b *Builder) labels(j *job, kind string) map[string]string {
 
 // hold builds in the container that is the lock, and removes it whatever happens.
 func (b *Builder) hold(ctx context.Context, j *job, id string) error {
+	if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) { // made since we looked, by whoever had the lock before
+		return errors.Join(err, b.discard(ctx, id))
+	}
 	b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
 	err := b.run(ctx, j, id)
 	if err == nil {

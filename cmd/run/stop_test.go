@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
+	for _, route := range []fakeengine.Route{fakeengine.Ping, fakeengine.Create, fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
+		for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
+			if name == "after" && (route == fakeengine.Attach || route == fakeengine.Wait) {
+				continue // their answers end with the container
+			}
+			t.Run(string(route)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t).withTLS()
+				r.engine.SetProgram(fakeengine.Serve(143))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.engine.On(route, fakeengine.Once(fault(func() { cancel(sigterm) })))
+				status, _ := r.run(ctx, t)
+				assert.Equal(t, 143, status)
+				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}
+
+func TestASignalEndsAStartThatHangs(t *testing.T) {
+	for _, route := range []fakeengine.Route{fakeengine.Ping, fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
+		t.Run(string(route), func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t).withTLS()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			r.engine.On(route, fakeengine.Before(func() { cancel(sigterm) }))
+			r.engine.On(route, fakeengine.Hang())
+			status, _ := r.run(ctx, t)
+			assert.Equal(t, 143, status)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+func TestASignalStopsTheChaincode(t *testing.T) {
+	tests := map[string]struct {
+		program fakeengine.Program
+		status  int
+	}{
+		"that ends":       {func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 2 }, 2},
+		"that ignores it": {func(p *fakeengine.Process) int { p.Stdout.Write([]byte("last words\n")); <-p.Killed; return 0 }, 137},
+	}
+	for flavour, options := range flavours {
+		for name, test := range tests {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t, options...)
+				r.engine.SetProgram(test.program)
+				stop, _ := r.start(t)
+				r.engine.Await(t, fakeengine.Start, 1)
+				status, _ := stop()
+				assert.Contains(t, []int{test.status, 143}, status)
+				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}
+
+func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
+	for name, fault := range map[string]fakeengine.Fault{"fails": fakeengine.Fail(500, "no"), "hangs": fakeengine.Hang(), "drops": fakeengine.Drop()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			r.engine.SetProgram(fakeengine.Serve(0))
+			r.engine.On(fakeengine.Stop, fault)
+			stop, _ := r.start(t)
+			r.engine.Await(t, fakeengine.Start, 1)
+			stop()
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// A peer that was killed leaves a pipe that nobody reads. The container must not stay.
+func TestASignalRemovesTheContainerThoughNobodyReadsStderr(t *testing.T) {
+	r := newRunner(t)
+	flooded := make(chan struct{})
+	r.engine.SetProgram(func(p *fakeengine.Process) int {
+		for range 2000 {
+			p.Stdout.Write(make([]byte, 1000))
+			p.Stdout.Write([]byte("\n"))
+		}
+		close(flooded)
+		return p.Serve(0)
+	})
+	pipe := make(stuck)
+	defer close(pipe)
+	lines := loglines.NewQueue(pipe, 20*time.Millisecond)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	process := r.process(t)
+	process.Stderr, process.Log = lines, cli.NewLogger("run", lines)
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, process) }()
+	<-flooded
+	cancel(sigterm)
+	<-ended
+	r.assertNothingLeft(t)
+}
+
+// stuck is a pipe that nobody reads.
+type stuck chan struct{}
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s
+	return len(p), nil
+}

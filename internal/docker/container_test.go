@@ -1,0 +1,324 @@
+package docker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// sent is the body of the last create, without what was left to the engine.
+func sent(t *testing.T, engine *fakeengine.Engine) (config, host map[string]any) {
+	t.Helper()
+	calls := engine.Calls(fakeengine.Create)
+	require.NotEmpty(t, calls)
+	require.NoError(t, json.Unmarshal(calls[len(calls)-1].Body, &config))
+	host = config["HostConfig"].(map[string]any)
+	for _, fields := range []map[string]any{config, host} {
+		for name, value := range fields {
+			if text, _ := json.Marshal(value); strings.Contains(` null "" 0 false [] {} [0,0] {"Name":""} `, " "+string(text)+" ") {
+				delete(fields, name)
+			}
+		}
+	}
+	delete(config, "HostConfig")
+	return config, host
+}
+
+// Swappiness and OomKillDisable, which the built-in always sends, fail on some engines (fabric#4606).
+func TestNothingIsSentThatWasNotAskedFor(t *testing.T) {
+	engine, client := connect(t)
+	claim(t, client)
+	config, host := sent(t, engine)
+	assert.Equal(t, map[string]any{"Image": "base:1", "Healthcheck": map[string]any{"Test": []any{"NONE"}}}, config)
+	assert.Equal(t, map[string]any{
+		"CapDrop":       []any{"ALL"},
+		"SecurityOpt":   []any{"no-new-privileges"},
+		"RestartPolicy": map[string]any{"Name": "no", "MaximumRetryCount": 0.0},
+		"LogConfig":     map[string]any{"Type": "json-file", "Config": nil},
+	}, host)
+}
+
+func TestEverythingIsSentThatWasAskedFor(t *testing.T) {
+	engine, client := connect(t)
+	_, _, err := client.Claim(t.Context(), docker.Spec{
+		Name: "one", Image: "base:1", Entrypoint: []string{"entry"}, Command: []string{"run", "it"}, Environment: []string{"A=b"},
+		WorkingDir: "/work", Labels: map[string]string{"l": "v"}, Volumes: map[string]string{"/cache": "volume"}, NetworkMode: "host",
+		Capabilities: []string{"CHOWN"}, Init: true, Memory: 1 << 30, Pids: 100, LogMaxSize: "50m", LogMaxFiles: 5,
+	})
+	require.NoError(t, err)
+	config, host := sent(t, engine)
+	delete(config, "Healthcheck")
+	assert.Equal(t, map[string]any{
+		"Image": "base:1", "Entrypoint": []any{"entry"}, "Cmd": []any{"run", "it"}, "Env": []any{"A=b"}, "WorkingDir": "/work",
+		"Labels": map[string]any{"l": "v"},
+	}, config)
+	assert.Equal(t, map[string]any{
+		"CapDrop":       []any{"ALL"},
+		"CapAdd":        []any{"CAP_CHOWN"},
+		"SecurityOpt":   []any{"no-new-privileges"},
+		"RestartPolicy": map[string]any{"Name": "no", "MaximumRetryCount": 0.0},
+		"LogConfig":     map[string]any{"Type": "json-file", "Config": map[string]any{"max-size": "50m", "max-file": "5"}},
+		"Binds":         []any{"volume:/cache"},
+		"NetworkMode":   "host",
+		"Init":          true,
+		"Memory":        float64(1 << 30),
+		"MemorySwap":    float64(1 << 30), // no swap besides
+		"PidsLimit":     100.0,
+	}, host)
+}
+
+func TestClaimTellsWhoHasTheName(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			first := claim(t, client)
+			id, holder, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+			require.NoError(t, err)
+			assert.Empty(t, id)
+			require.NotNil(t, holder)
+			assert.Equal(t, first, holder.ID)
+			assert.Equal(t, "one", holder.Name)
+			assert.Len(t, engine.Containers(), 1)
+		})
+	}
+}
+
+// Docker reserves a name before the container can be seen.
+func TestClaimWaitsForAHolderThatCannotBeSeenYet(t *testing.T) {
+	for _, status := range []int{http.StatusConflict, http.StatusInternalServerError} {
+		engine, client := connect(t)
+		engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Fail(status, "that name is already in use")))
+		assert.NotEmpty(t, claim(t, client))
+		assert.Len(t, engine.Calls(fakeengine.Create), 2)
+	}
+}
+
+func TestClaimGivesUpOnAnEngineThatFails(t *testing.T) {
+	engine, client := connect(t)
+	engine.On(fakeengine.Create, fakeengine.Fail(http.StatusInternalServerError, "catatonit is missing"))
+	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+	assert.ErrorContains(t, err, `creating container "one" from image "base:1": `)
+	assert.ErrorContains(t, err, "catatonit is missing")
+	assert.Len(t, engine.Calls(fakeengine.Create), 3)
+}
+
+// The engine goes on with a create whose caller has left, and nobody would know of the container.
+func TestClaimDoesNotLoseAContainerToASignal(t *testing.T) {
+	for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			engine.On(fakeengine.Create, fault(cancel))
+			id, _, err := client.Claim(ctx, docker.Spec{Name: "one", Image: "base:1"})
+			require.NoError(t, err)
+			assert.Equal(t, engine.Containers()[0].ID, id)
+		})
+	}
+}
+
+// Callers branch on the class and show the text.
+func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
+	calls := map[string]struct {
+		route fakeengine.Route
+		call  func(ctx context.Context, client *docker.Engine) error
+		doing string
+	}{
+		"image":   {fakeengine.ImageInspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Image(ctx, "base:1"); return err }, `inspecting image "base:1": `},
+		"pull":    {fakeengine.Pull, func(ctx context.Context, c *docker.Engine) error { return c.Pull(ctx, "base:1", func(string) {}) }, `pulling image "base:1": `},
+		"inspect": {fakeengine.Inspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Inspect(ctx, "one"); return err }, `inspecting container "one": `},
+		"start":   {fakeengine.Start, func(ctx context.Context, c *docker.Engine) error { return c.Start(ctx, "one") }, `starting container "one": `},
+		"stop":    {fakeengine.Stop, func(ctx context.Context, c *docker.Engine) error { return c.Stop(ctx, "one", time.Second) }, `stopping container "one": `},
+		"rename":  {fakeengine.Rename, func(ctx context.Context, c *docker.Engine) error { return c.Rename(ctx, "one", "two") }, `renaming container "one" to "two": `},
+		"remove":  {fakeengine.Remove, func(ctx context.Context, c *docker.Engine) error { return c.Remove(ctx, "one") }, `removing container "one": `},
+		"logs": {fakeengine.Logs, func(ctx context.Context, c *docker.Engine) error {
+			_, err := c.Logs(ctx, "one", time.Time{})
+			return err
+		}, `reading the logs of container "one": `},
+		"wait": {fakeengine.Wait, func(ctx context.Context, c *docker.Engine) error { _, err := c.Wait(ctx, "one"); return err }, `waiting for container "one": `},
+		"upload": {fakeengine.Upload, func(ctx context.Context, c *docker.Engine) error {
+			return c.Upload(ctx, "one", "/", strings.NewReader(""))
+		}, `uploading to / of container "one": `},
+		"download": {fakeengine.Download, func(ctx context.Context, c *docker.Engine) error {
+			_, err := c.Download(ctx, "one", "/etc")
+			return err
+		}, `downloading /etc of container "one": `},
+		"commit":   {fakeengine.Commit, func(ctx context.Context, c *docker.Engine) error { return c.Commit(ctx, "one", "made:1", nil) }, `committing container "one" as image "made:1": `},
+		"volume":   {fakeengine.VolumeInspect, func(ctx context.Context, c *docker.Engine) error { return c.EnsureVolume(ctx, "cache", nil) }, `inspecting volume "cache": `},
+		"creation": {fakeengine.VolumeCreate, func(ctx context.Context, c *docker.Engine) error { return c.EnsureVolume(ctx, "cache", nil) }, `creating volume "cache": `},
+		"clock":    {fakeengine.Info, func(ctx context.Context, c *docker.Engine) error { _, err := c.Clock(ctx); return err }, `asking the engine for its time: `},
+	}
+	classes := map[int]func(error) bool{
+		http.StatusBadRequest: errdefs.IsInvalidArgument, http.StatusNotFound: errdefs.IsNotFound,
+		http.StatusConflict: errdefs.IsConflict, http.StatusInternalServerError: errdefs.IsInternal,
+	}
+	tolerated := map[string]int{"stop": http.StatusNotFound, "remove": http.StatusNotFound, "volume": http.StatusNotFound}
+	for name, test := range calls {
+		for status, class := range classes {
+			if tolerated[name] == status || name == "remove" && status == http.StatusConflict {
+				continue // no failure
+			}
+			t.Run(name+" "+http.StatusText(status), func(t *testing.T) {
+				engine, client := connect(t)
+				engine.On(test.route, fakeengine.Fail(status, "the engine's own words"))
+				err := test.call(t.Context(), client)
+				require.ErrorContains(t, err, test.doing)
+				assert.ErrorContains(t, err, "the engine's own words")
+				assert.True(t, class(err), "class of %v", err)
+				assert.False(t, docker.IsUnreachable(err))
+			})
+		}
+		t.Run(name+" lost", func(t *testing.T) {
+			engine, client := connect(t)
+			engine.On(test.route, fakeengine.Drop())
+			err := test.call(t.Context(), client)
+			require.ErrorContains(t, err, test.doing)
+			assert.True(t, docker.IsUnreachable(err), "class of %v", err)
+		})
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsAnError(t *testing.T) {
+	engine, client := connect(t)
+	claim(t, client)
+	engine.On(fakeengine.Inspect, fakeengine.Answer(http.StatusOK, `{"Id":"abc","Sta`))
+	_, err := client.Inspect(t.Context(), "one")
+	assert.ErrorContains(t, err, `inspecting container "one": `)
+	engine.On(fakeengine.ImageInspect, fakeengine.Cut(30))
+	_, err = client.Image(t.Context(), "base:1")
+	assert.ErrorContains(t, err, `inspecting image "base:1": `)
+}
+
+func TestInspectFollowsAContainersLife(t *testing.T) {
+	engine, client := connect(t)
+	engine.SetProgram(func(p *fakeengine.Process) int { return 3 })
+	id := claim(t, client)
+	found, err := client.Inspect(t.Context(), "one")
+	require.NoError(t, err)
+	assert.Equal(t, []string{id, "one", "created"}, []string{found.ID, found.Name, found.Status})
+	assert.True(t, found.Started.IsZero() && found.Finished.IsZero(), "year 1 is not yet")
+	assert.False(t, found.Created.IsZero() || found.Ended())
+
+	exits, err := client.Wait(t.Context(), id)
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context(), id))
+	assert.Equal(t, docker.Exit{Code: 3}, <-exits)
+	found, err = client.Inspect(t.Context(), id)
+	require.NoError(t, err)
+	assert.True(t, found.Ended())
+	assert.Equal(t, 3, found.ExitCode)
+	assert.False(t, found.Started.IsZero() || found.Finished.IsZero())
+}
+
+func TestStopEndsAContainer(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			engine.SetProgram(fakeengine.Serve(5))
+			id := claim(t, client)
+			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "created: nothing to do")
+			require.NoError(t, client.Start(t.Context(), id))
+			require.NoError(t, client.Stop(t.Context(), id, time.Minute))
+			assert.Equal(t, "60", engine.Calls(fakeengine.Stop)[0].Query.Get("t"))
+			container, _ := engine.Container("one")
+			assert.Equal(t, 5, container.ExitCode, "it was asked, not killed")
+			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "ended: 304")
+			require.NoError(t, client.Remove(t.Context(), id))
+			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "gone: 404")
+		})
+	}
+}
+
+func TestRemoveKillsAndToleratesWhatIsGone(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			engine.SetProgram(fakeengine.Serve(0))
+			id := claim(t, client)
+			require.NoError(t, client.Start(t.Context(), id))
+			require.NoError(t, client.Remove(t.Context(), id))
+			assert.Empty(t, engine.Containers())
+			assert.Equal(t, "1", engine.Calls(fakeengine.Remove)[0].Query.Get("v"), "anonymous volumes go, too")
+			assert.NoError(t, client.Remove(t.Context(), id))
+		})
+	}
+}
+
+func TestRemoveWaitsForSomebodyElsesRemoval(t *testing.T) {
+	engine, client := connect(t)
+	id := claim(t, client)
+	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
+	engine.On(fakeengine.Inspect, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
+	require.NoError(t, client.Remove(t.Context(), id))
+	assert.Empty(t, engine.Containers(), "it returns when the container has gone")
+
+	engine, client = connect(t)
+	id = claim(t, client)
+	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := client.Remove(ctx, id)
+	assert.ErrorContains(t, err, "already in progress", "one that never goes")
+}
+
+func TestRenameFreesTheName(t *testing.T) {
+	engine, client := connect(t)
+	old := claim(t, client)
+	require.NoError(t, client.Rename(t.Context(), old, "two"))
+	assert.NotEqual(t, old, claim(t, client))
+	assert.Len(t, engine.Containers(), 2)
+}
+
+func TestArchivesGoInAndOut(t *testing.T) {
+	_, client := connect(t)
+	id := claim(t, client)
+	files := fakeengine.NewFiles(map[string]string{"/in/a": "content"})
+	var archive bytes.Buffer
+	require.NoError(t, files.Pack(&archive, "/in"))
+	require.NoError(t, client.Upload(t.Context(), id, "/", bytes.NewReader(archive.Bytes())))
+	out, err := client.Download(t.Context(), id, "/in")
+	require.NoError(t, err)
+	defer out.Close()
+	got, err := io.ReadAll(out)
+	require.NoError(t, err)
+	assert.Equal(t, archive.Bytes(), got)
+	err = client.Upload(t.Context(), id, "/missing", bytes.NewReader(archive.Bytes()))
+	assert.True(t, errdefs.IsNotFound(err), "%v", err)
+	_, err = client.Download(t.Context(), id, "/missing")
+	assert.True(t, errdefs.IsNotFound(err), "%v", err)
+}
+
+// The body's config is ignored by all engines, the changes are not.
+func TestCommitSendsItsChanges(t *testing.T) {
+	engine, client := connect(t)
+	id := claim(t, client)
+	changes := []string{`LABEL "a"="b c"`, `LABEL "d"="\"e\""`}
+	require.NoError(t, client.Commit(t.Context(), id, "fabric-chaincode/golang:abc", changes))
+	query := engine.Calls(fakeengine.Commit)[0].Query
+	assert.Equal(t, changes, query["changes"])
+	assert.Equal(t, "0", query.Get("pause"))
+	made, err := client.Image(t.Context(), "fabric-chaincode/golang:abc")
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"a": "b c", "d": `"e"`}, made.Labels)
+	assert.Len(t, made.Layers, 2)
+}
+
+func TestEnsureVolumeMakesOneOnce(t *testing.T) {
+	engine, client := connect(t)
+	for range 2 {
+		require.NoError(t, client.EnsureVolume(t.Context(), "cache", map[string]string{"kind": "cache"}))
+	}
+	assert.Equal(t, map[string]fakeengine.Volume{"cache": {Name: "cache", Labels: map[string]string{"kind": "cache"}}}, engine.Volumes())
+	assert.Len(t, engine.Calls(fakeengine.VolumeCreate), 1)
+}

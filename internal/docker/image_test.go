@@ -1,0 +1,65 @@
+package docker_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+func TestImageTellsWhatDecidesAContainer(t *testing.T) {
+	engine, client := connect(t)
+	engine.AddImage(fakeengine.Image{
+		Name: "node:2", Layers: []string{"sha256:a", "sha256:b"}, Architecture: "arm64", User: "1000:1000", Env: []string{"A=b"},
+		Entrypoint: []string{"e"}, Command: []string{"c"}, WorkingDir: "/w", Volumes: []string{"/data"}, Labels: map[string]string{"l": "v"},
+	})
+	found, err := client.Image(t.Context(), "docker.io/library/node:2")
+	require.NoError(t, err)
+	assert.Equal(t, docker.Image{
+		Platform: "linux/arm64", Layers: []string{"sha256:a", "sha256:b"}, User: "1000:1000", Env: []string{"A=b"},
+		Entrypoint: []string{"e"}, Command: []string{"c"}, WorkingDir: "/w", Volumes: []string{"/data"}, Labels: map[string]string{"l": "v"},
+	}, found)
+	_, err = client.Image(t.Context(), "node:3")
+	assert.True(t, errdefs.IsNotFound(err), "%v", err)
+}
+
+func TestPullShowsStepsWithoutBars(t *testing.T) {
+	engine, client := connect(t)
+	engine.Publish(fakeengine.Image{Name: "hyperledger/fabric-ccenv:3.1"})
+	var lines []string
+	require.NoError(t, client.Pull(t.Context(), "hyperledger/fabric-ccenv:3.1", func(line string) { lines = append(lines, line) }))
+	assert.Equal(t, []string{"Pulling from hyperledger/fabric-ccenv:3.1", "layer: Pull complete"}, lines)
+	_, err := client.Image(t.Context(), "hyperledger/fabric-ccenv:3.1")
+	assert.NoError(t, err)
+}
+
+// Engines begin the answer of a pull before they know how it ends.
+func TestPullReadsItsAnswerToTheEnd(t *testing.T) {
+	tests := map[string]struct{ body, want string }{
+		"error detail":   {`{"status":"Pulling"}{"errorDetail":{"message":"toomanyrequests"},"error":"older words"}`, "toomanyrequests"},
+		"an error alone": {`{"status":"Pulling"}{"error":"unauthorized"}`, "unauthorized"},
+		"cut":            {`{"status":"Pulling"}{"sta`, "reading the engine's answer: unexpected EOF"},
+		"no JSON":        {`<html>`, "reading the engine's answer: "},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t)
+			engine.On(fakeengine.Pull, fakeengine.Answer(http.StatusOK, test.body))
+			err := client.Pull(t.Context(), "base:1", func(string) {})
+			require.ErrorContains(t, err, `pulling image "base:1": `)
+			assert.ErrorContains(t, err, test.want)
+		})
+	}
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			_, client := connect(t, flavour...)
+			err := client.Pull(t.Context(), "missing:1", func(string) {})
+			assert.ErrorContains(t, err, "manifest unknown")
+		})
+	}
+}

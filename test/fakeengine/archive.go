@@ -1,0 +1,49 @@
+package fakeengine
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"path"
+)
+
+func (e *Engine) upload(c *Call) {
+	e.mu.Lock()
+	found := c.locate()
+	e.mu.Unlock()
+	if found == nil {
+		return
+	}
+	dir := path.Clean(c.Query.Get("path"))
+	if _, ok := found.files.Get(dir); !ok && dir != "/" && !e.podman {
+		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", dir, found.id)
+		return
+	}
+	if err := found.files.unpack(dir, c.r.Body); err != nil {
+		c.fail(http.StatusInternalServerError, "Error processing tar file: %v", err)
+		return
+	}
+	c.w.WriteHeader(http.StatusOK)
+}
+
+func (e *Engine) download(c *Call) {
+	e.mu.Lock()
+	found := c.locate()
+	e.mu.Unlock()
+	if found == nil {
+		return
+	}
+	root := path.Clean(c.Query.Get("path"))
+	file, ok := found.files.Get(root)
+	if !ok {
+		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", root, found.id)
+		return
+	}
+	stat, _ := json.Marshal(map[string]any{"name": path.Base(root), "size": len(file.Content), "mode": file.Header.Mode})
+	c.w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(stat))
+	c.w.Header().Set("Content-Type", "application/x-tar")
+	c.w.WriteHeader(http.StatusOK)
+	if err := found.files.Pack(c.w, root); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}

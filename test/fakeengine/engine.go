@@ -1,0 +1,238 @@
+package fakeengine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Engine is one engine. All methods are safe for concurrent use.
+type Engine struct {
+	host   string
+	api    string // newest version that it speaks
+	oldest string
+	podman bool
+
+	closed    context.Context // ends with the engine
+	processes sync.WaitGroup
+
+	mu         sync.Mutex
+	skew       time.Duration
+	program    Program
+	containers []*container
+	images     []*Image
+	registry   []*Image
+	volumes    map[string]Volume
+	networks   []string
+	calls      []Call
+	recorded   chan struct{} // closed and replaced with every call
+	faults     map[Route][]Fault
+	streams    map[*stream]bool
+	serial     int
+}
+
+// Option is how an engine differs from the usual one, which is Docker 28 on a socket.
+type Option func(*Engine)
+
+// API sets the versions that the engine speaks.
+func API(newest, oldest string) Option {
+	return func(e *Engine) { e.api, e.oldest = newest, oldest }
+}
+
+// Podman makes the engine answer as podman's compatible API does, where that differs.
+func Podman() Option {
+	return func(e *Engine) { e.api, e.oldest, e.podman = "1.41", "1.24", true }
+}
+
+// TCP makes the engine listen on a port of the loopback interface.
+func TCP() Option {
+	return func(e *Engine) { e.host = "tcp://127.0.0.1:0" }
+}
+
+// New starts an engine that ends with the test.
+func New(t testing.TB, options ...Option) *Engine {
+	t.Helper()
+	closed, end := context.WithCancel(context.Background())
+	e := &Engine{
+		api: "1.51", oldest: "1.24", closed: closed,
+		program:  func(*Process) int { return 0 },
+		volumes:  map[string]Volume{},
+		networks: []string{"bridge", "host", "none"},
+		faults:   map[Route][]Fault{},
+		recorded: make(chan struct{}),
+		streams:  map[*stream]bool{},
+	}
+	for _, option := range options {
+		option(e)
+	}
+	server := &http.Server{Handler: e.handler(), BaseContext: func(net.Listener) context.Context { return closed }}
+	listener := e.listen(t)
+	go server.Serve(listener)
+	t.Cleanup(func() {
+		end()
+		server.Close()
+		e.killAll()
+		e.awaitProcesses(t)
+	})
+	return e
+}
+
+// Host is the engine's address, as DOCKER_HOST takes it.
+func (e *Engine) Host() string { return e.host }
+
+func (e *Engine) listen(t testing.TB) net.Listener {
+	t.Helper()
+	if e.host != "" {
+		listener, err := net.Listen("tcp", strings.TrimPrefix(e.host, "tcp://"))
+		if err != nil {
+			t.Fatalf("starting an engine: %v", err)
+		}
+		e.host = "tcp://" + listener.Addr().String()
+		return listener
+	}
+	socket := filepath.Join(ShortTempDir(t), "engine.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatalf("starting an engine: %v", err)
+	}
+	e.host = "unix://" + socket
+	return listener
+}
+
+// ShortTempDir is a directory for a socket: the path of one is limited to about 100 bytes, which t.TempDir exceeds
+// where the test's name is long.
+func ShortTempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "engine")
+	if err != nil {
+		t.Fatalf("making a directory for a socket: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// awaitProcesses finds programs that do not end when they are killed: they would go on into the next test.
+func (e *Engine) awaitProcesses(t testing.TB) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.processes.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the program of a container goes on after it was killed")
+	}
+}
+
+func (e *Engine) handler() http.Handler {
+	mux := http.NewServeMux()
+	for pattern, endpoint := range map[string]struct {
+		route Route
+		serve func(*Call)
+	}{
+		"/_ping":                         {Ping, e.ping},
+		"GET /info":                      {Info, e.info},
+		"POST /images/create":            {Pull, e.pull},
+		"GET /images/{name...}":          {ImageInspect, e.imageInspect},
+		"POST /commit":                   {Commit, e.commit},
+		"GET /containers/json":           {List, e.list},
+		"POST /containers/create":        {Create, e.create},
+		"GET /containers/{name}/json":    {Inspect, e.inspect},
+		"POST /containers/{name}/start":  {Start, e.start},
+		"POST /containers/{name}/stop":   {Stop, e.stop},
+		"POST /containers/{name}/kill":   {Kill, e.kill},
+		"DELETE /containers/{name}":      {Remove, e.remove},
+		"POST /containers/{name}/rename": {Rename, e.rename},
+		"POST /containers/{name}/attach": {Attach, e.attach},
+		"GET /containers/{name}/logs":    {Logs, e.logs},
+		"POST /containers/{name}/wait":   {Wait, e.wait},
+		"PUT /containers/{name}/archive": {Upload, e.upload},
+		"GET /containers/{name}/archive": {Download, e.download},
+		"POST /volumes/create":           {VolumeCreate, e.volumeCreate},
+		"GET /volumes/{name}":            {VolumeInspect, e.volumeInspect},
+		"GET /networks":                  {NetworkList, e.networkList},
+		"GET /networks/{name}":           {NetworkInspect, e.networkInspect},
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(endpoint.route, endpoint.serve, w, r) })
+	}
+	return e.versioned(mux)
+}
+
+var versionPath = regexp.MustCompile(`^/v(1\.[0-9]+)(/.*)$`)
+
+// versioned takes the version out of the path, after refusing those that the engine does not speak.
+func (e *Engine) versioned(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if parts := versionPath.FindStringSubmatch(r.URL.Path); parts != nil {
+			version := parts[1]
+			switch {
+			case e.podman:
+			case minor(version) < minor(e.oldest):
+				fail(w, http.StatusBadRequest, "client version %s is too old. Minimum supported API version is %s", version, e.oldest)
+				return
+			case minor(version) > minor(e.api):
+				fail(w, http.StatusBadRequest, "client version %s is too new. Maximum supported API version is %s", version, e.api)
+				return
+			}
+			r.URL.Path = parts[2]
+			r = r.WithContext(context.WithValue(r.Context(), versionKey{}, version))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+type versionKey struct{}
+
+func minor(version string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(version, "1."))
+	return n
+}
+
+func (e *Engine) ping(c *Call) {
+	header := c.w.Header()
+	header.Set("Api-Version", e.api)
+	header.Set("Ostype", "linux")
+	if e.podman {
+		header.Set("Libpod-Api-Version", "4.3.1")
+	}
+	if minor(e.api) > 41 {
+		header.Set("Builder-Version", "2")
+	}
+	fmt.Fprint(c.w, "OK")
+}
+
+func (e *Engine) info(c *Call) {
+	c.answer(http.StatusOK, map[string]any{"SystemTime": e.now().Format(time.RFC3339Nano), "OSType": "linux"})
+}
+
+// SetSkew sets the engine's clock ahead of ours, or behind.
+func (e *Engine) SetSkew(skew time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.skew = skew
+}
+
+func (e *Engine) now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.nowLocked()
+}
+
+func (e *Engine) nowLocked() time.Time { return time.Now().Add(e.skew).UTC() }
+
+func fail(w http.ResponseWriter, status int, format string, args ...any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"message": fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,77 @@
+package fakeengine_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// What the engines were measured to answer, where they differ.
+func TestAnswersAreThoseOfTheEngines(t *testing.T) {
+	const create = `{"Image":"base:1","Cmd":["x"]}`
+	tests := []struct {
+		name           string
+		before         []string
+		call, body     string
+		docker, podman string
+	}{
+		{"create, name in use", []string{"POST /containers/create?name=one"}, "POST /containers/create?name=one", create, "409", "500"},
+		{"create, no such image", nil, "POST /containers/create?name=one", `{"Image":"none:1","Cmd":["x"]}`, "404", "404"},
+		{"create, unknown network", nil, "POST /containers/create?name=one", `{"Image":"base:1","Cmd":["x"],"HostConfig":{"NetworkMode":"no"}}`, "201", "500"},
+		{"kill when not running", []string{"POST /containers/create?name=one"}, "POST /containers/one/kill", "", "409", "500"},
+		{"stop when not running", []string{"POST /containers/create?name=one"}, "POST /containers/one/stop", "", "304", "304"},
+		{"start when running", []string{"POST /containers/create?name=one", "POST /containers/one/start"}, "POST /containers/one/start", "", "304", "304"},
+		{"remove a running one", []string{"POST /containers/create?name=one", "POST /containers/one/start"}, "DELETE /containers/one", "", "409", "500"},
+		{"wait, never started", []string{"POST /containers/create?name=one"}, "POST /containers/one/wait?condition=not-running", "", "200 0", "200 -1"},
+		{"upload, no such directory", []string{"POST /containers/create?name=one"}, "PUT /containers/one/archive?path=/none", "", "404", "200"},
+		{"pull that fails", nil, "POST /images/create?fromImage=none&tag=1", "", "500", "200"},
+		{"network host", nil, "GET /networks/host", "", "200", "404"},
+		{"a version too new", nil, "GET /v1.99/info", "", "400", "200"},
+	}
+	for _, test := range tests {
+		for flavour, want := range map[string]string{"docker": test.docker, "podman": test.podman} {
+			t.Run(test.name+" "+flavour, func(t *testing.T) {
+				var options []fakeengine.Option
+				if flavour == "podman" {
+					options = append(options, fakeengine.Podman())
+				}
+				engine := fakeengine.New(t, options...)
+				engine.AddImage(fakeengine.Image{Name: "base:1"})
+				engine.SetProgram(fakeengine.Serve(0))
+				for _, call := range test.before {
+					send(t, engine, call, create)
+				}
+				assert.Equal(t, want, send(t, engine, test.call, test.body))
+			})
+		}
+	}
+}
+
+// send makes a call and tells its status, and the code that a wait answers.
+func send(t *testing.T, engine *fakeengine.Engine, call, body string) string {
+	t.Helper()
+	method, path, _ := strings.Cut(call, " ")
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://engine"+path, strings.NewReader(body))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	transport := &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) {
+		return net.Dial("unix", strings.TrimPrefix(engine.Host(), "unix://"))
+	}}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	status := response.Status[:3]
+	if strings.Contains(path, "/wait") {
+		var answer struct{ StatusCode json.Number }
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&answer))
+		status += " " + answer.StatusCode.String()
+	}
+	return status
+}

@@ -1,0 +1,110 @@
+package fakeengine
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Container is a container as a test sees it.
+type Container struct {
+	ID, Name   string
+	Image      string
+	Entrypoint []string
+	Command    []string
+	Env        []string
+	Labels     map[string]string
+	Network    string
+	Status     string // created, running, exited
+	ExitCode   int
+	Files      *Files
+}
+
+func (c *container) view() Container {
+	return Container{
+		ID: c.id, Name: c.name, Image: c.config.Image, Entrypoint: c.config.Entrypoint, Command: c.config.Cmd,
+		Env: c.config.Env, Labels: maps.Clone(c.config.Labels), Network: c.config.HostConfig.NetworkMode,
+		Status: c.status, ExitCode: c.exitCode, Files: c.files,
+	}
+}
+
+// Containers are all containers that are there, in the order of their creation.
+func (e *Engine) Containers() []Container {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []Container
+	for _, c := range e.containers {
+		all = append(all, c.view())
+	}
+	return all
+}
+
+// Container is one container that is there.
+func (e *Engine) Container(name string) (Container, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c := e.find(name); c != nil {
+		return c.view(), true
+	}
+	return Container{}, false
+}
+
+func (e *Engine) inspect(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := c.locate()
+	if found == nil {
+		return
+	}
+	c.answer(http.StatusOK, map[string]any{
+		"Id": found.id, "Name": "/" + found.name, "Created": stamp(found.created), "Image": found.image.id(),
+		"State": map[string]any{
+			"Status": found.status, "Running": found.status == "running", "ExitCode": found.exitCode,
+			"OOMKilled": found.oomKilled && !e.podman, "Error": found.failure,
+			"StartedAt": stamp(found.started), "FinishedAt": stamp(found.finished),
+		},
+		"Config": map[string]any{
+			"Image": found.config.Image, "Cmd": found.config.Cmd, "Env": found.config.Env, "Labels": found.config.Labels,
+		},
+		"HostConfig": map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
+	})
+}
+
+// stamp writes a time as engines do: year 1 is "not yet".
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func (e *Engine) list(c *Call) {
+	var filters struct{ Label map[string]bool }
+	if text := c.Query.Get("filters"); text != "" {
+		if err := json.Unmarshal([]byte(text), &filters); err != nil {
+			c.fail(http.StatusBadRequest, "invalid filter: %v", err)
+			return
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := []map[string]any{}
+	for _, found := range e.containers {
+		if found.status != "running" && c.Query.Get("all") != "1" || !found.hasLabels(slices.Collect(maps.Keys(filters.Label))) {
+			continue
+		}
+		all = append(all, map[string]any{
+			"Id": found.id, "Names": []string{"/" + found.name}, "Image": found.config.Image,
+			"Labels": found.config.Labels, "State": found.status, "Created": found.created.Unix(),
+		})
+	}
+	c.answer(http.StatusOK, all)
+}
+
+func (c *container) hasLabels(wanted []string) bool {
+	for _, text := range wanted {
+		key, value, valued := strings.Cut(text, "=")
+		if got, ok := c.config.Labels[key]; !ok || valued && got != value {
+			return false
+		}
+	}
+	return true
+}

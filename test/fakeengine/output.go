@@ -1,0 +1,132 @@
+package fakeengine
+
+import (
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// chunk is what a process has written at once.
+type chunk struct {
+	stream byte
+	time   time.Time
+	data   []byte
+}
+
+// upgraded is how an engine begins the answer to an attach.
+const upgraded = "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+
+func (e *Engine) attach(c *Call) {
+	e.mu.Lock()
+	found := c.locate()
+	if found == nil {
+		e.mu.Unlock()
+		return
+	}
+	from, exits := len(found.log), found.exits
+	e.mu.Unlock()
+	s, done := e.streaming(Attach)
+	defer done()
+	conn, _, err := http.NewResponseController(c.w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, upgraded); err != nil {
+		return
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		io.Copy(io.Discard, conn)
+	}()
+	// An attach to a container that has ended already never ends, as on all engines.
+	e.copyLog(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed })
+}
+
+func (e *Engine) logs(c *Call) {
+	e.mu.Lock()
+	found := c.locate()
+	if found == nil {
+		e.mu.Unlock()
+		return
+	}
+	from, since := 0, since(c.Query.Get("since"))
+	for from < len(found.log) && found.log[from].time.Before(since) {
+		from++
+	}
+	e.mu.Unlock()
+	s, done := e.streaming(Logs)
+	defer done()
+	c.w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
+	c.w.WriteHeader(http.StatusOK)
+	out := flushing{c.w}
+	out.flush()
+	follow := c.Query.Get("follow") == "1"
+	if !e.copyLog(found, out, from, s, c.r.Context().Done(), func() bool { return !follow || found.status == "exited" || found.removed }) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// copyLog writes a container's output in frames until it is complete. It reports false when it was cut.
+func (e *Engine) copyLog(c *container, out io.Writer, from int, s *stream, gone <-chan struct{}, complete func() bool) bool {
+	for {
+		e.mu.Lock()
+		chunks, done, changed := c.log[from:], complete(), c.changed
+		e.mu.Unlock()
+		from += len(chunks)
+		for _, chunk := range chunks {
+			if _, err := out.Write(frame(chunk)); err != nil {
+				return false
+			}
+		}
+		if done {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-s.drop:
+			return false
+		case <-gone:
+			return false
+		case <-e.closed.Done():
+			return false
+		}
+	}
+}
+
+func frame(c chunk) []byte {
+	header := make([]byte, 8, 8+len(c.data))
+	header[0] = c.stream
+	binary.BigEndian.PutUint32(header[4:], uint32(len(c.data)))
+	return append(header, c.data...)
+}
+
+// since reads seconds and nanoseconds, SECONDS.NANOSECONDS.
+func since(text string) time.Time {
+	if text == "" || text == "0" {
+		return time.Time{}
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	seconds, _ := strconv.ParseInt(whole, 10, 64)
+	nanoseconds, _ := strconv.ParseInt(fraction, 10, 64)
+	return time.Unix(seconds, nanoseconds)
+}
+
+// flushing sends every write at once.
+type flushing struct{ w http.ResponseWriter }
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	f.flush()
+	return n, err
+}
+
+func (f flushing) flush() {
+	if flusher, ok := f.w.(http.Flusher); ok {
+		flusher.Flush()
+	}
+}
