@@ -176,10 +176,10 @@ func (c *clientCerts) check(cert []byte, name string) error {
 	owner, known := c.names[hash]
 	c.mutex.Unlock()
 	if !known {
-		return fmt.Errorf("chaincode %s with given certificate hash %x not found in registry", name, hash)
+		return fmt.Errorf("Chaincode %s with given certificate hash %v not found in registry", name, hash[:])
 	}
 	if owner != name {
-		return fmt.Errorf("chaincode %s with given certificate hash %x belongs to a different chaincode", name, hash)
+		return fmt.Errorf("Chaincode %s with given certificate hash %v belongs to a different chaincode", name, hash[:])
 	}
 	return nil
 }

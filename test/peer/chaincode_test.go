@@ -101,7 +101,9 @@ func (c *chaincode) register(id string) {
 func (c *chaincode) welcomed() {
 	c.t.Helper()
 	require.Equal(c.t, chat.ChaincodeMessage_REGISTERED, c.receive().GetType())
-	require.Equal(c.t, chat.ChaincodeMessage_READY, c.receive().GetType())
+	ready := c.receive()
+	require.Equal(c.t, chat.ChaincodeMessage_READY, ready.GetType())
+	require.True(c.t, proto.Equal(additional, parsed(c.t, ready.GetPayload(), &chat.ChaincodeAdditionalParams{})))
 }
 
 // silence expects that nothing arrives and that the stream stays open.

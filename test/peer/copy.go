@@ -26,7 +26,7 @@ func copyDir(from, to string) error {
 	})
 	if err != nil {
 		_ = os.RemoveAll(to)
-		return fmt.Errorf("copying %s to %s: %w", from, to, err)
+		return fmt.Errorf("failed to copy %s to %s: %w", from, to, err)
 	}
 	return nil
 }

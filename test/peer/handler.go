@@ -44,9 +44,9 @@ func (p *Peer) handle(stream chat.ChaincodeSupport_RegisterServer, first *chat.C
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		return nil
+		return err // as Fabric's peer does, so that a chaincode which hangs up politely is told "EOF"
 	}
-	return fmt.Errorf("receiving from chaincode: %w", err)
+	return fmt.Errorf("receive from chaincode support stream failed: %w", err)
 }
 
 func (h *handler) receive(message *chat.ChaincodeMessage) error {
@@ -58,7 +58,7 @@ func (h *handler) receive(message *chat.ChaincodeMessage) error {
 	case message.GetType() == chat.ChaincodeMessage_REGISTER:
 		return h.register(message)
 	default:
-		return fmt.Errorf("cannot handle %s while in created state", message.GetType())
+		return unexpected(message, "created")
 	}
 }
 
@@ -90,13 +90,22 @@ func (h *handler) welcome() error {
 	if l := h.peer.registry.launch(h.packageID); l != nil {
 		l.update(func(l *launch) { l.registered = time.Now() })
 	}
-	if err := h.send(&chat.ChaincodeMessage{Type: chat.ChaincodeMessage_READY}); err != nil {
+	payload, err := proto.Marshal(additional)
+	if err != nil {
+		return fmt.Errorf("encoding READY: %w", err)
+	}
+	if err := h.send(&chat.ChaincodeMessage{Type: chat.ChaincodeMessage_READY, Payload: payload}); err != nil {
 		return err
 	}
 	h.mutex.Lock()
 	h.ready = true
 	h.mutex.Unlock()
 	return nil
+}
+
+func unexpected(message *chat.ChaincodeMessage, state string) error {
+	return fmt.Errorf("[%s] Fabric side handler cannot handle message (%s) while in %s state",
+		message.GetTxid(), message.GetType(), state)
 }
 
 func (h *handler) isReady() bool {
@@ -145,7 +154,7 @@ func (h *handler) serve(message *chat.ChaincodeMessage) error {
 		}
 		return nil
 	case chat.ChaincodeMessage_REGISTER, chat.ChaincodeMessage_RESPONSE:
-		return fmt.Errorf("cannot handle %s while in ready state", message.GetType())
+		return unexpected(message, "ready")
 	}
 	answer := &chat.ChaincodeMessage{
 		Type: chat.ChaincodeMessage_RESPONSE, Txid: message.GetTxid(), ChannelId: message.GetChannelId(),

@@ -68,8 +68,9 @@ func (p *Peer) install(packageID string, raw []byte) error {
 	status.finish(p.build(packageID))
 	if status.err != nil {
 		p.forget(packageID)
+		return fmt.Errorf("could not build chaincode: %w", status.err)
 	}
-	return status.err
+	return nil
 }
 
 // built builds an installed package unless this peer has done so, or has
@@ -84,15 +85,20 @@ func (p *Peer) built(packageID string) error {
 }
 
 // build makes an instance of a package, from the directory of an earlier build
-// if there is one, in whatever state that is.
+// if there is one, in whatever state that is. The package has to be there even
+// then.
 func (p *Peer) build(packageID string) error {
+	parsed, err := p.load(packageID)
+	if err != nil {
+		return fmt.Errorf("failed to get chaincode package for external build: %w", err)
+	}
 	found, err := p.cachedBuild(packageID)
 	if err != nil {
-		return err
+		return fmt.Errorf("external builder failed: existing build could not be restored: %w", err)
 	}
 	if !found {
-		if err := p.buildAnew(packageID); err != nil {
-			return err
+		if err := p.buildAnew(packageID, parsed); err != nil {
+			return fmt.Errorf("external builder failed: %w", err)
 		}
 	}
 	p.mutex.Lock()
@@ -104,10 +110,10 @@ func (p *Peer) build(packageID string) error {
 // buildAnew has the builder build a package and keeps what it left. When the
 // copying fails the directory stays: Fabric's peer takes it for a build from
 // then on.
-func (p *Peer) buildAnew(packageID string) error {
-	scratch, err := p.unpack(packageID)
+func (p *Peer) buildAnew(packageID string, parsed *pkg) error {
+	scratch, err := p.unpack(packageID, parsed)
 	if err != nil {
-		return err
+		return fmt.Errorf("could not create build context: %w", err)
 	}
 	defer os.RemoveAll(scratch.root)
 
@@ -115,10 +121,10 @@ func (p *Peer) buildAnew(packageID string) error {
 		return fmt.Errorf("%w: detect of builder '%s': %w", ErrNotOurs, p.opts.BuilderName, err)
 	}
 	if err := p.execute(packageID, "build", scratch.source, scratch.metadata, scratch.output); err != nil {
-		return fmt.Errorf("external builder '%s' failed: %w", p.opts.BuilderName, err)
+		return fmt.Errorf("external builder failed to build: external builder '%s' failed: %w", p.opts.BuilderName, err)
 	}
 	if err := p.release(packageID, scratch); err != nil {
-		return fmt.Errorf("builder '%s' release failed: %w", p.opts.BuilderName, err)
+		return fmt.Errorf("external builder failed to release: builder '%s' release failed: %w", p.opts.BuilderName, err)
 	}
 	return p.keep(packageID, scratch)
 }
@@ -135,15 +141,7 @@ type scratch struct {
 	root, source, metadata, output, release string
 }
 
-func (p *Peer) unpack(packageID string) (*scratch, error) {
-	raw, err := os.ReadFile(p.packageFile(packageID))
-	if err != nil {
-		return nil, fmt.Errorf("reading package: %w", err)
-	}
-	parsed, err := parse(raw)
-	if err != nil {
-		return nil, err
-	}
+func (p *Peer) unpack(packageID string, parsed *pkg) (*scratch, error) {
 	root, err := os.MkdirTemp(p.scratchDir(), "fabric-"+pathOf(packageID))
 	if err != nil {
 		return nil, fmt.Errorf("creating scratch directory: %w", err)

@@ -147,7 +147,7 @@ func TestInstallReportsAFailedBuildByItsStatusAlone(t *testing.T) {
 
 	id, err := peer.Install(t.Context(), pkgOf(t, "kv"))
 
-	assert.EqualError(t, err, "external builder 'fake' failed: exit status 1")
+	assert.EqualError(t, err, "could not build chaincode: external builder failed: external builder failed to build: external builder 'fake' failed: exit status 1")
 	assert.Equal(t, []string{"the reason"}, texts(peer.journal))
 	assert.NoDirExists(t, peer.Build(id).Dir)
 	assert.Empty(t, leftovers(t, peer))
@@ -156,7 +156,7 @@ func TestInstallReportsAFailedBuildByItsStatusAlone(t *testing.T) {
 func TestInstallStartsAtDetectAgainAfterAFailure(t *testing.T) {
 	peer := start(t, scripts{"build": "exit 7"})
 	_, err := peer.Install(t.Context(), pkgOf(t, "kv"))
-	require.EqualError(t, err, "external builder 'fake' failed: exit status 7")
+	require.ErrorContains(t, err, "external builder 'fake' failed: exit status 7")
 	writeScript(t, filepath.Join(peer.options.BuilderPath, "bin", "build"), "exit 0")
 
 	_, err = peer.Install(t.Context(), pkgOf(t, "kv"))
@@ -168,7 +168,7 @@ func TestInstallStartsAtDetectAgainAfterAFailure(t *testing.T) {
 func TestInstallFailsWithRelease(t *testing.T) {
 	peer := start(t, scripts{"release": "exit 4"})
 	_, err := peer.Install(t.Context(), pkgOf(t, "kv"))
-	assert.EqualError(t, err, "builder 'fake' release failed: exit status 4")
+	assert.EqualError(t, err, "could not build chaincode: external builder failed: external builder failed to release: builder 'fake' release failed: exit status 4")
 }
 
 func TestInstallSkipsAReleaseThatIsNotExecutable(t *testing.T) {

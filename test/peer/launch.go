@@ -41,13 +41,18 @@ func (p *Peer) Launch(ctx context.Context, packageID string) (Launched, error) {
 	case <-ctx.Done():
 		return Launched{}, fmt.Errorf("launching %s: %w", packageID, context.Cause(ctx))
 	}
-	return l.report()
+	return l.report(known)
 }
 
-func (l *launch) report() (Launched, error) {
+// report is what a caller of Launch is told. One that has joined is told of
+// every failure as one of the registration, as in Fabric.
+func (l *launch) report(joined bool) (Launched, error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	launched := Launched{Run: l.run}
+	if l.err != nil && (joined || !l.own) {
+		return launched, fmt.Errorf("chaincode registration failed: %w", l.err)
+	}
 	if l.err == nil && l.run != nil {
 		launched.Registered = l.registered.Sub(l.run.started)
 		launched.Ready = l.ready.Sub(l.run.started)
@@ -59,7 +64,7 @@ func (l *launch) report() (Launched, error) {
 // there is one.
 func (p *Peer) startup(packageID string, l *launch) {
 	if err := p.built(packageID); err != nil {
-		l.notify(fmt.Errorf("error building chaincode: %w", err))
+		l.fail(fmt.Errorf("error building chaincode: error building image: %w", err))
 		return
 	}
 	var run *Process
@@ -71,15 +76,15 @@ func (p *Peer) startup(packageID string, l *launch) {
 		l.run = run
 	})
 	if err != nil {
-		l.notify(err)
+		l.fail(err)
 		return
 	}
 	<-run.Done()
 	if err := run.Err(); err != nil {
-		l.notify(fmt.Errorf("chaincode registration failed: failed to wait on container exit: builder '%s' run failed: %w", p.opts.BuilderName, err))
+		l.notify(fmt.Errorf("failed to wait on container exit: builder '%s' run failed: %w", p.opts.BuilderName, err))
 		return
 	}
-	l.notify(errors.New("chaincode registration failed: container exited with 0"))
+	l.notify(errors.New("container exited with 0"))
 }
 
 // watch settles a launch. A failed one leaves the registry, and with it its
@@ -90,16 +95,17 @@ func (p *Peer) watch(packageID string, l *launch) {
 	select {
 	case <-l.done:
 	case <-timer.C:
-		l.notify(fmt.Errorf("%w %s for transaction", ErrStartupTimeout, packageID))
+		l.fail(fmt.Errorf("%w %s for transaction", ErrStartupTimeout, packageID))
 	}
-	if _, err := l.report(); err != nil {
+	if _, err := l.report(false); err != nil {
 		p.registry.deregister(packageID)
 	}
 	close(l.settled)
 }
 
 // LaunchAll launches every installed chaincode, one after another as the peer
-// does at its start.
+// does at its start. There all count as committed: Fabric's peer only builds
+// those that no channel has a definition of.
 func (p *Peer) LaunchAll(ctx context.Context) error {
 	ids, err := p.Installed()
 	if err != nil {

@@ -49,7 +49,7 @@ func TestLaunchCannotExecuteRun(t *testing.T) {
 	id := peer.install(t, "kv")
 	require.NoError(t, os.Remove(filepath.Join(peer.options.BuilderPath, "bin", "run")))
 	_, err := peer.Launch(t.Context(), id)
-	assert.ErrorContains(t, err, "error starting container: builder 'fake' run failed to start")
+	assert.ErrorContains(t, err, "error starting container: error starting container: could not execute run: builder 'fake' run failed to start")
 }
 
 func TestLaunchWritesChaincodeJSON(t *testing.T) {
@@ -150,6 +150,19 @@ func TestTheContextBoundsTheWaitingAndNotTheLaunch(t *testing.T) {
 	assert.Same(t, run, launched.Run)
 }
 
+// Only who began a launch is told of its failure as it is.
+func TestAFailureIsToldDifferentlyToWhoHasJoined(t *testing.T) {
+	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 300 * time.Millisecond })
+	id := peer.install(t, "kv")
+	_, first := peer.launch(t, id)
+
+	_, err := peer.Launch(t.Context(), id)
+
+	text := "timeout expired while starting chaincode " + id + " for transaction"
+	assert.EqualError(t, err, "chaincode registration failed: "+text)
+	assert.EqualError(t, <-first, text)
+}
+
 func TestAServersRunIsNotCalled(t *testing.T) {
 	peer := start(t, scripts{"release": `mkdir -p $2/chaincode/server; echo '{"address":"cc:9999"}' > $2/chaincode/server/connection.json`})
 	id := peer.install(t, "kv")
@@ -161,7 +174,17 @@ func TestAServersRunIsNotCalled(t *testing.T) {
 func TestAnUnknownPackageCannotBeLaunched(t *testing.T) {
 	peer := start(t, nil)
 	_, err := peer.Launch(t.Context(), "kv:123")
-	assert.ErrorContains(t, err, "error building chaincode: reading package")
+	assert.ErrorContains(t, err, "error building chaincode: error building image: failed to get chaincode package for external build")
+}
+
+// Fabric's peer reads the package before it looks for the build.
+func TestABuildIsNothingWithoutItsPackage(t *testing.T) {
+	peer := start(t, nil)
+	id := peer.install(t, "kv")
+	require.NoError(t, os.Remove(peer.packageFile(id)))
+	next := restart(t, peer.options, peer.journal)
+	_, err := next.Launch(t.Context(), id)
+	assert.ErrorContains(t, err, "failed to get chaincode package for external build")
 }
 
 func TestProgramsSeeAPrunedEnvironment(t *testing.T) {

@@ -96,14 +96,14 @@ func (p *Peer) ScannerDied() bool {
 }
 
 // Crash is the peer's death by SIGKILL: chaincodes lose their stream and
-// programs the reader of their stderr, but nobody sends them a signal. Close
-// still ends what then does not end by itself.
+// programs the reader of their stderr, but nobody sends them a signal or
+// removes their directories. Close still ends what then does not end by itself.
 func (p *Peer) Crash() {
 	p.close()
 	p.server.Stop()
 	<-p.served
 	for _, process := range p.Processes() {
-		process.hangUp()
+		process.orphan()
 	}
 }
 

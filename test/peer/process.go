@@ -46,6 +46,7 @@ type Process struct {
 	ended       time.Time
 	err         error
 	scannerDied bool
+	orphaned    bool
 }
 
 // startProcess starts a command whose stderr goes to log line by line. The
@@ -81,10 +82,13 @@ func (p *Process) follow(stderr io.Reader, log func(Line), cleanup func()) {
 		log(Line{Program: p.program, PackageID: p.packageID, Err: err})
 	}
 	err := p.cmd.Wait()
-	cleanup()
 	p.mutex.Lock()
 	p.err, p.ended = err, time.Now()
+	orphaned := p.orphaned
 	p.mutex.Unlock()
+	if !orphaned {
+		cleanup()
+	}
 	close(p.done)
 }
 
@@ -183,6 +187,14 @@ func (p *Process) kill()      { _ = p.cmd.Process.Kill() }
 
 // hangUp stops reading stderr, so that the next write breaks the pipe.
 func (p *Process) hangUp() { _ = p.stderr.Close() }
+
+// orphan hangs up for good: a peer that is dead cleans up after no program.
+func (p *Process) orphan() {
+	p.mutex.Lock()
+	p.orphaned = true
+	p.mutex.Unlock()
+	p.hangUp()
+}
 
 // stop is the peer's way to end a program: SIGTERM, SIGKILL to the process
 // alone, and an error when even that did not do.

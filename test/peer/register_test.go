@@ -73,7 +73,10 @@ func TestTheFirstMessageHasToBeRegister(t *testing.T) {
 			c := connect(t, config)
 			c.send(chat.ChaincodeMessage_COMPLETED, &chat.Response{}, nil)
 			_, err := c.stream.Recv()
-			assert.Error(t, err)
+			assert.ErrorContains(t, err, map[string]string{
+				"plain": "error handling message, ending stream: [] Fabric side handler cannot handle message (COMPLETED) while in created state",
+				"TLS":   "First message needs to be a register",
+			}[name])
 		})
 	}
 }
@@ -122,6 +125,15 @@ func TestTheServersOnlyNameIsTheHost(t *testing.T) {
 	cert := connection.ConnectionState().PeerCertificates[0]
 	assert.Equal(t, []string{"peer0.org1.example.com"}, cert.DNSNames)
 	assert.Empty(t, cert.IPAddresses)
+}
+
+func TestAChaincodeThatHangsUpIsToldSo(t *testing.T) {
+	peer := start(t, scripts{"run": waits})
+	id := peer.install(t, "kv")
+	c := connected(t, peer, id)
+	require.NoError(t, c.stream.CloseSend())
+	_, err := c.stream.Recv()
+	assert.EqualError(t, err, "rpc error: code = Unknown desc = EOF")
 }
 
 // After a stream's end the peer wants run to be called first.

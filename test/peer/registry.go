@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type launch struct {
 
 	mutex             sync.Mutex
 	err               error
+	own               bool // the launch's own failure, which its beginner is told as it is
 	run               *Process
 	registered, ready time.Time
 }
@@ -43,6 +43,17 @@ func (l *launch) notify(err error) {
 	l.once.Do(func() {
 		l.mutex.Lock()
 		l.err = err
+		l.mutex.Unlock()
+		close(l.done)
+	})
+}
+
+// fail is notify for a failure of the launch itself: its build, its start or
+// its time. All others Fabric's peer calls failures of the registration.
+func (l *launch) fail(err error) {
+	l.once.Do(func() {
+		l.mutex.Lock()
+		l.err, l.own = err, true
 		l.mutex.Unlock()
 		close(l.done)
 	})
@@ -114,5 +125,3 @@ func (r *registry) deregister(packageID string) {
 	}
 	delete(r.launches, packageID)
 }
-
-var errNoHandler = errors.New("claimed to start chaincode container but could not find handler")

@@ -44,7 +44,7 @@ func (p *Peer) run(packageID string) (*Process, error) {
 	run, err := p.start(packageID, "run", cleanup, instance.build.Output, dir)
 	if err != nil {
 		cleanup()
-		return nil, fmt.Errorf("error starting container: builder '%s' run failed to start: %w", p.opts.BuilderName, err)
+		return nil, fmt.Errorf("error starting container: error starting container: could not execute run: builder '%s' run failed to start: %w", p.opts.BuilderName, err)
 	}
 	p.mutex.Lock()
 	instance.run = run

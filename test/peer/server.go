@@ -99,7 +99,7 @@ func (s *support) Register(stream chat.ChaincodeSupport_RegisterServer) error {
 // to the chaincode which registers.
 func (p *Peer) authenticate(ctx context.Context, message *chat.ChaincodeMessage) error {
 	if message.GetType() != chat.ChaincodeMessage_REGISTER {
-		return errors.New("first message needs to be a register")
+		return errors.New("First message needs to be a register")
 	}
 	id := &chat.ChaincodeID{}
 	if err := proto.Unmarshal(message.GetPayload(), id); err != nil {

@@ -133,4 +133,5 @@ func TestACrashBreaksThePipes(t *testing.T) {
 	require.NoError(t, run.Wait(soon(t)))
 	assert.Equal(t, 9, run.ExitCode())
 	assert.FileExists(t, file)
+	assert.FileExists(t, filepath.Join(run.Args()[1], "chaincode.json"), "a dead peer cleans nothing up")
 }

@@ -26,6 +26,14 @@ func (p *Peer) save(packageID string, raw []byte) error {
 	return nil
 }
 
+func (p *Peer) load(packageID string) (*pkg, error) {
+	raw, err := os.ReadFile(p.packageFile(packageID))
+	if err != nil {
+		return nil, fmt.Errorf("reading package: %w", err)
+	}
+	return parse(raw)
+}
+
 func (p *Peer) forget(packageID string) {
 	_ = os.Remove(p.idFile(packageID))
 	_ = os.Remove(p.packageFile(packageID))

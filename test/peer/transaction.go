@@ -69,7 +69,7 @@ func (p *Peer) Transact(ctx context.Context, call Transaction) (*Response, error
 	}
 	h := p.registry.handler(call.PackageID)
 	if h == nil {
-		return nil, fmt.Errorf("%w: %s", errNoHandler, call.PackageID)
+		return nil, fmt.Errorf("claimed to start chaincode container for %s but could not find handler", call.PackageID)
 	}
 	t, message, err := p.newTransaction(call)
 	if err != nil {
@@ -159,6 +159,10 @@ func (t *transaction) access(message *chat.ChaincodeMessage) ([]byte, error) {
 		err := proto.Unmarshal(message.GetPayload(), del)
 		t.writes = append(t.writes, write{key: t.stateKey(del.GetCollection(), del.GetKey()), delete: true})
 		return nil, err
+	case chat.ChaincodeMessage_WRITE_BATCH_STATE:
+		return nil, t.batch(message.GetPayload())
+	case chat.ChaincodeMessage_GET_STATE_MULTIPLE:
+		return t.multiple(message.GetPayload())
 	default:
 		return nil, errors.New("not supported by the peer of the tests")
 	}
