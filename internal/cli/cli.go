@@ -46,6 +46,21 @@ type Process struct {
 	Environ []string     // KEY=VALUE
 	Log     hclog.Logger // the program's own messages
 	Stderr  io.Writer    // takes whole lines only; safe for concurrent use
+
+	name   string
+	logger *hclog.Logger // where Run keeps the logger for the last message
+}
+
+// Configure makes the log as the operator wants it, from here on and to the last message: level is trace, debug, info,
+// warn or error, format text or json. The chaincode's and the build's own lines stay as they are.
+func (p *Process) Configure(level, format string) {
+	if hclog.LevelFromString(level) == hclog.Info && format == "text" {
+		return // as it is
+	}
+	p.Log = newLogger(p.name, p.Stderr, level, format)
+	if p.logger != nil {
+		*p.logger = p.Log
+	}
 }
 
 // Phase is the work of a program. Its context ends with SIGTERM, SIGINT or SIGHUP, with a [Stopped] as its cause.
@@ -88,8 +103,9 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 
 	lines := loglines.NewQueue(stderr, patience)
 	defer lines.Close()
-	process := Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines)}
-	return exitStatus(phase(ctx, process), process.Log)
+	log := NewLogger(p.Name, lines)
+	err := phase(ctx, Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: log, name: p.Name, logger: &log})
+	return exitStatus(err, log)
 }
 
 // home is the directory above the one of the running program; empty where the system does not tell.
@@ -101,12 +117,18 @@ func home() string {
 	return filepath.Dir(filepath.Dir(executable))
 }
 
-// NewLogger returns the logger of one program: text without a time stamp, since the peer adds its own.
+// NewLogger returns the logger of one program before its settings are known: text without a time stamp, since the peer
+// adds its own.
 func NewLogger(name string, lines io.Writer) hclog.Logger {
+	return newLogger(name, lines, "info", "text")
+}
+
+func newLogger(name string, lines io.Writer, level, format string) hclog.Logger {
 	return hclog.New(&hclog.LoggerOptions{
 		Name:        name,
-		Level:       hclog.Info,
+		Level:       hclog.LevelFromString(level),
 		Output:      loglines.NewWriter(lines, ""),
+		JSONFormat:  format == "json",
 		DisableTime: true,
 	})
 }

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,66 +22,162 @@ func home(t *testing.T, yaml string) string {
 	return dir
 }
 
+// values is every setting by its name, without those of an override.
+func values(s config.Settings) map[string]any {
+	all := map[string]any{}
+	for _, key := range s.Keys() {
+		if !strings.Contains(key.Name, "[]") {
+			all[key.Name] = key.Value()
+		}
+	}
+	return all
+}
+
+// shown is a default as docs/configuration.md has it; empty where it has words instead.
+func shown(value any) string {
+	switch value := value.(type) {
+	case string:
+		if value != "" {
+			return "`" + value + "`"
+		}
+	case bool, int64, float64:
+		return fmt.Sprintf("`%v`", value)
+	case time.Duration:
+		text := strings.TrimSuffix(value.String(), "m0s")
+		if text != value.String() {
+			text += "m"
+		}
+		if value == 5*time.Minute {
+			text = "300s" // as core.yaml has it
+		}
+		return "`" + text + "`"
+	case []string:
+		if len(value) > 0 {
+			return "`" + strings.Join(value, "`, `") + "`"
+		}
+	}
+	return ""
+}
+
+// A change of a default changes what operators have who have set nothing.
 func TestDefaults(t *testing.T) {
 	settings, err := config.Load(t.TempDir(), []string{"DOCKER_HOST=unix:///d.sock"})
 	require.NoError(t, err)
-	assert.Equal(t, map[string]any{
-		"vm.endpoint":                      "unix:///d.sock",
-		"vm.docker.hostConfig.NetworkMode": "",
-		"vm.docker.hostConfig.Memory":      int64(2147483648),
-		"chaincode.builder":                "hyperledger/fabric-ccenv:3.1",
-		"chaincode.golang.runtime":         "hyperledger/fabric-baseos:3.1",
-		"chaincode.node.runtime":           "hyperledger/fabric-nodeenv:2.5",
-		"chaincode.startuptimeout":         5 * time.Minute,
-		"builder.prefix":                   "fabric-chaincode",
-		"builder.buildTimeout":             15 * time.Minute,
-		"builder.pids":                     int64(4096),
-	}, values(settings))
-}
-
-// values is every setting by its name. A new setting has to be added here, and to the test of the defaults.
-func values(s config.Settings) map[string]any {
-	return map[string]any{
-		"vm.endpoint":                      s.VM.Endpoint,
-		"vm.docker.hostConfig.NetworkMode": s.VM.Docker.HostConfig.NetworkMode,
-		"vm.docker.hostConfig.Memory":      s.VM.Docker.HostConfig.Memory,
-		"chaincode.builder":                s.Chaincode.Builder,
-		"chaincode.golang.runtime":         s.Chaincode.Golang.Runtime,
-		"chaincode.node.runtime":           s.Chaincode.Node.Runtime,
-		"chaincode.startuptimeout":         s.Chaincode.StartupTimeout,
-		"builder.prefix":                   s.Builder.Prefix,
-		"builder.buildTimeout":             s.Builder.BuildTimeout,
-		"builder.pids":                     s.Builder.Pids,
+	set := map[string]any{}
+	for key, value := range values(settings) {
+		if text := fmt.Sprint(value); value != nil && text != "" && text != "[]" && text != "0" && text != "false" {
+			set[key] = value
+		}
 	}
+	assert.Equal(t, map[string]any{
+		"vm.endpoint":                         "unix:///d.sock",
+		"vm.docker.attachStdout":              true,
+		"vm.docker.hostConfig.Memory":         int64(2147483648),
+		"vm.docker.hostConfig.LogConfig.Type": "json-file",
+		"vm.docker.hostConfig.LogConfig.Config": map[string]string{
+			"max-size": "50m", "max-file": "5",
+		},
+		"chaincode.builder":        "hyperledger/fabric-ccenv:3.1",
+		"chaincode.golang.runtime": "hyperledger/fabric-baseos:3.1",
+		"chaincode.java.runtime":   "hyperledger/fabric-javaenv:2.5",
+		"chaincode.node.runtime":   "hyperledger/fabric-nodeenv:2.5",
+		"chaincode.logging.level":  "info",
+		"chaincode.logging.shim":   "warn",
+		"chaincode.logging.format": "%{color}%{time:2006-01-02 15:04:05.000 MST} [%{module}] %{shortfunc} -> %{level:.4s} %{id:03x}%{color:reset} %{message}",
+		"chaincode.startuptimeout": 5 * time.Minute,
+
+		"builder.types":                      []string{"golang", "node", "java", "docker", "k8s", "ccaas", "external"},
+		"builder.prefix":                     "fabric-chaincode",
+		"builder.fabricVersion":              "3.1",
+		"builder.dockerNamespace":            "hyperledger",
+		"builder.buildTimeout":               15 * time.Minute,
+		"builder.cache.scope":                "engine",
+		"builder.saveSource":                 true,
+		"builder.pullPolicy":                 "missing",
+		"builder.registry.timeout":           10 * time.Minute,
+		"builder.registry.inactivityTimeout": time.Minute,
+		"builder.pids":                       int64(4096),
+		"builder.security.dropCapabilities":  true,
+		"builder.security.noNewPrivileges":   true,
+		"builder.security.init":              true,
+		"builder.stopGrace":                  2 * time.Second,
+		"builder.log.level":                  "info",
+		"builder.log.format":                 "text",
+	}, set)
+	assert.Empty(t, settings.Warnings)
 }
 
 func TestEveryKeyHasItsVariable(t *testing.T) {
+	// What a variable may hold, and what comes of it: by key, where not every text is possible, else by type.
+	type example struct {
+		text string
+		want any
+	}
+	byKey := map[string]example{
+		"vm.endpoint":                           {"tcp://engine:2375", "tcp://engine:2375"},
+		"vm.docker.tls.ca.file":                 {"/ca.pem", "/ca.pem"},
+		"vm.docker.tls.cert.file":               {"/cert.pem", "/cert.pem"},
+		"vm.docker.tls.key.file":                {"/key.pem", "/key.pem"},
+		"vm.docker.hostConfig.Dns":              {"192.0.2.1  2001:db8::1", []string{"192.0.2.1", "2001:db8::1"}},
+		"vm.docker.hostConfig.ExtraHosts":       {"a:192.0.2.1 b:host-gateway", []string{"a:192.0.2.1", "b:host-gateway"}},
+		"vm.docker.hostConfig.MemorySwappiness": {"0", int64(0)},
+		"vm.docker.hostConfig.MemorySwap":       {"-1", int64(-1)},
+		"vm.docker.hostConfig.OomKillDisable":   {"false", false},
+		"vm.docker.hostConfig.CpuPeriod":        {"50000", int64(50000)},
+		"vm.docker.hostConfig.BlkioWeight":      {"500", int64(500)},
+		"chaincode.logging.level":               {"DEBUG", "debug"},
+		"chaincode.logging.shim":                {"error", "error"},
+		"builder.types":                         {"node golang", []string{"node", "golang"}},
+		"builder.fabricVersion":                 {"2.5", "2.5"},
+		"builder.cache.scope":                   {"label", "label"},
+		"builder.pullPolicy":                    {"never", "never"},
+		"builder.registry.config":               {"/config.json", "/config.json"},
+		"builder.stopGrace":                     {"1s", time.Second},
+		"builder.log.level":                     {"debug", "debug"},
+		"builder.log.format":                    {"json", "json"},
+	}
+	byType := func(value any) example {
+		switch value := value.(type) {
+		case string:
+			return example{"other", "other"}
+		case int64:
+			return example{"67108864", int64(67108864)}
+		case float64:
+			return example{"1.5", 1.5}
+		case bool:
+			return example{fmt.Sprint(!value), !value}
+		case time.Duration:
+			return example{"90s", 90 * time.Second}
+		case []string:
+			return example{"one  two", []string{"one", "two"}}
+		case config.Environment:
+			return example{"A=1 B=x=y", config.Environment{"A=1", "B=x=y"}}
+		case map[string]string:
+			return example{"max-size=1m tag=x", map[string]string{"max-size": "1m", "tag": "x"}}
+		}
+		return example{}
+	}
 	settings := config.Defaults()
 	var names []string
 	for _, key := range settings.Keys() {
+		names = append(names, key.Name)
+		if strings.HasPrefix(key.Name, "builder.overrides") {
+			assert.Empty(t, key.Variable, "a list of sections does not fit into a variable")
+			continue
+		}
 		t.Run(key.Name, func(t *testing.T) {
-			names = append(names, key.Name)
 			assert.Equal(t, "CORE_"+strings.ToUpper(strings.ReplaceAll(key.Name, ".", "_")), key.Variable)
-
-			before, known := values(config.Defaults())[key.Name]
-			require.True(t, known, "values does not know the key")
-			text, want := map[string]string{"string": "other", "int64": "67108864", "duration": "90s"}, any(nil)
-			variable := key.Variable + "="
-			switch before.(type) {
-			case string:
-				variable, want = variable+text["string"], text["string"]
-			case int64:
-				variable, want = variable+text["int64"], int64(67108864)
-			case time.Duration:
-				variable, want = variable+text["duration"], 90*time.Second
+			ex, special := byKey[key.Name]
+			if !special {
+				ex = byType(key.Value())
 			}
-			loaded, err := config.Load(t.TempDir(), []string{variable})
+			require.NotEmpty(t, ex.text, "no example for a key of this type")
+			loaded, err := config.Load(t.TempDir(), []string{key.Variable + "=" + ex.text})
 			require.NoError(t, err)
-			assert.Equal(t, want, values(loaded)[key.Name])
+			assert.Equal(t, ex.want, values(loaded)[key.Name])
 		})
 	}
 	assert.IsIncreasing(t, names)
-	assert.Len(t, names, len(values(settings)))
 }
 
 func TestLoadPrecedence(t *testing.T) {
@@ -127,9 +224,10 @@ builder:
 			"builder.pids": int64(4096), "builder.prefix": "fabric-chaincode",
 		}},
 		"an empty text is a value":           {"vm: {docker: {hostConfig: {NetworkMode: \"\"}}}", nil, map[string]any{"vm.docker.hostConfig.NetworkMode": ""}},
+		"off, which YAML takes for a switch": {"builder: {cache: {scope: off}}", nil, map[string]any{"builder.cache.scope": "off"}},
 		"an empty file":                      {"", nil, map[string]any{"builder.pids": int64(4096)}},
 		"a file of comments":                 {"# nothing is set\n---\n", nil, map[string]any{"builder.pids": int64(4096)}},
-		"a value with = in it":               {"", []string{"CORE_CHAINCODE_BUILDER=a=b"}, map[string]any{"chaincode.builder": "a=b"}},
+		"a value with = in it":               {"", []string{"CORE_CHAINCODE_LOGGING_FORMAT=a=b"}, map[string]any{"chaincode.logging.format": "a=b"}},
 		"a prefix with a registry":           {"builder: {prefix: \"registry.example.com:5000/fabric/cc\"}", nil, map[string]any{"builder.prefix": "registry.example.com:5000/fabric/cc"}},
 		"a number as large as the file says": {"vm: {docker: {hostConfig: {Memory: 4398046511104}}}", nil, map[string]any{"vm.docker.hostConfig.Memory": int64(1 << 42)}},
 	}
@@ -151,15 +249,15 @@ func TestLoadRefusesInOneLineWithFileKeyAndWhatIsAllowed(t *testing.T) {
 		"a tab":                        {"vm:\n\tendpoint: x\n", "not YAML: line 2: found character that cannot start any token"},
 		"a list":                       {"- vm\n- builder\n", `a section with keys is expected, not ["vm","builder"]`},
 		"a text":                       {"nothing\nat all\n", `a section with keys is expected, not "nothing at all"`},
-		"unknown section":              {"peer2: {}", "peer2: unknown key: allowed here are vm, chaincode, builder"},
-		"unknown key":                  {"builder:\n  pid: 1\n", "builder.pid: unknown key: allowed here are prefix, buildTimeout, pids"},
-		"unknown key, deep":            {"vm: {docker: {hostconfig: {Privileged: true}}}", "vm.docker.hostConfig.Privileged: unknown key: allowed here are NetworkMode, Memory"},
-		"a key of its section":         {"pids: 1", "pids: unknown key: allowed here are vm, chaincode, builder"},
+		"unknown section":              {"peer2: {}", "peer2: unknown key: allowed here are vm, chaincode, peer, builder"},
+		"unknown key":                  {"builder:\n  cache: {scpe: off}\n", "builder.cache.scpe: unknown key: allowed here are scope"},
+		"unknown key, deep":            {"vm: {docker: {hostconfig: {logconfig: {size: 1}}}}", "vm.docker.hostConfig.LogConfig.size: unknown key: allowed here are Type, Config"},
+		"a key of its section":         {"pids: 1", "pids: unknown key: allowed here are vm, chaincode, peer, builder"},
 		"a value for a section":        {"vm: unix:///x", `vm: a section with keys is expected, not "unix:///x"`},
 		"two lines for a section":      {"vm: |\n  unix:///x\n  unix:///y\n", `vm: a section with keys is expected, not "unix:///x\nunix:///y\n"`},
 		"a section for a value":        {"builder: {pids: {max: 1}}", `builder.pids: {"max":1} is not possible: a whole number is expected`},
 		"a list for a value":           {"chaincode: {builder: [a]}", `chaincode.builder: ["a"] is not possible: a text is expected`},
-		"a number for a text":          {"chaincode: {builder: 2147483648}", "chaincode.builder: 2147483648 is not possible: a text is expected"},
+		"a number for a text":          {"chaincode: {builder: 2147483648}", "chaincode.builder: 2147483648 is not possible: a text is expected, in quotes"},
 		"a switch for a text":          {"vm: {endpoint: yes}", "vm.endpoint: true is not possible: a text is expected"},
 		"a text for a number":          {"builder: {pids: many}", `builder.pids: "many" is not possible: a whole number is expected`},
 		"a unit at a number":           {"vm: {docker: {hostConfig: {Memory: 2g}}}", `vm.docker.hostConfig.Memory: "2g" is not possible: a whole number is expected`},
@@ -177,6 +275,63 @@ func TestLoadRefusesInOneLineWithFileKeyAndWhatIsAllowed(t *testing.T) {
 		"prefix of two lines":          {"builder: {prefix: \"a\\nb\"}", `builder.prefix: "a\nb" is no image name: lower-case letters, digits, and . _ - / in between`},
 		"empty prefix":                 {"builder: {prefix: \"\"}", `builder.prefix: "" is no image name: lower-case letters, digits, and . _ - / in between`},
 		"a key twice":                  {"builder:\n  pids: 1\n  pids: 2\n", `not YAML: unmarshal errors: line 3: key "pids" already set in map`},
+		"a text for a switch":          {"builder: {saveSource: perhaps}", `builder.saveSource: "perhaps" is not possible: true or false is expected`},
+		"a number for a switch":        {"builder: {saveSource: 1}", `builder.saveSource: 1 is not possible: true or false is expected`},
+		"a number for a list":          {"vm: {docker: {hostConfig: {CapAdd: 1}}}", `vm.docker.hostConfig.CapAdd: 1 is not possible: a list of texts is expected`},
+		"numbers in a list":            {"vm: {docker: {hostConfig: {CapAdd: [1]}}}", `vm.docker.hostConfig.CapAdd: [1] is not possible: a list of texts is expected`},
+		"a list for a map":             {"vm: {docker: {hostConfig: {LogConfig: {Config: [a]}}}}", `vm.docker.hostConfig.LogConfig.Config: ["a"] is not possible: NAME: VALUE is expected`},
+		"a list in a map":              {"vm: {docker: {hostConfig: {LogConfig: {Config: {a: [b]}}}}}", `vm.docker.hostConfig.LogConfig.Config: {"a":["b"]} is not possible: NAME: VALUE is expected`},
+		"a text for a number of CPUs":  {"builder: {cpus: half}", `builder.cpus: "half" is not possible: a number is expected`},
+		"no number of CPUs":            {"builder: {cpus: .nan}", "not YAML: error converting YAML to JSON: json: unsupported value: NaN"},
+		"hardly any CPU":               {"builder: {cpus: 0.001}", "builder.cpus: 0.001 is not possible: at least 0.01, or 0 for no limit"},
+		"negative CPUs":                {"builder: {build: {cpus: -1}}", "builder.build.cpus: -1 is not possible: at least 0.01, or 0 for no limit"},
+		"little memory for builds":     {"builder: {build: {memory: 1}}", "builder.build.memory: 1 is not possible: bytes, at least 6291456, or 0 for no limit"},
+		"negative pids for builds":     {"builder: {build: {pids: -1}}", "builder.build.pids: -1 is not possible: at least 1, or 0 for the engine's default"},
+		"half a pointer":               {"vm: {docker: {hostConfig: {MemorySwappiness: 1.5}}}", "vm.docker.hostConfig.MemorySwappiness: 1.5 is not possible: a whole number is expected"},
+		"too much swappiness":          {"vm: {docker: {hostConfig: {MemorySwappiness: 101}}}", "vm.docker.hostConfig.MemorySwappiness: 101 is not possible: 0 to 100"},
+		"text for OomKillDisable":      {"vm: {docker: {hostConfig: {OomKillDisable: x}}}", `vm.docker.hostConfig.OomKillDisable: "x" is not possible: true or false is expected`},
+		"negative swap":                {"vm: {docker: {hostConfig: {MemorySwap: -2}}}", "vm.docker.hostConfig.MemorySwap: -2 is not possible: bytes of memory and swap together, -1 for no limit, or 0 for no swap"},
+		"negative CPU shares":          {"vm: {docker: {hostConfig: {CpuShares: -1}}}", "vm.docker.hostConfig.CpuShares: -1 is not possible: at least 0"},
+		"a short CPU period":           {"vm: {docker: {hostConfig: {CpuPeriod: 1}}}", "vm.docker.hostConfig.CpuPeriod: 1 is not possible: 1000 to 1000000, or 0 for the engine's default"},
+		"a small CPU quota":            {"vm: {docker: {hostConfig: {CpuQuota: 1}}}", "vm.docker.hostConfig.CpuQuota: 1 is not possible: at least 1000, or 0 for no limit"},
+		"a heavy block weight":         {"vm: {docker: {hostConfig: {BlkioWeight: 65546}}}", "vm.docker.hostConfig.BlkioWeight: 65546 is not possible: 10 to 1000, or 0 for the engine's default"},
+		"a name for a name server":     {"vm: {docker: {hostConfig: {Dns: [192.0.2.1, ns.example.com]}}}", `vm.docker.hostConfig.Dns: "ns.example.com" is not possible: IP addresses`},
+		"an extra host without one":    {"vm: {docker: {hostConfig: {ExtraHosts: [peer0]}}}", `vm.docker.hostConfig.ExtraHosts: "peer0" is not possible: NAME:ADDRESS`},
+		"a path for the endpoint":      {"vm: {endpoint: /var/run/docker.sock}", `vm.endpoint: "/var/run/docker.sock" is not possible: unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default`},
+		"ssh for the endpoint":         {"vm: {endpoint: \"ssh://me@host\"}", `vm.endpoint: "ssh://me@host" is not possible: unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default`},
+		"an empty image":               {"chaincode: {builder: \"\"}", `chaincode.builder: "" is not possible: the name of an image; $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) are replaced`},
+		"an unknown placeholder":       {"chaincode: {java: {runtime: \"x:$(NODE_VER)\"}}", `chaincode.java.runtime: "x:$(NODE_VER)" is not possible: the name of an image; $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) are replaced`},
+		"an unknown type":              {"builder: {types: [golang, wasm]}", `builder.types: "wasm" is not possible: a list of any of golang, node, java, docker, k8s, ccaas, external`},
+		"a type in upper case":         {"builder: {types: [NODE]}", `builder.types: "NODE" is not possible: a list of any of golang, node, java, docker, k8s, ccaas, external`},
+		"a word for the version":       {"builder: {fabricVersion: 3.x}", `builder.fabricVersion: "3.x" is not possible: a version such as 3.1 or 3.1.4`},
+		"a number for the version":     {"builder: {fabricVersion: 3.1}", "builder.fabricVersion: 3.1 is not possible: a text is expected, in quotes"},
+		"a bad namespace":              {"builder: {dockerNamespace: A}", `builder.dockerNamespace: "A" is no image name: lower-case letters, digits, and . _ - / in between`},
+		"a URL for the mirror":         {"builder: {registry: {mirror: \"https://example.com\"}}", `builder.registry.mirror: "https://example.com" is no image name: lower-case letters, digits, and . _ - / in between`},
+		"no time to pull":              {"builder: {registry: {timeout: 0s}}", "builder.registry.timeout: 0s is not possible: at least 1s"},
+		"no patience":                  {"builder: {registry: {inactivityTimeout: 1ms}}", "builder.registry.inactivityTimeout: 1ms is not possible: at least 1s"},
+		"more grace than the peer's":   {"builder: {stopGrace: 5s}", "builder.stopGrace: 5s is not possible: whole seconds, at most 3s: the peer kills run after 5s"},
+		"half a second of grace":       {"builder: {stopGrace: 500ms}", "builder.stopGrace: 500ms is not possible: whole seconds, at most 3s: the peer kills run after 5s"},
+		"an unknown policy":            {"builder: {pullPolicy: sometimes}", `builder.pullPolicy: "sometimes" is not possible: one of always, missing, never`},
+		"an unknown scope":             {"builder: {cache: {scope: peer}}", `builder.cache.scope: "peer" is not possible: one of engine, msp, label, off`},
+		"on for a scope":               {"builder: {cache: {scope: on}}", "builder.cache.scope: true is not possible: a text is expected"},
+		"an unknown level":             {"builder: {log: {level: loud}}", `builder.log.level: "loud" is not possible: one of trace, debug, info, warn, error`},
+		"an unknown format":            {"builder: {log: {format: xml}}", `builder.log.format: "xml" is not possible: one of text, json`},
+		"a variable without a value":   {"builder: {environment: [A]}", `builder.environment: ["A"] is not possible: NAME: VALUE, or a list of NAME=VALUE, is expected`},
+		"a variable without a name":    {"builder: {environment: [\"=a\"]}", `builder.environment: "=a" is not possible: NAME=VALUE, and a name holds letters, digits, and any of _.- only`},
+		"a name with a blank":          {"builder: {buildArgs: {\"a b\": c}}", `builder.buildArgs: "a b=c" is not possible: NAME=VALUE, and a name holds letters, digits, and any of _.- only`},
+		"a list as a variable's value": {"builder: {environment: {A: [b]}}", `builder.environment: {"A":["b"]} is not possible: NAME: VALUE, or a list of NAME=VALUE, is expected`},
+		"a variable of the contract":   {"builder: {environment: {CORE_PEER_ADDRESS: x}}", "builder.environment: CORE_PEER_ADDRESS cannot be set: it belongs to the peer's contract with its chaincodes"},
+		"what makes it a server":       {"builder: {overrides: [{label: a, environment: [CHAINCODE_SERVER_ADDRESS=x]}]}", "builder.overrides[0].environment: CHAINCODE_SERVER_ADDRESS cannot be set: it belongs to the peer's contract with its chaincodes"},
+		"a map for overrides":          {"builder: {overrides: {a: {pids: 1}}}", `builder.overrides: {"a":{"pids":1}} is not possible: a list of sections is expected`},
+		"a text for an override":       {"builder: {overrides: [a]}", `builder.overrides[0]: a section with keys is expected, not "a"`},
+		"an override of nothing":       {"builder: {overrides: [{label: a}, {pids: 1}]}", `builder.overrides[1].label: "" is not possible: a label, or a pattern such as basic_*`},
+		"a malformed pattern":          {"builder: {overrides: [{label: \"[a\"}]}", `builder.overrides[0].label: "[a" is not possible: a label, or a pattern such as basic_*`},
+		"an unknown key of overrides":  {"builder: {overrides: [{label: a, image: b}]}", "builder.overrides[0].image: unknown key: allowed here are label, images, memory, cpus, pids, environment, network"},
+		"a wrong type in overrides":    {"builder: {overrides: [{label: a, memory: 1g}]}", `builder.overrides[0].memory: "1g" is not possible: a whole number is expected`},
+		"little memory in overrides":   {"builder: {overrides: [{label: a, memory: 1}]}", "builder.overrides[0].memory: 1 is not possible: bytes, at least 6291456, or 0 for no limit"},
+		"no processes in overrides":    {"builder: {overrides: [{label: a, pids: 0}]}", "builder.overrides[0].pids: 0 is not possible: at least 1"},
+		"negative CPUs in overrides":   {"builder: {overrides: [{label: a, cpus: -1}]}", "builder.overrides[0].cpus: -1 is not possible: at least 0.01, or 0 for no limit"},
+		"a bad image in overrides":     {"builder: {overrides: [{label: a, images: {runtime: \"a b\"}}]}", `builder.overrides[0].images.runtime: "a b" is not possible: the name of an image; $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) are replaced`},
 		"a key twice, in another case": {"builder:\n  PIDS: 1\n  pids: 2\n", "builder.pids: set twice, as PIDS and as pids"},
 	}
 	for name, test := range tests {
@@ -197,6 +352,12 @@ func TestLoadRefusesAVariable(t *testing.T) {
 		"a huge number":           {"CORE_BUILDER_PIDS=99999999999999999999", `variable CORE_BUILDER_PIDS: "99999999999999999999" is not possible: a whole number is expected`},
 		"a number for a duration": {"CORE_BUILDER_BUILDTIMEOUT=900", `variable CORE_BUILDER_BUILDTIMEOUT: "900" is not possible: a duration such as 300s or 15m is expected`},
 		"impossible":              {"CORE_BUILDER_PIDS=0", "variable CORE_BUILDER_PIDS: builder.pids: 0 is not possible: at least 1"},
+		"a text for a switch":     {"CORE_CHAINCODE_PULL=yes", `variable CORE_CHAINCODE_PULL: "yes" is not possible: true or false is expected`},
+		"a word for CPUs":         {"CORE_BUILDER_CPUS=NaN", `variable CORE_BUILDER_CPUS: "NaN" is not possible: a number is expected`},
+		"no pair":                 {"CORE_VM_DOCKER_HOSTCONFIG_LOGCONFIG_CONFIG=max-size", `variable CORE_VM_DOCKER_HOSTCONFIG_LOGCONFIG_CONFIG: "max-size" is not possible: NAME: VALUE is expected`},
+		"no variable":             {"CORE_BUILDER_ENVIRONMENT=A=1 B", `variable CORE_BUILDER_ENVIRONMENT: "A=1 B" is not possible: NAME: VALUE, or a list of NAME=VALUE, is expected`},
+		"an unknown type":         {"CORE_BUILDER_TYPES=golang wasm", `variable CORE_BUILDER_TYPES: builder.types: "wasm" is not possible: a list of any of golang, node, java, docker, k8s, ccaas, external`},
+		"bad swappiness":          {"CORE_VM_DOCKER_HOSTCONFIG_MEMORYSWAPPINESS=x", `variable CORE_VM_DOCKER_HOSTCONFIG_MEMORYSWAPPINESS: "x" is not possible: a whole number is expected`},
 		"impossible prefix":       {"CORE_BUILDER_PREFIX=A", `variable CORE_BUILDER_PREFIX: builder.prefix: "A" is no image name: lower-case letters, digits, and . _ - / in between`},
 	}
 	for name, test := range tests {
@@ -212,4 +373,65 @@ func TestLoadOfAFileThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(dir, config.File), 0o755))
 	_, err := config.Load(dir, nil)
 	assert.EqualError(t, err, filepath.Join(dir, config.File)+": is a directory")
+}
+
+func TestKeysThatDoNotGoTogether(t *testing.T) {
+	tests := map[string]struct {
+		yaml    string
+		environ []string
+		want    string
+	}{
+		"a certificate without a key": {"vm: {docker: {tls: {enabled: true, cert: {file: c}}}}", nil,
+			"vm.docker.tls.cert.file in FILE: a certificate without a key is not possible: set vm.docker.tls.key.file too, or neither"},
+		"a key without a certificate": {"vm: {docker: {tls: {enabled: true}}}", []string{"CORE_VM_DOCKER_TLS_KEY_FILE=k"},
+			"variable CORE_VM_DOCKER_TLS_KEY_FILE: a key without a certificate is not possible: set vm.docker.tls.cert.file too, or neither"},
+		"less swap than memory": {"vm: {docker: {hostConfig: {MemorySwap: 1073741824}}}", nil,
+			"vm.docker.hostConfig.MemorySwap in FILE: 1073741824 is not possible: it counts memory and swap together, so at least vm.docker.hostConfig.Memory, which must be set"},
+		"swap without memory": {"", []string{"CORE_VM_DOCKER_HOSTCONFIG_MEMORY=0", "CORE_VM_DOCKER_HOSTCONFIG_MEMORYSWAP=1073741824"},
+			"variable CORE_VM_DOCKER_HOSTCONFIG_MEMORYSWAP: 1073741824 is not possible: it counts memory and swap together, so at least vm.docker.hostConfig.Memory, which must be set"},
+		"two limits of the processor": {"builder: {cpus: 1}\nvm: {docker: {hostConfig: {CpuQuota: 50000}}}", nil,
+			"builder.cpus in FILE: engines take either that or vm.docker.hostConfig.CpuPeriod and CpuQuota, not both"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := home(t, test.yaml)
+			_, err := config.Load(dir, test.environ)
+			assert.EqualError(t, err, strings.ReplaceAll(test.want, " in FILE", " in "+filepath.Join(dir, config.File)))
+		})
+	}
+	t.Run("half of it off", func(t *testing.T) {
+		_, err := config.Load(home(t, "vm: {docker: {tls: {cert: {file: c}}}}"), nil)
+		assert.NoError(t, err)
+	})
+}
+
+func TestEnvironmentsAreListsOrMaps(t *testing.T) {
+	for yaml, want := range map[string]config.Environment{
+		"{B: 1, A: true, C: text with blanks, D: }": {"A=true", "B=1", "C=text with blanks", "D="},
+		`["B=1", "A=x=y", "C="]`:                    {"B=1", "A=x=y", "C="},
+		"{}":                                        nil,
+		"A=1 B=2":                                   {"A=1", "B=2"},
+		"[A=1, B=2, A=3]":                           {"B=2", "A=3"},
+		`{LARGE: 20240101, URL: "https://u:p@example.com"}`: {"LARGE=20240101", "URL=https://u:p@example.com"},
+	} {
+		settings, err := config.Load(home(t, "builder: {build: {environment: "+yaml+"}}"), nil)
+		require.NoError(t, err, yaml)
+		if len(want) == 0 {
+			assert.Empty(t, settings.Builder.Build.Environment)
+			continue
+		}
+		assert.Equal(t, want, settings.Builder.Build.Environment, yaml)
+	}
+}
+
+// Nothing may be sent to an engine that was not asked for, so not set and zero are two things.
+func TestWhatIsNotSetIsNotZero(t *testing.T) {
+	host := load(t, "").VM.Docker.HostConfig
+	assert.Nil(t, host.MemorySwappiness)
+	assert.Nil(t, host.OomKillDisable)
+	host = load(t, "vm: {docker: {hostConfig: {MemorySwappiness: 0, OomKillDisable: false}}}").VM.Docker.HostConfig
+	require.NotNil(t, host.MemorySwappiness)
+	assert.Zero(t, *host.MemorySwappiness)
+	require.NotNil(t, host.OomKillDisable)
+	assert.False(t, *host.OomKillDisable)
 }

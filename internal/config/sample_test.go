@@ -3,31 +3,136 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 
 	"fabric-builder-docker/internal/config"
 )
 
-// The sample file says that its values are the defaults, and docs/configuration.md that it names every key.
-func TestTheSampleFileAndTheTableMatchTheCode(t *testing.T) {
-	sample, err := os.ReadFile("../../packaging/config.yaml")
+const (
+	sampleFile = "../../packaging/config.yaml"
+	tableFile  = "../../docs/configuration.md"
+)
+
+// The sample file says that its values are the defaults.
+func TestTheSampleFileHoldsTheDefaults(t *testing.T) {
+	sample, err := os.ReadFile(sampleFile)
 	require.NoError(t, err)
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, config.File), sample, 0o644))
 	none := []string{"DOCKER_HOST=unix:///x"} // the endpoint must not depend on this machine
-	loaded, err := config.Load(dir, none)
+	loaded, err := config.Load(home(t, string(sample)), none)
 	require.NoError(t, err)
 	defaults, err := config.Load(t.TempDir(), none)
 	require.NoError(t, err)
-	assert.Equal(t, defaults, loaded)
+	want := values(defaults)
+	for key, value := range values(loaded) {
+		if isEmpty(value) {
+			assert.True(t, isEmpty(want[key]), key)
+			continue
+		}
+		assert.Equal(t, want[key], value, key)
+	}
+	assert.Empty(t, loaded.Warnings)
+}
 
-	table, err := os.ReadFile("../../docs/configuration.md")
+// isEmpty says whether a value is a list or a map without anything in it, or nothing.
+func isEmpty(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case []string:
+		return len(value) == 0
+	case config.Environment:
+		return len(value) == 0
+	case []config.Override:
+		return len(value) == 0
+	}
+	return false
+}
+
+// The sample file says that it names every key. The keys of an override stand in a comment.
+func TestTheSampleFileHasEveryKey(t *testing.T) {
+	sample, err := os.ReadFile(sampleFile)
 	require.NoError(t, err)
-	for _, key := range defaults.Keys() {
-		assert.Contains(t, string(table), "| `"+key.Name+"` |", "a row of docs/configuration.md")
-		assert.Contains(t, string(table), "`"+key.Variable+"`", "a variable in docs/configuration.md")
+	var document map[string]any
+	require.NoError(t, yaml.UnmarshalStrict(sample, &document))
+	settings := config.Defaults()
+	for _, key := range settings.Keys() {
+		if _, element, ok := strings.Cut(key.Name, "[]."); ok {
+			last := element[strings.LastIndex(element, ".")+1:]
+			assert.True(t, regexp.MustCompile(`(?m)^ *# .*\b`+last+`:`).Match(sample), "%s has no commented %s", sampleFile, key.Name)
+			continue
+		}
+		assert.True(t, has(document, strings.Split(key.Name, ".")), "%s has no %s", sampleFile, key.Name)
+	}
+}
+
+func has(document map[string]any, path []string) bool {
+	value, ok := document[path[0]]
+	if !ok || len(path) == 1 {
+		return ok
+	}
+	section, ok := value.(map[string]any)
+	return ok && has(section, path[1:])
+}
+
+// An operator reads the override in the comments as an example that works.
+func TestTheOverrideInTheSampleFileWorks(t *testing.T) {
+	sample, err := os.ReadFile(sampleFile)
+	require.NoError(t, err)
+	_, example, found := strings.Cut(string(sample), "\n  overrides: []\n")
+	require.True(t, found, "overrides is the last key")
+	example = regexp.MustCompile(`(?m)^  # ?`).ReplaceAllString(example, "  ")
+	settings, err := config.Load(home(t, "builder:\n  overrides:\n"+example), nil)
+	require.NoError(t, err)
+	require.Len(t, settings.Builder.Overrides, 1)
+	assert.NotEqual(t, settings.Builder.Pids, settings.ForLabel(strings.ReplaceAll(settings.Builder.Overrides[0].Label, "*", "1")).Builder.Pids)
+}
+
+// row is a line of the table: key, default, meaning, variable.
+var row = regexp.MustCompile("(?m)^\\| `([a-z][^`]*)` \\| (.+) \\| (.+) \\| (.+) \\|$")
+
+func TestTheTableNamesEveryKeyAndNoOther(t *testing.T) {
+	table, err := os.ReadFile(filepath.FromSlash(tableFile))
+	require.NoError(t, err)
+	settings := config.Defaults()
+	keys := settings.Keys()
+	rows := map[string]string{}
+	for _, found := range row.FindAllStringSubmatch(string(table), -1) {
+		name := found[1]
+		_, twice := rows[name]
+		assert.False(t, twice, "%s has two rows for %s", tableFile, name)
+		rows[name] = found[4]
+		assert.True(t, slices.ContainsFunc(keys, func(key config.Key) bool { return key.Name == name }), "%s has a row for %s, which is no key", tableFile, name)
+	}
+	for _, key := range keys {
+		variable, there := rows[key.Name]
+		assert.True(t, there, "%s has no row for %s", tableFile, key.Name)
+		want := "`" + key.Variable + "`"
+		if key.Variable == "" {
+			want = "none"
+		}
+		assert.Equal(t, want, variable, "the variable of %s in %s", key.Name, tableFile)
+	}
+}
+
+// The second column must hold what the code has.
+func TestTheTableHasTheDefaults(t *testing.T) {
+	table, err := os.ReadFile(tableFile)
+	require.NoError(t, err)
+	settings := config.Defaults()
+	for _, key := range settings.Keys() {
+		for _, found := range row.FindAllStringSubmatch(string(table), -1) {
+			text := shown(key.Value())
+			if found[1] != key.Name || text == "" {
+				continue
+			}
+			assert.True(t, strings.HasPrefix(found[2], text), "the default of %s is %s, not %s", key.Name, text, found[2])
+		}
 	}
 }

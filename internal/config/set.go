@@ -1,64 +1,26 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
-	"sort"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 )
 
-// Key is one setting: its place in the files, its variable and its value.
-type Key struct {
-	Name     string // vm.docker.hostConfig.NetworkMode
-	Variable string // CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE
-	value    reflect.Value
+// decoder takes a document over into settings.
+type decoder struct {
+	dir         string            // where relative paths begin
+	core        bool              // core.yaml: keys that are not ours are the peer's, and what it ships counts as not set
+	inContainer bool              // the peer runs in a container
+	set         func(name string) // called with each key that was set
+	leftOut     func(name string) // called with each key that was set and that nobody honours
 }
 
-// Keys are all settings, sorted by name.
-func (s *Settings) Keys() []Key {
-	keys := keys(reflect.ValueOf(s).Elem(), "")
-	sort.Slice(keys, func(i, j int) bool { return keys[i].Name < keys[j].Name })
-	return keys
+func (d decoder) settings(s *Settings, document any) error {
+	return d.section(reflect.ValueOf(s).Elem(), "", document)
 }
 
-func keys(section reflect.Value, prefix string) []Key {
-	var found []Key
-	for i := range section.NumField() {
-		tag, ok := section.Type().Field(i).Tag.Lookup("key")
-		if !ok {
-			continue
-		}
-		name, field := prefix+tag, section.Field(i)
-		if field.Kind() == reflect.Struct {
-			found = append(found, keys(field, name+".")...)
-			continue
-		}
-		variable := "CORE_" + strings.ToUpper(strings.ReplaceAll(name, ".", "_"))
-		found = append(found, Key{name, variable, field})
-	}
-	return found
-}
-
-// setVariable sets the key that belongs to a variable. Variables that are not ours are the peer's business.
-func setVariable(s *Settings, variable, text string) error {
-	for _, key := range s.Keys() {
-		if key.Variable == variable {
-			return key.parse(text)
-		}
-	}
-	return nil
-}
-
-// set takes over a whole document.
-func set(s *Settings, document any) error {
-	return setSection(reflect.ValueOf(s).Elem(), "", document)
-}
-
-func setSection(section reflect.Value, prefix string, document any) error {
+func (d decoder) section(section reflect.Value, prefix string, document any) error {
 	values, ok := document.(map[string]any)
 	if document == nil {
 		return nil
@@ -67,54 +29,87 @@ func setSection(section reflect.Value, prefix string, document any) error {
 		return fmt.Errorf("%sa section with keys is expected, not %s", named(prefix), show(document))
 	}
 	spellings := map[string]string{}
-	for _, name := range sortedNames(values) {
-		field, tag := fieldOf(section, name)
-		if tag == "" {
-			return fmt.Errorf("%s%s: unknown key: allowed here are %s", prefix, name, strings.Join(tags(section), ", "))
-		}
-		if other, twice := spellings[tag]; twice {
-			return fmt.Errorf("%s: set twice, as %s and as %s", prefix+tag, other, name)
-		}
-		spellings[tag] = name
-		if field.Kind() == reflect.Struct {
-			if err := setSection(field, prefix+tag+".", values[name]); err != nil {
+	for _, name := range names(values) {
+		key, ok := find(section, prefix, name)
+		if !ok {
+			if err := d.unknown(section, prefix, name, values[name]); err != nil {
 				return err
 			}
 			continue
 		}
-		if values[name] == nil {
-			continue // a key without a value keeps its default
+		if other, twice := spellings[key.Name]; twice {
+			return fmt.Errorf("%s: set twice, as %s and as %s", key.Name, other, name)
 		}
-		if err := (Key{Name: prefix + tag, value: field}).assign(values[name]); err != nil {
-			return fmt.Errorf("%s: %w", prefix+tag, err)
+		spellings[key.Name] = name
+		if err := d.key(key, values[name]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func named(prefix string) string {
-	if prefix == "" {
-		return ""
+// key takes one value over. A key without a value keeps its default.
+func (d decoder) key(key Key, value any) error {
+	switch {
+	case key.value.Kind() == reflect.Struct:
+		return d.section(key.value, key.Name+".", value)
+	case value == nil, d.core && (value == "" || shipped(key.Name, value, d.inContainer)):
+		return nil
+	case isSections(key.value.Type()):
+		return d.sections(key, value)
 	}
-	return strings.TrimSuffix(prefix, ".") + ": "
+	if number, ok := value.(float64); ok && d.core && key.value.Kind() == reflect.String {
+		value = text(number) // the peer takes networkId: 1 as well
+	}
+	if key.Name == "builder.cache.scope" && value == false {
+		value = CacheOff // YAML takes off for a switch
+	}
+	if err := key.assign(value, d.dir); err != nil {
+		return fmt.Errorf("%s: %w", key.Name, err)
+	}
+	d.set(key.Name)
+	return nil
 }
 
-func sortedNames(values map[string]any) []string {
-	var names []string
-	for name := range values {
-		names = append(names, name)
+// sections takes a list of sections over.
+func (d decoder) sections(key Key, value any) error {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Errorf("%s: %s is not possible: a list of sections is expected", key.Name, show(value))
 	}
-	sort.Strings(names)
-	return names
-}
-
-func fieldOf(section reflect.Value, name string) (reflect.Value, string) {
-	for i := range section.NumField() {
-		if tag := section.Type().Field(i).Tag.Get("key"); tag != "" && strings.EqualFold(tag, name) {
-			return section.Field(i), tag
+	taken := reflect.MakeSlice(key.value.Type(), len(list), len(list))
+	for i, element := range list {
+		if err := d.section(taken.Index(i), fmt.Sprintf("%s[%d].", key.Name, i), element); err != nil {
+			return err
 		}
 	}
-	return reflect.Value{}, ""
+	key.value.Set(taken)
+	d.set(key.Name)
+	return nil
+}
+
+// unknown is what is done with a key that is not ours.
+func (d decoder) unknown(section reflect.Value, prefix, name string, value any) error {
+	if key := leftOutKey(prefix, name); key != "" {
+		if asksForSomething(value) {
+			d.leftOut(key)
+		}
+		return nil
+	}
+	if d.core {
+		return nil
+	}
+	return fmt.Errorf("%s%s: unknown key: allowed here are %s", prefix, name, strings.Join(tags(section), ", "))
+}
+
+// find is the key of a section with that name, in any case.
+func find(section reflect.Value, prefix, name string) (Key, bool) {
+	for i := range section.NumField() {
+		if tag := section.Type().Field(i).Tag.Get("key"); tag != "" && strings.EqualFold(tag, name) {
+			return keyOf(section, i, prefix+tag), true
+		}
+	}
+	return Key{}, false
 }
 
 func tags(section reflect.Value) []string {
@@ -127,64 +122,25 @@ func tags(section reflect.Value) []string {
 	return all
 }
 
-var durationType = reflect.TypeFor[time.Duration]()
-
-// exact is up to where a document's numbers are whole ones.
-const exact = 1 << 53
-
-// show is a document's value on one line.
-func show(value any) string {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Sprintf("%q", fmt.Sprint(value))
+func named(prefix string) string {
+	if prefix == "" {
+		return ""
 	}
-	return string(text)
+	return strings.TrimSuffix(prefix, ".") + ": "
 }
 
-// assign takes a value of a document.
-func (k Key) assign(value any) error {
-	if text, ok := value.(string); ok && k.value.Kind() != reflect.String {
-		return k.parse(text)
+// names are the keys of a document's section, sorted.
+func names(values map[string]any) []string {
+	var all []string
+	for name := range values {
+		all = append(all, name)
 	}
-	switch value := value.(type) {
-	case string:
-		k.value.SetString(value)
-		return nil
-	case float64:
-		if k.value.Kind() == reflect.Int64 && k.value.Type() != durationType && value == math.Trunc(value) && math.Abs(value) <= exact {
-			k.value.SetInt(int64(value))
-			return nil
-		}
-	}
-	return fmt.Errorf("%s is not possible: %s is expected", show(value), k.expected())
+	return sorted(all)
 }
 
-// parse takes the text of a variable.
-func (k Key) parse(text string) error {
-	switch {
-	case k.value.Kind() == reflect.String:
-		k.value.SetString(text)
-		return nil
-	case k.value.Type() == durationType:
-		if d, err := time.ParseDuration(text); err == nil {
-			k.value.SetInt(int64(d))
-			return nil
-		}
-	case k.value.Kind() == reflect.Int64:
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			k.value.SetInt(n)
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is not possible: %s is expected", text, k.expected())
-}
-
-func (k Key) expected() string {
-	switch {
-	case k.value.Type() == durationType:
-		return "a duration such as 300s or 15m"
-	case k.value.Kind() == reflect.Int64:
-		return "a whole number"
-	}
-	return "a text"
+// sorted is a list in order, each text once.
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

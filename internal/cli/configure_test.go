@@ -1,0 +1,51 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/cli"
+)
+
+func TestConfigure(t *testing.T) {
+	tests := map[string]struct{ level, format, want string }{
+		"the default":  {"info", "text", "[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
+		"debug":        {"debug", "text", "[DEBUG] build: detail\n[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
+		"errors alone": {"error", "text", "[ERROR] build: reading x: gone\n"},
+		"json": {"info", "json", `{"@level":"info","@message":"hello","@module":"build","image":"x"}` + "\n" +
+			`{"@level":"error","@message":"reading x: gone","@module":"build"}` + "\n"},
+		"json errors": {"error", "json", `{"@level":"error","@message":"reading x: gone","@module":"build"}` + "\n"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			status := program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(_ context.Context, process cli.Process) error {
+				process.Configure(test.level, test.format)
+				process.Log.Debug("detail")
+				process.Log.Info("hello", "image", "x")
+				return errors.New("reading x: gone") // the last message is as the operator wants it, too
+			})
+			assert.Equal(t, 1, status)
+			assert.Equal(t, test.want, stderr.String())
+		})
+	}
+}
+
+func TestJSONIsOneObjectPerLineWhateverTheErrorHolds(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(_ context.Context, process cli.Process) error {
+		process.Configure("info", "json")
+		return errors.Join(errors.New("one\twith a tab"), errors.New(`two with "quotes"`))
+	})
+	lines := bytes.Split(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
+	require.Len(t, lines, 2)
+	for _, line := range lines {
+		assert.True(t, json.Valid(line), string(line))
+	}
+}

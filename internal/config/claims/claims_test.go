@@ -1,0 +1,73 @@
+package claims_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/config/claims"
+)
+
+// Detect must claim what build then takes: both readings of the same settings agree.
+func TestDetectAndBuildReadTheSameList(t *testing.T) {
+	tests := map[string]struct {
+		yaml    string
+		environ []string
+		want    []string
+	}{
+		"no file":            {"", nil, claims.Known},
+		"nothing in it":      {"# nothing\n", nil, claims.Known},
+		"other keys":         {"vm: {endpoint: unix:///x}\nbuilder: {pids: 10}\n", nil, claims.Known},
+		"no value":           {"builder:\n  types:\n", nil, claims.Known},
+		"an empty section":   {"builder:\n", nil, claims.Known},
+		"a list":             {"builder:\n  types:\n  - golang\n  - k8s\n", nil, []string{"golang", "k8s"}},
+		"a list on one line": {"builder: {types: [node]}\n", nil, []string{"node"}},
+		"a text":             {"builder: {types: golang  java}\n", nil, []string{"golang", "java"}},
+		"another case":       {"Builder: {TYPES: [java]}\n", nil, []string{"java"}},
+		"JSON":               {`{"builder":{"types":["golang"]}}`, nil, []string{"golang"}},
+		"a variable":         {"builder: {types: [node]}\n", []string{"CORE_BUILDER_TYPES=golang\tk8s"}, []string{"golang", "k8s"}},
+		"an empty variable":  {"builder: {types: [node]}\n", []string{"CORE_BUILDER_TYPES="}, []string{"node"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := settingsDir(t, test.yaml)
+			got, err := claims.Load(dir, test.environ)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, got)
+			all, err := config.Load(dir, test.environ)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, all.Builder.Types)
+		})
+	}
+}
+
+func TestAListThatIsNone(t *testing.T) {
+	for content, want := range map[string]string{
+		"builder: {types: [golan]}": `config.yaml: builder.types: "golan" is not possible: a list of any of golang, node, `,
+		"builder: {types: [1]}":     `config.yaml: builder.types: "1" is not possible: `,
+		"builder: {types: {a: b}}":  "config.yaml: builder.types: a list is expected",
+		"builder: {types: true}":    "config.yaml: builder.types: a list is expected",
+		"builder: {":                "config.yaml: not YAML: ",
+	} {
+		dir := settingsDir(t, content)
+		_, err := claims.Load(dir, nil)
+		assert.ErrorContains(t, err, want, content)
+		_, err = config.Load(dir, nil)
+		assert.Error(t, err, "build does not take it either: %s", content)
+	}
+	_, err := claims.Load(t.TempDir(), []string{"CORE_BUILDER_TYPES=GOLANG"})
+	assert.ErrorContains(t, err, `variable CORE_BUILDER_TYPES: builder.types: "GOLANG" is not possible: `)
+}
+
+func settingsDir(t *testing.T, content string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if content != "" {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(content), 0o644))
+	}
+	return dir
+}

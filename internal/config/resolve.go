@@ -1,0 +1,94 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// resolve turns what was written into what is meant.
+func (s *Settings) resolve() {
+	s.eachImage(func(name string, image *string) { *image = s.expand(name, *image) })
+	if s.VM.Docker.HostConfig.CpusetCPUs == "" {
+		s.VM.Docker.HostConfig.CpusetCPUs = s.VM.Docker.HostConfig.Cpuset
+	}
+	if s.Chaincode.Pull {
+		s.Builder.PullPolicy = PullAlways
+	}
+	s.Chaincode.Logging.Level = s.chaincodeLevel("chaincode.logging.level", s.Chaincode.Logging.Level)
+	s.Chaincode.Logging.Shim = s.chaincodeLevel("chaincode.logging.shim", s.Chaincode.Logging.Shim)
+	log := &s.VM.Docker.HostConfig.LogConfig
+	if log.Type != "" && log.Type != "json-file" && log.Type != "local" && reflect.DeepEqual(*log, LogConfig{log.Type, Defaults().VM.Docker.HostConfig.LogConfig.Config}) {
+		log.Config = nil // the default rotation is not for every driver
+	}
+}
+
+// eachImage calls do with every setting that names an image.
+func (s *Settings) eachImage(do func(name string, image *string)) {
+	do("chaincode.builder", &s.Chaincode.Builder)
+	do("chaincode.golang.runtime", &s.Chaincode.Golang.Runtime)
+	do("chaincode.java.runtime", &s.Chaincode.Java.Runtime)
+	do("chaincode.node.runtime", &s.Chaincode.Node.Runtime)
+	for i := range s.Builder.Overrides {
+		images, name := &s.Builder.Overrides[i].Images, fmt.Sprintf("builder.overrides[%d].images.", i)
+		if images.Builder != "" {
+			do(name+"builder", &images.Builder)
+		}
+		if images.Runtime != "" {
+			do(name+"runtime", &images.Runtime)
+		}
+	}
+}
+
+// expand replaces what core.yaml leaves to the peer in an image's name.
+func (s *Settings) expand(setting, image string) string {
+	version := s.Builder.FabricVersion
+	if setting == "chaincode.java.runtime" || setting == "chaincode.node.runtime" {
+		version = upTo25(version)
+	}
+	return strings.NewReplacer(
+		"$(ARCH)", runtime.GOARCH,
+		"$(PROJECT_VERSION)", version,
+		"$(TWO_DIGIT_VERSION)", twoDigits(version),
+		"$(DOCKER_NS)", s.Builder.DockerNamespace,
+	).Replace(image)
+}
+
+// twoDigits is major.minor of a version, as the peer derives it: its last digit is cut off, and a v in front.
+func twoDigits(version string) string {
+	version = strings.TrimPrefix(version, "v")
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// upTo25 is the version of nodeenv and javaenv for a version of Fabric: there is none after 2.5. The core.yaml of
+// Fabric 2.5 has $(TWO_DIGIT_VERSION) there, later ones have 2.5.
+func upTo25(version string) string {
+	major, minor, _ := strings.Cut(twoDigits(version), ".")
+	x, err := strconv.Atoi(major)
+	y, _ := strconv.Atoi(minor)
+	if err == nil && (x > 2 || x == 2 && y > 5) {
+		return "2.5"
+	}
+	return version
+}
+
+// chaincodeLevel is a log level as the peer hands it to chaincodes. One that it does not know becomes info there.
+func (s *Settings) chaincodeLevel(name, level string) string {
+	if level == strings.ToLower(level) || level == strings.ToUpper(level) {
+		if known := peerLevels[strings.ToLower(level)]; known != "" {
+			return known
+		}
+	}
+	s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %q is no log level: chaincodes get info, as from the peer", name, level))
+	return "info"
+}
+
+// peerLevels are the log levels that the peer knows, in lower or in upper case, and what it makes of them. Of payload
+// it makes Level(-2), which means nothing to any chaincode: debug is the nearest.
+var peerLevels = map[string]string{
+	"payload": "debug", "debug": "debug", "info": "info", "notice": "info", "warning": "warn", "warn": "warn",
+	"error": "error", "critical": "error", "dpanic": "dpanic", "panic": "panic", "fatal": "fatal",
+}
