@@ -47,7 +47,7 @@ func (e *Engine) Claim(ctx context.Context, spec Spec) (id string, holder *Conta
 
 func (e *Engine) create(ctx context.Context, spec Spec) (string, error) {
 	created, err := settle(ctx, func(ctx context.Context) (string, error) {
-		created, err := e.api.ContainerCreate(ctx, spec.config(), spec.hostConfig(), nil, nil, spec.Name)
+		created, err := e.api.ContainerCreate(ctx, spec.config(), spec.hostConfig(), spec.networking(), nil, spec.Name)
 		return created.ID, err
 	})
 	if err != nil {

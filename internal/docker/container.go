@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,14 +21,21 @@ type Spec struct {
 	WorkingDir  string
 	Labels      map[string]string
 	Volumes     map[string]string // path in the container -> name of a volume
-	NetworkMode string
+	NetworkMode string            // the network that it is created with; empty: the engine's default
+	Networks    []string          // others, for Connect
+	Aliases     []string          // of the container, in networks that somebody has made
+	ExtraHosts  []string          // NAME:ADDRESS
 
-	Capabilities []string // all others are dropped
-	Init         bool     // an init as process 1, which forwards signals and reaps
-	Memory       int64    // bytes, swap included; 0: no limit
-	Pids         int64    // 0: the engine's default
-	LogMaxSize   string   // as the json-file driver takes it, such as 50m; empty: no rotation
-	LogMaxFiles  int
+	ReadOnly bool     // the root file system
+	Scratch  []string // paths with a volume of their own, which goes with the container
+	Tmpfs    []string // paths with a file system in memory
+
+	Init       bool              // an init as process 1, which forwards signals and reaps
+	LogDriver  string            // empty: json-file
+	LogOptions map[string]string // as the driver takes them
+	Security
+	Names
+	Resources
 }
 
 // Container is what an engine knows of a container. Times are by the engine's clock, zero where there is none yet.
@@ -58,35 +64,8 @@ func (s Spec) config() *container.Config {
 		WorkingDir:  s.WorkingDir,
 		Labels:      s.Labels,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+		Volumes:     s.scratch(),
 	}
-}
-
-func (s Spec) hostConfig() *container.HostConfig {
-	host := &container.HostConfig{
-		NetworkMode:   container.NetworkMode(s.NetworkMode),
-		CapDrop:       []string{"ALL"},
-		CapAdd:        s.Capabilities,
-		SecurityOpt:   []string{"no-new-privileges"},
-		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
-		// A driver that can be read: logs are how a waiter and a reconnecting run see the output.
-		LogConfig: container.LogConfig{Type: "json-file"},
-	}
-	if s.LogMaxSize != "" {
-		host.LogConfig.Config = map[string]string{"max-size": s.LogMaxSize, "max-file": strconv.Itoa(s.LogMaxFiles)}
-	}
-	if s.Init {
-		host.Init = &s.Init
-	}
-	if s.Memory > 0 {
-		host.Memory, host.MemorySwap = s.Memory, s.Memory
-	}
-	if s.Pids > 0 {
-		host.PidsLimit = &s.Pids
-	}
-	for path, volume := range s.Volumes {
-		host.Binds = append(host.Binds, volume+":"+path)
-	}
-	return host
 }
 
 // Inspect looks a container up by id or name.

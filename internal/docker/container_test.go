@@ -55,7 +55,8 @@ func TestEverythingIsSentThatWasAskedFor(t *testing.T) {
 	_, _, err := client.Claim(t.Context(), docker.Spec{
 		Name: "one", Image: "base:1", Entrypoint: []string{"entry"}, Command: []string{"run", "it"}, Environment: []string{"A=b"},
 		WorkingDir: "/work", Labels: map[string]string{"l": "v"}, Volumes: map[string]string{"/cache": "volume"}, NetworkMode: "host",
-		Capabilities: []string{"CHOWN"}, Init: true, Memory: 1 << 30, Pids: 100, LogMaxSize: "50m", LogMaxFiles: 5,
+		Init: true, LogOptions: map[string]string{"max-size": "50m", "max-file": "5"},
+		Security: docker.Security{Capabilities: []string{"CHOWN"}}, Resources: docker.Resources{Memory: 1 << 30, Pids: 100},
 	})
 	require.NoError(t, err)
 	config, host := sent(t, engine)
@@ -135,8 +136,10 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 		call  func(ctx context.Context, client *docker.Engine) error
 		doing string
 	}{
-		"image":   {fakeengine.ImageInspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Image(ctx, "base:1"); return err }, `inspecting image "base:1": `},
-		"pull":    {fakeengine.Pull, func(ctx context.Context, c *docker.Engine) error { return c.Pull(ctx, "base:1", func(string) {}) }, `pulling image "base:1": `},
+		"image": {fakeengine.ImageInspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Image(ctx, "base:1"); return err }, `inspecting image "base:1": `},
+		"pull": {fakeengine.Pull, func(ctx context.Context, c *docker.Engine) error {
+			return c.Pull(ctx, docker.Pull{Ref: "base:1"}, func(string) {})
+		}, `pulling image "base:1": `},
 		"inspect": {fakeengine.Inspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Inspect(ctx, "one"); return err }, `inspecting container "one": `},
 		"start":   {fakeengine.Start, func(ctx context.Context, c *docker.Engine) error { return c.Start(ctx, "one") }, `starting container "one": `},
 		"stop":    {fakeengine.Stop, func(ctx context.Context, c *docker.Engine) error { return c.Stop(ctx, "one", time.Second) }, `stopping container "one": `},

@@ -31,13 +31,18 @@ type Engine struct {
 	host string
 }
 
-// Connect asks the engine at host (unix:///path, tcp://host:port, http://host:port) for its version and agrees on one
-// that both sides know. An engine that does not answer is an [Unreachable].
+// Connect is ConnectTLS without protection, unless the host says https://.
 func Connect(ctx context.Context, host string) (*Engine, error) {
+	return ConnectTLS(ctx, host, TLS{})
+}
+
+// ConnectTLS asks the engine at host (unix:///path, tcp://host:port, http://host:port, https://host:port) for its
+// version and agrees on one that both sides know. An engine that does not answer is an [Unreachable].
+func ConnectTLS(ctx context.Context, host string, protection TLS) (*Engine, error) {
 	if err := checkHost(host); err != nil {
 		return nil, err
 	}
-	api, err := client.NewClientWithOpts(client.WithHost(host), client.WithAPIVersionNegotiation())
+	api, err := newClient(host, protection)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client for %s: %w", host, err)
 	}

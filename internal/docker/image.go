@@ -2,13 +2,10 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
 
@@ -43,54 +40,6 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		}
 	}
 	return result, nil
-}
-
-// Pull fetches an image and reads the answer to its end: engines report a failure in the stream of a call that has
-// begun well. Progress is called with one line for each step, without the progress bars.
-func (e *Engine) Pull(ctx context.Context, ref string, progress func(line string)) error {
-	stream, err := e.api.ImagePull(ctx, ref, image.PullOptions{})
-	if err != nil {
-		return fmt.Errorf("pulling image %q: %w", ref, err)
-	}
-	defer stream.Close()
-	if err := readProgress(stream, progress); err != nil {
-		return fmt.Errorf("pulling image %q: %w", ref, err)
-	}
-	return nil
-}
-
-// message is one JSON message of a pull.
-type message struct {
-	Status      string `json:"status"`
-	ID          string `json:"id"`
-	Progress    any    `json:"progressDetail"`
-	Error       string `json:"error"`
-	ErrorDetail struct {
-		Message string `json:"message"`
-	} `json:"errorDetail"`
-}
-
-func readProgress(stream io.Reader, progress func(line string)) error {
-	for decoder := json.NewDecoder(stream); ; {
-		var m message
-		switch err := decoder.Decode(&m); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading the engine's answer: %w", err)
-		case m.ErrorDetail.Message != "":
-			return errors.New(m.ErrorDetail.Message)
-		case m.Error != "":
-			return errors.New(m.Error)
-		}
-		if bar, ok := m.Progress.(map[string]any); m.Status == "" || ok && len(bar) > 0 {
-			continue
-		}
-		if m.ID != "" {
-			m.Status = m.ID + ": " + m.Status
-		}
-		progress(m.Status)
-	}
 }
 
 // IsUnreachable says whether the connection to the engine was lost or never there.

@@ -32,7 +32,7 @@ func TestPullShowsStepsWithoutBars(t *testing.T) {
 	engine, client := connect(t)
 	engine.Publish(fakeengine.Image{Name: "hyperledger/fabric-ccenv:3.1"})
 	var lines []string
-	require.NoError(t, client.Pull(t.Context(), "hyperledger/fabric-ccenv:3.1", func(line string) { lines = append(lines, line) }))
+	require.NoError(t, client.Pull(t.Context(), docker.Pull{Ref: "hyperledger/fabric-ccenv:3.1"}, func(line string) { lines = append(lines, line) }))
 	assert.Equal(t, []string{"Pulling from hyperledger/fabric-ccenv:3.1", "layer: Pull complete"}, lines)
 	_, err := client.Image(t.Context(), "hyperledger/fabric-ccenv:3.1")
 	assert.NoError(t, err)
@@ -50,7 +50,7 @@ func TestPullReadsItsAnswerToTheEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t)
 			engine.On(fakeengine.Pull, fakeengine.Answer(http.StatusOK, test.body))
-			err := client.Pull(t.Context(), "base:1", func(string) {})
+			err := client.Pull(t.Context(), docker.Pull{Ref: "base:1"}, func(string) {})
 			require.ErrorContains(t, err, `pulling image "base:1": `)
 			assert.ErrorContains(t, err, test.want)
 		})
@@ -58,7 +58,7 @@ func TestPullReadsItsAnswerToTheEnd(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			_, client := connect(t, flavour...)
-			err := client.Pull(t.Context(), "missing:1", func(string) {})
+			err := client.Pull(t.Context(), docker.Pull{Ref: "missing:1"}, func(string) {})
 			assert.ErrorContains(t, err, "manifest unknown")
 		})
 	}

@@ -1,0 +1,114 @@
+package docker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/docker"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The answers are those of real engines, as they came.
+func TestWhatABuildPrints(t *testing.T) {
+	answers, err := filepath.Glob("testdata/build/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, answers)
+	for _, answer := range answers {
+		t.Run(filepath.Base(answer), func(t *testing.T) {
+			body, err := os.ReadFile(answer)
+			require.NoError(t, err)
+			client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				_, _ = w.Write(body)
+			})
+			var output bytes.Buffer
+			err = client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, &output)
+			fmt.Fprintf(&output, "error: %v\n", err)
+			golden := strings.TrimSuffix(answer, ".json") + ".txt"
+			if *update {
+				require.NoError(t, os.WriteFile(golden, output.Bytes(), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), output.String())
+		})
+	}
+}
+
+func TestWhatABuildAsksFor(t *testing.T) {
+	var query url.Values
+	var sent string
+	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.Query()
+		body, _ := io.ReadAll(r.Body)
+		sent = string(body)
+	})
+	require.NoError(t, client.Build(t.Context(), docker.Build{
+		Name: "p/docker:1", Context: strings.NewReader("a tar"), Args: map[string]string{"B": "", "A": "1"}, Labels: map[string]string{"l": "v"},
+		Pull: true, Network: "none", Memory: 1 << 30,
+	}, io.Discard))
+	assert.Equal(t, "a tar", sent)
+	for name, want := range map[string]string{
+		"version": "2", "t": "p/docker:1", "buildargs": `{"A":"1","B":""}`, "labels": `{"l":"v"}`, "pull": "1", "networkmode": "none",
+		"memory": "1073741824", "forcerm": "1", "target": "", "session": "", "dockerfile": "",
+	} {
+		assert.Equal(t, want, query.Get(name), name)
+	}
+}
+
+func TestABuildThatFails(t *testing.T) {
+	tests := map[string]struct {
+		body   string
+		want   string
+		failed bool
+	}{
+		"in the stream":  {`{"stream":"Step 1"}{"errorDetail":{"code":3,"message":"returned a non-zero code: 3"},"error":"x"}`, "returned a non-zero code: 3", true},
+		"an error alone": {`{"error":"no such stage\n"}`, "no such stage", true},
+		"cut":            {`{"stream":"Step 1"}{"str`, "reading the engine's answer: unexpected EOF", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.body) })
+			err := client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard)
+			require.ErrorContains(t, err, `building image "cc:1": `+test.want)
+			var failed *docker.BuildError
+			assert.Equal(t, test.failed, errors.As(err, &failed))
+		})
+	}
+}
+
+func TestABuildEndsWithItsContext(t *testing.T) {
+	gone := make(chan struct{})
+	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, `{"stream":"Step 1\n"}`)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		close(gone)
+	})
+	stopped := errors.New("stopped by signal")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, stopped)
+	defer cancel()
+	err := client.Build(ctx, docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard)
+	assert.ErrorIs(t, err, stopped)
+	select {
+	case <-gone: // which is what cancels the build on the engine
+	case <-time.After(time.Minute):
+		t.Error("the engine still has its client")
+	}
+}

@@ -1,0 +1,143 @@
+package docker_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// answers is an engine that gives the same answer to every call but the first, and keeps the last call.
+func answers(t *testing.T, answer string) (client *docker.Engine, call func() string) {
+	t.Helper()
+	var last string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		if strings.HasSuffix(r.URL.Path, "/_ping") {
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		last = r.Method + " " + r.URL.Path + " " + strings.TrimSpace(string(body))
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, answer)
+	}))
+	t.Cleanup(server.Close)
+	client, err := docker.Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { client.Close() })
+	return client, func() string { return last }
+}
+
+// The names of a container stand in different places, by engine.
+func TestHowAContainerIsConnected(t *testing.T) {
+	tests := map[string]struct {
+		answer string
+		want   docker.Attached
+	}{
+		"docker 20.10": {
+			`{"Id":"0d5c3a0b6f2e","Name":"/peer0.example.com","HostConfig":{"NetworkMode":"fabric_test"},"Config":{"Hostname":"foo","Domainname":""},
+			  "NetworkSettings":{"Networks":{
+			    "fabric_test":{"Aliases":["al","0d5c3a0b6f2e","foo"],"IPAddress":"172.19.0.2","GlobalIPv6Address":"","DNSNames":null},
+			    "couch":{"Aliases":["0d5c3a0b6f2e","foo"],"IPAddress":"172.20.0.2","GlobalIPv6Address":"fd00::2"}}}}`,
+			docker.Attached{ID: "0d5c3a0b6f2e", Name: "peer0.example.com", Hostname: "foo", Mode: "fabric_test", Endpoints: []docker.Endpoint{
+				{Network: "couch", Names: []string{"0d5c3a0b6f2e", "foo", "peer0.example.com"}, Addresses: []string{"172.20.0.2", "fd00::2"}},
+				{Network: "fabric_test", Names: []string{"0d5c3a0b6f2e", "al", "foo", "peer0.example.com"}, Addresses: []string{"172.19.0.2"}},
+			}},
+		},
+		"docker 29": {
+			`{"Id":"0d5c3a0b6f2e","Name":"/peer0","HostConfig":{"NetworkMode":"bridge"},"Config":{"Hostname":"peer0","Domainname":"example.com"},
+			  "NetworkSettings":{"Networks":{
+			    "bridge":{"Aliases":null,"IPAddress":"172.17.0.2","DNSNames":null},
+			    "fabric_test":{"Aliases":["al"],"IPAddress":"172.19.0.2","DNSNames":["peer0","al","0d5c3a0b6f2e"]}}}}`,
+			docker.Attached{ID: "0d5c3a0b6f2e", Name: "peer0", Hostname: "peer0.example.com", Mode: "bridge", Endpoints: []docker.Endpoint{
+				{Network: "bridge", Addresses: []string{"172.17.0.2"}}, // no names are resolved there
+				{Network: "fabric_test", Names: []string{"0d5c3a0b6f2e", "al", "peer0", "peer0.example.com"}, Addresses: []string{"172.19.0.2"}},
+			}},
+		},
+		"podman": {
+			`{"Id":"0d5c3a0b6f2e","Name":"/peer0","HostConfig":{"NetworkMode":"bridge"},"Config":{"Hostname":"0d5c3a0b6f2e"},
+			  "NetworkSettings":{"Networks":{"podman":{"Aliases":["0d5c3a0b6f2e"],"IPAddress":"10.88.0.2"}}}}`,
+			docker.Attached{ID: "0d5c3a0b6f2e", Name: "peer0", Hostname: "0d5c3a0b6f2e", Mode: "bridge", Endpoints: []docker.Endpoint{
+				{Network: "podman", Addresses: []string{"10.88.0.2"}},
+			}},
+		},
+		"the host's": {
+			`{"Id":"a","Name":"/peer0","HostConfig":{"NetworkMode":"host"},"Config":{"Hostname":"machine"},"NetworkSettings":{"Networks":{"host":{}}}}`,
+			docker.Attached{ID: "a", Name: "peer0", Hostname: "machine", Mode: "host", Endpoints: []docker.Endpoint{{Network: "host", Names: []string{"machine", "peer0"}}}},
+		},
+		"nothing known": {`{"Id":"a","NetworkSettings":{"Networks":{"x":null}}}`, docker.Attached{ID: "a", Endpoints: []docker.Endpoint{{Network: "x"}}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, _ := answers(t, test.answer)
+			found, err := client.Attached(t.Context(), "a")
+			require.NoError(t, err)
+			assert.Equal(t, test.want, found)
+		})
+	}
+}
+
+func TestMissingNetworks(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			engine, client := connect(t, options...)
+			engine.AddNetwork("fabric_test")
+			wanted := []string{"", "default", "bridge", "podman", "host", "none", "private", "slirp4netns:mtu=1500", "container:x", "ns:/x", "fabric_test", "id-fabric", "net_test", "bridges"}
+			missing, err := client.MissingNetworks(t.Context(), wanted)
+			require.NoError(t, err)
+			assert.Equal(t, []string{"net_test", "bridges"}, missing)
+			known, err := client.Networks(t.Context())
+			require.NoError(t, err)
+			assert.Contains(t, known, "fabric_test")
+			assert.IsIncreasing(t, known)
+
+			none, err := client.MissingNetworks(t.Context(), []string{"host"})
+			require.NoError(t, err)
+			assert.Empty(t, none)
+			assert.Len(t, engine.Calls(fakeengine.NetworkList), 2, "not for what every engine has")
+		})
+	}
+}
+
+// Aliases are refused on the networks that engines have by themselves.
+func TestAliases(t *testing.T) {
+	tests := map[string]struct {
+		network string
+		aliased bool
+	}{
+		"somebody's": {"fabric_test", true}, "the engine's": {"bridge", false}, "podman's": {"podman", false}, "the host's": {"host", false},
+		"another container's": {"container:x", false}, "the default": {"", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, call := answers(t, `{"Id":"a"}`)
+			_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", NetworkMode: test.network, Aliases: []string{"basic"}})
+			require.NoError(t, err)
+			assert.Equal(t, test.aliased, strings.Contains(call(), `"EndpointsConfig":{"`+test.network+`":`), call())
+			assert.Equal(t, test.aliased, strings.Contains(call(), `"Aliases":["basic"]`), call())
+		})
+	}
+	client, call := answers(t, "")
+	require.NoError(t, client.Connect(t.Context(), "one", "metrics", []string{"basic"}))
+	assert.Contains(t, call(), "POST /v1.41/networks/metrics/connect ")
+	assert.Contains(t, call(), `"Aliases":["basic"]`)
+	assert.Contains(t, call(), `"Container":"one"`)
+}
+
+// What is without a name goes with the container; a file system in memory allows what Java's libraries do.
+func TestWhatAReadOnlyContainerMayWrite(t *testing.T) {
+	engine, client := connect(t)
+	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", ReadOnly: true, Scratch: []string{"/keys"}, Tmpfs: []string{"/tmp"}})
+	require.NoError(t, err)
+	config, host := sent(t, engine)
+	assert.Equal(t, map[string]any{"/keys": map[string]any{}}, config["Volumes"])
+	assert.Equal(t, true, host["ReadonlyRootfs"])
+	assert.Equal(t, map[string]any{"/tmp": "rw,exec,nosuid,nodev,size=64m,mode=1777"}, host["Tmpfs"])
+}

@@ -1,0 +1,187 @@
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/registry"
+)
+
+// config is a config.json in a directory of its own.
+func config(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(text), 0o600))
+	return dir
+}
+
+// helper puts a credential helper into a PATH of its own.
+func helper(t *testing.T, name, script string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker-credential-"+name), []byte("#!/bin/sh\n"+script), 0o755))
+	path := dir + ":" + os.Getenv("PATH")
+	t.Setenv("PATH", path)
+	return []string{"PATH=" + path}
+}
+
+func TestCredentialsOfTheFile(t *testing.T) {
+	const file = `{"auths":{
+		"registry.example.com": {"auth":"YWRhOnM6ZWNyZXQ="},
+		"registry.example.com:5000": {"auth":"Ym9iOng="},
+		"https://old.example.com/v1/": {"auth":"Y3k6b2xk"},
+		"token.example.com": {"identitytoken":"id"},
+		"both.example.com": {"auth":"MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDAwOg==","identitytoken":"id"},
+		"https://index.docker.io/v1/": {"auth":"aHViOnB3"}
+	}, "HttpHeaders": {"X": "y"}, "unknown": [1]}`
+	tests := map[string]registry.Credentials{
+		"registry.example.com":      {User: "ada", Password: "s:ecret"},
+		"registry.example.com:5000": {User: "bob", Password: "x"},
+		"old.example.com":           {User: "cy", Password: "old"},
+		"token.example.com":         {IdentityToken: "id"},
+		"both.example.com":          {User: "00000000-0000-0000-0000-000000000000", IdentityToken: "id"},
+		"docker.io":                 {User: "hub", Password: "pw"},
+		"unknown.example.com":       {},
+		"example.com":               {},
+	}
+	found := registry.Open(config(t, file), nil)
+	for host, want := range tests {
+		t.Run(host, func(t *testing.T) {
+			want.Host = host
+			got, err := found.For(t.Context(), host)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+			assert.Equal(t, host != "unknown.example.com" && host != "example.com", got.Any())
+		})
+	}
+}
+
+func TestWhereTheFileIs(t *testing.T) {
+	named, variable, home := config(t, "{}"), config(t, "{}"), t.TempDir()
+	tests := map[string]struct {
+		configured string
+		environ    []string
+		want       string
+	}{
+		"a setting, a directory": {named, []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, named + "/config.json"},
+		"a setting, a file":      {named + "/config.json", nil, named + "/config.json"},
+		"DOCKER_CONFIG":          {"", []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, variable + "/config.json"},
+		"the home directory":     {"", []string{"HOME=" + home}, home + "/.docker/config.json"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.want, registry.Open(test.configured, test.environ).Path())
+		})
+	}
+	assert.NotEmpty(t, registry.Open("", nil).Path(), "the peer hands no HOME on")
+}
+
+func TestAFileThatIsNotThere(t *testing.T) {
+	got, err := registry.Open("", []string{"HOME=" + t.TempDir()}).For(t.Context(), "registry.example.com")
+	require.NoError(t, err)
+	assert.False(t, got.Any())
+	_, err = registry.Open("/nowhere/config.json", nil).For(t.Context(), "registry.example.com")
+	assert.ErrorContains(t, err, "/nowhere/config.json", "it was named, so it has to be there")
+}
+
+func TestAFileThatCannotBeRead(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":         `{"auths":`,
+		"no base64":       `{"auths":{"a":{"auth":"*secret*"}}}`,
+		"no user":         `{"auths":{"a":{"auth":"c2VjcmV0"}}}`,
+		"the wrong types": `{"auths":["secret"]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := config(t, text)
+			_, err := registry.Open(dir, nil).For(t.Context(), "registry.example.com")
+			require.ErrorContains(t, err, dir+"/config.json")
+			assert.NotContains(t, err.Error(), "secret")
+			assert.NotContains(t, err.Error(), "c2VjcmV0")
+		})
+	}
+}
+
+func TestCredentialHelpers(t *testing.T) {
+	const answer = `read -r host; echo "{\"ServerURL\":\"$host\",\"Username\":\"%s\",\"Secret\":\"secret of $host for $1\"}"`
+	tests := map[string]struct {
+		file, script, host string
+		want               registry.Credentials
+	}{
+		"of a registry": {`{"credHelpers":{"registry.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
+			fmt.Sprintf(answer, "ada"), "registry.example.com", registry.Credentials{User: "ada", Password: "secret of registry.example.com for get"}},
+		"of another registry": {`{"credHelpers":{"other.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
+			"exit 1", "registry.example.com", registry.Credentials{User: "ada", Password: "x"}},
+		"of all": {`{"credsStore":"test","auths":{"registry.example.com":{}}}`,
+			fmt.Sprintf(answer, "ada"), "registry.example.com", registry.Credentials{User: "ada", Password: "secret of registry.example.com for get"}},
+		"an identity token": {`{"credsStore":"test"}`,
+			fmt.Sprintf(answer, "<token>"), "registry.example.com", registry.Credentials{IdentityToken: "secret of registry.example.com for get"}},
+		"of the Hub": {`{"credsStore":"test"}`,
+			fmt.Sprintf(answer, "hub"), "docker.io", registry.Credentials{User: "hub", Password: "secret of https://index.docker.io/v1/ for get"}},
+		"without any": {`{"credsStore":"test"}`,
+			"echo 'credentials not found in native keychain'; exit 1", "registry.example.com", registry.Credentials{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			environ := helper(t, "test", test.script)
+			got, err := registry.Open(config(t, test.file), environ).For(t.Context(), test.host)
+			require.NoError(t, err)
+			test.want.Host = test.host
+			assert.Equal(t, test.want, got)
+		})
+	}
+}
+
+func TestACredentialHelperThatFails(t *testing.T) {
+	tests := map[string]struct{ script, want string }{
+		"says why":         {"echo 'the vault is sealed'; exit 1", "the vault is sealed"},
+		"answers and ends": {`echo '{"Username":"ada","Secret":"s3cret"}'; exit 3`, "exit status 3"},
+		"writes to stderr": {"echo s3cret >&2; exit 1", "exit status 1"},
+		"answers nonsense": {"echo s3cret", "invalid character"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			environ := helper(t, "test", test.script)
+			dir := config(t, `{"credsStore":"test"}`)
+			_, err := registry.Open(dir, environ).For(t.Context(), "registry.example.com")
+			require.ErrorContains(t, err, "docker-credential-test of "+dir+"/config.json for registry registry.example.com: ")
+			assert.ErrorContains(t, err, test.want)
+			assert.NotContains(t, err.Error(), "s3cret")
+		})
+	}
+	t.Run("is not there", func(t *testing.T) {
+		_, err := registry.Open(config(t, `{"credsStore":"no-such-helper"}`), nil).For(t.Context(), "registry.example.com")
+		assert.ErrorContains(t, err, "docker-credential-no-such-helper")
+	})
+}
+
+// Its own child may keep the pipe open.
+func TestACredentialHelperThatHangsEndsWithItsCaller(t *testing.T) {
+	environ := helper(t, "test", "sleep 600 & wait")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, fmt.Errorf("stopped by a signal"))
+	defer cancel()
+	began := time.Now()
+	_, err := registry.Open(config(t, `{"credsStore":"test"}`), environ).For(ctx, "registry.example.com")
+	assert.ErrorContains(t, err, "stopped by a signal")
+	assert.Less(t, time.Since(began), 30*time.Second)
+}
+
+func TestHost(t *testing.T) {
+	for image, want := range map[string]string{
+		"hyperledger/fabric-ccenv:3.1": "docker.io", "ubuntu": "docker.io", "docker.io/library/ubuntu": "docker.io",
+		"localhost/x": "localhost", "registry.example.com/a/b@sha256:0000000000000000000000000000000000000000000000000000000000000000": "registry.example.com",
+		"127.0.0.1:5000/x:1": "127.0.0.1:5000",
+	} {
+		got, err := registry.Host(image)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, image)
+	}
+	_, err := registry.Host("Not A Name")
+	assert.ErrorContains(t, err, `"Not A Name"`)
+}
