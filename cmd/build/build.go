@@ -27,11 +27,23 @@ func build(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
+	settings = settings.ForLabel(pkg.Label)
+	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
+	for _, warning := range settings.Warnings {
+		process.Log.Warn("a setting has no effect", "reason", warning)
+	}
 	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, process.Environ)
 	if err != nil {
 		return err
 	}
-	engine, err := docker.Connect(ctx, settings.VM.Endpoint)
+	if plan.Way == platform.Service {
+		connection, err := service(sourceDir, process.Environ)
+		if err != nil {
+			return err
+		}
+		return leaveService(outputDir, sourceDir, pkg, connection)
+	}
+	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection(settings.VM.Docker.TLS))
 	if err != nil {
 		return settings.ExplainEndpoint(err)
 	}
@@ -45,12 +57,14 @@ func build(ctx context.Context, process cli.Process) error {
 		Prefix:  settings.Builder.Prefix,
 		Version: cli.Release(),
 		Periods: imagebuild.DefaultPeriods(settings.Builder.BuildTimeout),
+		Pulls:   imagebuild.PullsOf(settings, process.Environ),
+		Limits:  imagebuild.LimitsOf(settings),
 	}
 	image, err := builder.Build(ctx, plan, sourceDir, pkg.Label)
 	if err != nil {
 		return err
 	}
-	if err := leave(outputDir, sourceDir, pkg, image); err != nil {
+	if err := leave(outputDir, sourceDir, pkg, image, settings.Builder.SaveSource); err != nil {
 		return err
 	}
 	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
@@ -58,16 +72,22 @@ func build(ctx context.Context, process cli.Process) error {
 }
 
 // leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.
-func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.Image) error {
+func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.Image, saveSource bool) error {
 	if err := os.MkdirAll(outputDir, 0o755); err != nil {
 		return fmt.Errorf("making the output directory: %w", err)
 	}
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
-	if err := imagebuild.SaveSource(sourceDir, outputDir); err != nil {
-		return err
+	if saveSource {
+		if err := imagebuild.SaveSource(sourceDir, outputDir); err != nil {
+			return err
+		}
 	}
+	return writeRecord(outputDir, pkg, image)
+}
+
+func writeRecord(outputDir string, pkg metadata.Package, image imagebuild.Image) error {
 	return metadata.WriteRecord(outputDir, metadata.Record{
 		Type:         pkg.Type,
 		Label:        pkg.Label,

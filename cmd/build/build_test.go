@@ -66,13 +66,14 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 		"no metadata":   {json: "", want: "reading METADATA/metadata.json: the file is empty"},
 		"no type":       {json: "{}", want: `METADATA/metadata.json has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
 		"bad label":     {json: `{"type":"golang","label":"a b"}`, want: `label "a b" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-`},
-		"unknown type":  {json: `{"type":"wasm","label":"a"}`, want: `type "wasm" is not known: this builder serves golang and node`},
+		"unknown type":  {json: `{"type":"wasm","label":"a"}`, want: `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`},
 		"bad config":    {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: allowed here are "},
 		"bad variable":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: "x" is not possible: a whole number is expected`},
-		"no go.mod":     {json: golang, source: []string{"src/main.go"}, want: "planning the build of a golang package: the package has no src/go.mod: a Go chaincode is packaged as a module"},
+		"no go.mod":     {json: golang, source: []string{"src/README.md"}, want: "planning the build of a golang package: the package has no src/go.mod, and no Go files in src to build without one"},
 		"no package":    {json: node, want: "planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"},
 		"a path out":    {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" of metadata.json leads out of the package: `},
-		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `endpoint "docker" has no known scheme: expected unix://, tcp://, http:// or https:// (endpoint from CORE_VM_ENDPOINT; `},
+		"bad TLS file":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true", "CORE_VM_DOCKER_TLS_CA_FILE=/not/there"}, want: `preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /not/there: no such file or directory (endpoint from CORE_VM_ENDPOINT; `},
+		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: "docker" is not possible: unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default`},
 		"no engine":     {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: there is no such socket (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
 		"in the config": {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: there is no such socket (endpoint from vm.endpoint in HOME/config.yaml; "},
 	}
@@ -105,7 +106,7 @@ func left(t *testing.T) dirs {
 	t.Helper()
 	d := newDirs(t, "", "src/go.mod", "src/main.go", "META-INF/statedb/couchdb/indexes/owner.json")
 	pkg := metadata.Package{Type: "golang", Label: "basic_1.0", Path: "."}
-	require.NoError(t, leave(d.output, d.source, pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: metadata.Owner{UID: 500, GID: 500}}))
+	require.NoError(t, leave(d.output, d.source, pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: metadata.Owner{UID: 500, GID: 500}}, true))
 	return d
 }
 

@@ -2,21 +2,29 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/metadata"
-	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/internal/config/claims"
+	"fabric-builder-docker/internal/metadata/packagefile"
 )
 
 // notOurs ends detect silently: the peer logs every line of it, for every package of every other builder.
 const notOurs = cli.Status(1)
 
 func detect(_ context.Context, process cli.Process) error {
-	pkg, err := metadata.ReadPackage(process.Args[1])
+	pkg, err := packagefile.Read(process.Args[1])
 	if err != nil {
 		return err
 	}
-	if !platform.Claims(pkg.Type) {
+	if !slices.Contains(claims.Known, pkg.Type) { // whatever the settings say, and however broken they are
+		return notOurs
+	}
+	claimed, err := claims.Load(process.Home, process.Environ)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(claimed, pkg.Type) {
 		return notOurs
 	}
 	return pkg.CheckLabel()

@@ -15,10 +15,10 @@ import (
 var program = cli.Program{Name: "detect", Arguments: []string{"SOURCE_DIR", "METADATA_DIR"}}
 
 // run calls detect as the peer does, and returns its exit status and stderr.
-func run(t *testing.T, metadataDir string) (int, string) {
+func run(t *testing.T, metadataDir string, environ ...string) (int, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	status := program.Run([]string{filepath.Join(t.TempDir(), "not there"), metadataDir}, nil, &stdout, &stderr, detect)
+	status := program.Run([]string{filepath.Join(t.TempDir(), "not there"), metadataDir}, environ, &stdout, &stderr, detect)
 	assert.Empty(t, stdout.String())
 	return status, stderr.String()
 }
@@ -43,10 +43,13 @@ func TestDetect(t *testing.T) {
 		"ours, with a label that no peer takes": {`{"type":"node","label":"_basic"}`, 1,
 			`[ERROR] detect: label "_basic" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-` + "\n"},
 
-		"ccaas, silently":    {`{"type":"ccaas","label":"basic_1.0"}`, 1, ""},
-		"external, silently": {`{"type":"external"}`, 1, ""},
-		"k8s, silently":      {`{"type":"k8s","label":"basic_1.0"}`, 1, ""},
-		"a look-alike":       {`{"type":"golang2","label":"basic_1.0"}`, 1, ""},
+		"java":                {`{"type":"java","label":"basic_1.0"}`, 0, ""},
+		"a prebuilt image":    {`{"type":"docker","label":"basic_1.0"}`, 0, ""},
+		"of another builder":  {`{"type":"k8s","label":"basic_1.0"}`, 0, ""},
+		"a service":           {`{"type":"ccaas","label":"basic_1.0"}`, 0, ""},
+		"a service elsewhere": {`{"type":"external","label":"basic_1.0"}`, 0, ""},
+
+		"a look-alike": {`{"type":"golang2","label":"basic_1.0"}`, 1, ""},
 		"foreign, with a label that is none of our business": {`{"type":"wasm","label":"../../etc"}`, 1, ""},
 	}
 	for name, test := range tests {
@@ -56,6 +59,25 @@ func TestDetect(t *testing.T) {
 			assert.Equal(t, test.stderr, stderr)
 		})
 	}
+}
+
+// Another builder may be meant for some types, the bundled one for ccaas.
+func TestDetectClaimsWhatTheOperatorLists(t *testing.T) {
+	for packageType, want := range map[string]int{"golang": 0, "GOLANG": 0, "k8s": 0, "ccaas": 1, "node": 1, "wasm": 1} {
+		status, stderr := run(t, metadataDir(t, `{"type":"`+packageType+`","label":"basic_1.0"}`), "CORE_BUILDER_TYPES=golang k8s")
+		assert.Equal(t, want, status, packageType)
+		assert.Empty(t, stderr, packageType)
+	}
+}
+
+// A list that is wrong is none of the business of packages that can never be ours.
+func TestDetectWithABrokenList(t *testing.T) {
+	status, stderr := run(t, metadataDir(t, `{"type":"golang","label":"basic_1.0"}`), "CORE_BUILDER_TYPES=x")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "[ERROR] detect: variable CORE_BUILDER_TYPES: ")
+	status, stderr = run(t, metadataDir(t, `{"type":"wasm","label":"basic_1.0"}`), "CORE_BUILDER_TYPES=x")
+	assert.Equal(t, 1, status)
+	assert.Empty(t, stderr)
 }
 
 func TestDetectSaysWhatIsWrongWithMetadata(t *testing.T) {

@@ -7,8 +7,10 @@ func main() {
 	cli.Program{
 		Name:      "detect",
 		Arguments: []string{"SOURCE_DIR", "METADATA_DIR"},
-		Summary:   "Claims a chaincode package by the type in METADATA_DIR/metadata.json: golang or node, in any case.",
-		Details: `Exit status: 0 claimed, 1 not ours (without a word) or metadata.json is missing or broken, 2 wrong usage.
+		Summary:   "Claims a chaincode package by the type in METADATA_DIR/metadata.json, in any case.",
+		Details: `The types are golang, node, java, docker, k8s, ccaas and external, or those of builder.types.
+
+Exit status: 0 claimed, 1 not ours (without a word) or metadata.json is missing or broken, 2 wrong usage.
 No container engine is needed or asked.`,
 	}.Main(detect)
 }

@@ -9,5 +9,5 @@ import (
 
 func release(_ context.Context, process cli.Process) error {
 	outputDir, releaseDir := process.Args[0], process.Args[1]
-	return metadata.ReleaseStateDB(outputDir, releaseDir)
+	return metadata.Release(outputDir, releaseDir)
 }

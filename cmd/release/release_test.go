@@ -68,6 +68,36 @@ func TestReleaseOfAPackageWithoutIndexes(t *testing.T) {
 	assert.Empty(t, files(t, releaseDir))
 }
 
+// When chaincode/server/connection.json is there, the peer connects to a service and never calls run.
+func TestReleaseOfAService(t *testing.T) {
+	output, releaseDir := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(output, "META-INF/statedb/couchdb/indexes/owner.json"), "{}")
+	write(t, filepath.Join(output, "connection.json"), `{"address":"cc.example.com:9999","dial_timeout":10000000000,"domain":"cc","x":1}`)
+	status, stderr := run(t, output, releaseDir)
+	assert.Zero(t, status, stderr)
+	assert.Empty(t, stderr)
+	assert.Equal(t, []string{"chaincode/server/connection.json", "statedb/couchdb/indexes/owner.json"}, files(t, releaseDir))
+	connection, err := os.ReadFile(filepath.Join(releaseDir, "chaincode/server/connection.json"))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"address":"cc.example.com:9999","dial_timeout":"10s","domain":"cc","tls_required":false,"x":1}`, string(connection))
+}
+
+func TestReleaseOfAServiceThatCannotBeReached(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"address":"cc"}`:                       `checking connection.json: "address" is "cc": expected host:port`,
+		`{"address":"cc:1","tls_required":true}`: `checking connection.json: "root_cert" is missing, and "tls_required" is true`,
+		`{`:                                      "reading OUTPUT/connection.json: not the JSON expected here: line 1: unexpected end of JSON input",
+	} {
+		output, releaseDir := t.TempDir(), t.TempDir()
+		write(t, filepath.Join(output, "META-INF/statedb/couchdb/indexes/owner.json"), "{}")
+		write(t, filepath.Join(output, "connection.json"), content)
+		status, stderr := run(t, output, releaseDir)
+		assert.Equal(t, 1, status)
+		assert.Equal(t, "[ERROR] release: "+want+"\n", strings.ReplaceAll(stderr, output, "OUTPUT"))
+		assert.Empty(t, files(t, releaseDir))
+	}
+}
+
 func TestReleaseOfBrokenIndexes(t *testing.T) {
 	output, releaseDir := t.TempDir(), t.TempDir()
 	indexes := filepath.Join(output, "META-INF/statedb/couchdb/indexes")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/containerd/errdefs"
 
@@ -85,7 +86,9 @@ func (b *Builder) commit(ctx context.Context, j *job, buildID, id string) error 
 	}
 	changes := []string{
 		label(metadata.LabelKind, metadata.KindChaincode),
-		label(metadata.LabelChaincodeType, j.plan.Type),
+		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
+		label(metadata.LabelFabricVersion, j.plan.Level),
+		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.Level,
 		label(labelUser, fmt.Sprintf("%d:%d", owner.UID, owner.GID)),
 	}
 	return b.Engine.Commit(ctx, id, j.image, changes)

@@ -42,10 +42,11 @@ func TestABuildMakesAnImage(t *testing.T) {
 			made, _ := engine.Image(image.Name)
 			assert.Equal(t, map[string]string{
 				metadata.LabelKind:           metadata.KindChaincode,
-				metadata.LabelChaincodeType:  "golang",
+				metadata.LabelChaincodeType:  "GOLANG",
+				metadata.LabelFabricVersion:  "3.1",
 				"fabric-builder-docker.user": "500:501",
 			}, made.Labels)
-			assert.Empty(t, made.Env, "nothing of the build's environment reaches the image")
+			assert.Equal(t, []string{"CORE_CHAINCODE_BUILDLEVEL=3.1"}, made.Env, "nothing of the build's environment reaches the image")
 			file, _ := made.Files.Get("/usr/local/bin/chaincode")
 			assert.Equal(t, int64(0o755), file.Header.Mode)
 			assert.Equal(t, []string{"/etc", "/etc/passwd", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/bin/chaincode"},

@@ -86,10 +86,10 @@ func contentDigest(plan platform.Plan, files []file, builder, runtime docker.Ima
 		Type             string
 		Command          []string // holds the path of metadata.json
 		Settings         []string
-		Target           string
+		Target, Level    string
 		Files            []file
 		Builder, Runtime base
-	}{recipe, plan.Type, plan.Command, plan.Settings, plan.Target, files, baseOf(builder), baseOf(runtime)})
+	}{recipe, plan.Type, plan.Command, plan.Settings, plan.Target, plan.Level, files, baseOf(builder), baseOf(runtime)})
 	if err != nil {
 		panic(err) // strings, numbers and booleans only
 	}

@@ -34,8 +34,9 @@ var plan = platform.Plan{
 	Runtime:     platform.Image{Name: "baseos:1", Setting: "chaincode.golang.runtime"},
 	Command:     []string{"/bin/sh", "-c", "compile"},
 	Environment: []string{"GOPROXY=https://user:secret@proxy.example.com"},
-	Cache:       "golang",
+	Caches:      []platform.Cache{{Name: "golang", Path: platform.CacheDir}},
 	Target:      "/usr/local/bin",
+	Level:       "3.1",
 }
 
 // periods are such that nothing happens by the clock unless a test makes a container older.

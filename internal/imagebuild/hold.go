@@ -11,7 +11,6 @@ import (
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
-	"fabric-builder-docker/internal/platform"
 )
 
 // buildCapabilities are what a package manager that runs as root needs to arrange its own files. They are of no use
@@ -21,21 +20,19 @@ var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 // claim makes the build container, and with it takes the lock; else it tells who has it.
 func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container, error) {
 	spec := docker.Spec{
-		Name:         j.lock,
-		Image:        j.plan.Builder.Name,
-		Command:      j.plan.Command,
-		Environment:  j.plan.Environment,
-		Labels:       b.labels(j, metadata.KindBuild),
-		Capabilities: buildCapabilities,
-		Init:         true,
+		Name:        j.lock,
+		Image:       j.plan.Builder.Name,
+		Command:     j.plan.Command,
+		Environment: j.plan.Environment,
+		Labels:      b.labels(j, metadata.KindBuild),
+		NetworkMode: b.Limits.Network,
+		Init:        !b.Limits.NoInit,
+		Security:    docker.Security{Capabilities: buildCapabilities},
+		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
 	}
-	if j.plan.Cache != "" {
-		cache := metadata.CacheName(b.Prefix, j.plan.Cache)
-		labels := map[string]string{metadata.LabelKind: metadata.KindCache, metadata.LabelVersion: b.Version}
-		if err := b.Engine.EnsureVolume(ctx, cache, labels); err != nil {
-			return "", nil, err
-		}
-		spec.Volumes = map[string]string{platform.CacheDir: cache}
+	var err error
+	if spec.Volumes, err = b.volumes(ctx, j); err != nil {
+		return "", nil, err
 	}
 	return b.Engine.Claim(ctx, spec)
 }

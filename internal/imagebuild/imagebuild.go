@@ -32,7 +32,10 @@ import (
 type Engine interface {
 	Clock(ctx context.Context) (time.Time, error)
 	Image(ctx context.Context, ref string) (docker.Image, error)
-	Pull(ctx context.Context, ref string, progress func(line string)) error
+	Pull(ctx context.Context, pull docker.Pull, progress func(line string)) error
+	Build(ctx context.Context, build docker.Build, output io.Writer) error
+	Tag(ctx context.Context, image, name string) error
+	Untag(ctx context.Context, name string) error
 	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Attach(ctx context.Context, id string) (*docker.Output, error)
@@ -76,6 +79,8 @@ type Builder struct {
 	Prefix  string    // of all names, builder.prefix
 	Version string    // of this program, for labels
 	Periods Periods
+	Limits  Limits
+	Pulls   Pulls
 }
 
 // Image is a chaincode's image.
@@ -104,6 +109,10 @@ func (f *Failed) Error() string {
 func (b *Builder) Build(ctx context.Context, plan platform.Plan, sourceDir, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
+	if plan.Way == platform.Prebuilt {
+		image, err := b.prebuilt(ctx, plan)
+		return image, b.explain(ctx, err)
+	}
 	source, err := os.OpenRoot(sourceDir)
 	if err != nil {
 		return Image{}, fmt.Errorf("reading the package: %w", err)
@@ -118,6 +127,9 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, sourceDir, labe
 }
 
 func (b *Builder) build(ctx context.Context, plan platform.Plan, source *os.Root, label string) (Image, error) {
+	if plan.Way == platform.Dockerfile {
+		return b.dockerfile(ctx, plan, source, label)
+	}
 	job, err := b.prepare(ctx, plan, source, label)
 	if err != nil {
 		return Image{}, err
@@ -199,13 +211,19 @@ func (b *Builder) produce(ctx context.Context, j *job) error {
 
 // turn tries to become the holder, else follows whoever is.
 func (b *Builder) turn(ctx context.Context, j *job) error {
+	caches, err := b.lockCaches(ctx, j)
+	if err != nil {
+		return err
+	}
 	id, holder, err := b.claim(ctx, j)
 	switch {
 	case err != nil:
-		return err
+		return b.unlockCaches(ctx, caches, err)
 	case holder != nil:
-		return b.follow(ctx, j, *holder)
+		return errors.Join(b.unlockCaches(ctx, caches, nil), b.follow(ctx, j, *holder))
+	case caches == "" && j.plan.Serial != "":
+		return errors.Join(startOver{errors.New("the build that was to be followed has gone")}, b.discard(ctx, id))
 	default:
-		return b.hold(ctx, j, id)
+		return b.unlockCaches(ctx, caches, b.hold(ctx, j, id))
 	}
 }

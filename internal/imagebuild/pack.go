@@ -25,8 +25,8 @@ func (b *Builder) upload(ctx context.Context, j *job, id string) error {
 func (j *job) pack(w io.Writer) error {
 	archive := tar.NewWriter(w)
 	open := []string{platform.OutputDir}
-	if j.plan.Cache != "" {
-		open = append(open, platform.CacheDir)
+	for _, cache := range j.plan.Caches {
+		open = append(open, cache.Path)
 	}
 	for _, dir := range open {
 		if err := archive.WriteHeader(directory(dir, 0o777)); err != nil {
@@ -34,16 +34,28 @@ func (j *job) pack(w io.Writer) error {
 		}
 	}
 	for _, dir := range directories(j.files) {
-		if err := archive.WriteHeader(directory(path.Join(platform.InputDir, dir), 0o755)); err != nil {
+		if err := archive.WriteHeader(directory(path.Join(j.input(), dir), 0o755)); err != nil {
 			return err
 		}
 	}
 	for _, f := range j.files {
-		if err := packFile(archive, j.source, f, inRoot(path.Join(platform.InputDir, f.Path))); err != nil {
+		name := path.Join(j.input(), f.Path)
+		if slices.Contains(j.plan.Executables, strings.TrimPrefix(name, platform.InputDir+"/")) {
+			f.Executable = true
+		}
+		if err := packFile(archive, j.source, f, inRoot(name)); err != nil {
 			return fmt.Errorf("packing %s: %w", f.Path, err)
 		}
 	}
 	return archive.Close()
+}
+
+// input is where the package's root stands in the build container.
+func (j *job) input() string {
+	if j.plan.Rooted {
+		return path.Join(platform.InputDir, "src")
+	}
+	return platform.InputDir
 }
 
 // packFile adds one file of the package under a name of its own.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -20,11 +18,7 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 	if err != nil {
 		return nil, fmt.Errorf("reading the package: %w", err)
 	}
-	builder, err := b.baseImage(ctx, "builder", plan.Builder)
-	if err != nil {
-		return nil, err
-	}
-	runtime, err := b.baseImage(ctx, "runtime", plan.Runtime)
+	builder, runtime, err := b.baseImages(ctx, &plan)
 	if err != nil {
 		return nil, err
 	}
@@ -39,20 +33,18 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 	}, nil
 }
 
-// baseImage inspects a base image, after pulling it where it is missing.
-func (b *Builder) baseImage(ctx context.Context, role string, image platform.Image) (docker.Image, error) {
-	found, err := b.Engine.Image(ctx, image.Name)
-	if !errdefs.IsNotFound(err) {
-		return found, err
+// baseImages makes sure of both images of a build. Where they are one it is asked for once.
+func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder, runtime docker.Image, err error) {
+	same := plan.Builder.Name == plan.Runtime.Name
+	if builder, err = b.baseImage(ctx, "builder", &plan.Builder); err != nil {
+		return docker.Image{}, docker.Image{}, err
 	}
-	b.Log.Info("pulling an image", "role", role, "image", image.Name)
-	pullErr := b.Engine.Pull(ctx, image.Name, func(line string) { b.Log.Info("pulling", "image", image.Name, "status", line) })
-	if pullErr == nil {
-		return b.Engine.Image(ctx, image.Name)
+	if same {
+		plan.Runtime.Name = plan.Builder.Name
+		return builder, builder, nil
 	}
-	// Not %w: a registry that does not know the image is no reason to start the build over.
-	return docker.Image{}, fmt.Errorf("the %s image %q is not on the engine and cannot be had (%v): load it there, or set %s to another",
-		role, image.Name, pullErr, image.Setting)
+	runtime, err = b.baseImage(ctx, "runtime", &plan.Runtime)
+	return builder, runtime, err
 }
 
 // checkVolumes refuses a runtime image that declares a volume where the output goes: a commit leaves out what stands

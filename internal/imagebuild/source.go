@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"fabric-builder-docker/internal/metadata"
@@ -47,4 +49,56 @@ func writeSource(source *os.Root, w io.Writer) error {
 		}
 	}
 	return errors.Join(archive.Close(), compressed.Close())
+}
+
+// RestoreSource unpacks in dir what SaveSource has kept in OUTPUT_DIR.
+func RestoreSource(outputDir, dir string) error {
+	file, err := os.Open(filepath.Join(outputDir, metadata.SourceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("the source was not kept at the install, see builder.saveSource")
+	}
+	if err != nil {
+		return fmt.Errorf("unpacking the source: %w", err)
+	}
+	defer file.Close()
+	if err := readSource(file, dir); err != nil {
+		return fmt.Errorf("unpacking %s: %w", file.Name(), err)
+	}
+	return nil
+}
+
+func readSource(r io.Reader, dir string) error {
+	target, err := os.OpenRoot(dir) // nothing leads out of it
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	compressed, err := gzip.NewReader(r)
+	if err != nil {
+		return err
+	}
+	for archive := tar.NewReader(compressed); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := restoreFile(target, header, archive); err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+	}
+}
+
+func restoreFile(target *os.Root, header *tar.Header, content io.Reader) error {
+	if err := target.MkdirAll(path.Dir(header.Name), 0o700); err != nil {
+		return err
+	}
+	file, err := target.OpenFile(header.Name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, fs.FileMode(header.Mode).Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, content)
+	return errors.Join(err, file.Close())
 }

@@ -19,8 +19,9 @@ const (
 	LabelInstallToken = "fabric-builder-docker.install-token" // container of a run
 	LabelBegan        = "fabric-builder-docker.began"         // container of a run: when that run began, RFC 3339 with nanoseconds
 
-	// LabelChaincodeType is the built-in controller's own label on images.
+	// The built-in controller's own labels on images. The type is in upper case there.
 	LabelChaincodeType = "org.hyperledger.fabric.chaincode.type"
+	LabelFabricVersion = "org.hyperledger.fabric.version"
 )
 
 // The values of LabelKind.
@@ -29,6 +30,7 @@ const (
 	KindAssembly  = "assembly"  // container that is never started and becomes an image
 	KindChaincode = "chaincode" // image that build made, and container that run made
 	KindCache     = "cache"     // volume that outlives builds
+	KindCacheLock = "cachelock" // container that is never started; its name is the lock on caches
 )
 
 // maxName bounds a container's name in bytes. Engines take more; tools that show names do not.
@@ -48,15 +50,30 @@ func AssemblyName(prefix, digest string) string { return containerName(prefix) +
 // CacheName is the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
 
+// CacheLockName is the name of the container that locks caches which one build at a time may use.
+func CacheLockName(prefix, caches string) string {
+	return containerName(prefix) + "-cachelock-" + caches
+}
+
 // RunName is the one name of a chaincode's container: MSPID-PEER_HOST-CHAINCODE_ID, sanitised and cut, with a hash
 // over all that identifies the chaincode of one peer. The install token is in the hash alone.
 func RunName(c Chaincode, installToken string) string {
+	return RunNameOf("", "", c, installToken)
+}
+
+// RunNameOf is RunName for a peer that is known by name: NETWORK-PEER-CHAINCODE_ID, as the built-in controller has it.
+// One of the two may be empty; the name must be the same at each launch.
+func RunNameOf(networkID, peerID string, c Chaincode, installToken string) string {
 	host, _, err := net.SplitHostPort(c.PeerAddress)
 	if err != nil {
 		host = c.PeerAddress
 	}
+	who := []string{networkID, peerID}
+	if networkID == "" && peerID == "" {
+		who = []string{c.MSPID, host}
+	}
 	var parts []string
-	for _, part := range []string{c.MSPID, host, c.ID} {
+	for _, part := range append(who, c.ID) {
 		if part != "" {
 			parts = append(parts, part)
 		}

@@ -116,3 +116,19 @@ func TestNamesOfABuild(t *testing.T) {
 	}
 	golden(t, "build-names.txt", lines.String())
 }
+
+func TestRunNameOfAPeerThatIsKnownByName(t *testing.T) {
+	chaincode := metadata.Chaincode{ID: "basic_1.0:abc", MSPID: "Org1MSP", PeerAddress: "peer0.org1.example.com:7052"}
+	unnamed := metadata.RunName(chaincode, "token")
+	hash := unnamed[len(unnamed)-17:]
+	for _, test := range []struct{ network, peer, want string }{
+		{"", "", unnamed},
+		{"prod", "peer0.org1.example.com", "prod-peer0.org1.example.com-basic_1.0-abc" + hash},
+		{"prod", "", "prod-basic_1.0-abc" + hash},
+		{"", "peer0", "peer0-basic_1.0-abc" + hash},
+		{"_", "a b/c", "a-b-c-basic_1.0-abc" + hash},
+		{strings.Repeat("n", 300), "p", strings.Repeat("n", 128-17) + hash},
+	} {
+		assert.Equal(t, test.want, metadata.RunNameOf(test.network, test.peer, chaincode, "token"))
+	}
+}

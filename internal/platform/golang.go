@@ -3,23 +3,67 @@ package platform
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
+
+	"fabric-builder-docker/internal/config"
 )
 
-// goBuild is the script of the build container. Its arguments are the module mode and the package to build.
+// goBuild is the script of the build container. Its arguments are the directory to build from, the module mode
+// (vendor, readonly or gopath), the package to build, how to link (static or dynamic), and what go.mod asks for: its
+// go and its toolchain line, both perhaps empty.
 //
 // A package whose dependencies use cgo is linked as the built-in controller does it, static and external: what the
 // builder image links against is not in the runtime image. All others are built without cgo: same result, in half the
-// time.
+// time. Dynamic is the built-in's dynamicLink: no flags at all, as the builder image is set up.
+//
+// A build that fails under an older Go than the package asks for ends with a line that says so. What is compared are
+// go.mod and the versions that the go command tells, never the text of an error.
 const goBuild = `set -e
-cd ` + InputDir + `/src
-go version
-cgo=$(CGO_ENABLED=1 go list -mod="$1" -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$2")
-if [ -z "$cgo" ]; then
-	CGO_ENABLED=0 go build -v -mod="$1" -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$2"
+number() (
+	version=${1#go}
+	IFS=.
+	set -- ${version%%[!0-9.]*}
+	echo $((${1:-0} * 1000000 + ${2:-0} * 1000 + ${3:-0}))
+)
+explain() {
+	status=$?
+	if [ $status -ne 0 ] && [ -n "$go$toolchain" ]; then
+		asked=$go has=$used
+		if [ -z "$used" ]; then
+			if [ "$(number "$toolchain")" -gt "$(number "$go")" ]; then
+				asked=$toolchain
+			fi
+			has=$(cd / && GOTOOLCHAIN=local go env GOVERSION) || has=
+		fi
+		if [ -n "$has" ] && [ "$(number "$has")" -lt "$(number "$asked")" ]; then
+			echo "the package asks for Go ${asked#go} and the build has ${has#go}: set chaincode.builder to an image with a newer Go, or GOTOOLCHAIN so that the go command fetches one" >&2
+		fi
+	fi
+	exit $status
+}
+mode=$2 target=$3 link=$4 go=$5 toolchain=$6 used=
+trap explain EXIT
+cd "$1"
+if [ "$mode" = gopath ]; then
+	export GO111MODULE=off GOPATH="` + InputDir + `${GOPATH:+:$GOPATH}"
+	mode=
 else
-	CGO_ENABLED=1 go build -v -mod="$1" -ldflags "-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$2"
+	mode=-mod=$mode
+fi
+version=$(go version)
+echo "$version"
+used=${version#go version } used=${used%% *}
+if [ "$link" = dynamic ]; then
+	go build -v $mode -o ` + OutputDir + `/chaincode "$target"
+	exit
+fi
+cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target")
+if [ -z "$cgo" ]; then
+	CGO_ENABLED=0 go build -v $mode -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$target"
+else
+	CGO_ENABLED=1 go build -v $mode -ldflags "-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
 fi
 `
 
@@ -30,17 +74,20 @@ var (
 )
 
 func planGolang(r request) (Plan, error) {
-	if !r.exists("src/go.mod") {
-		return Plan{}, errors.New("the package has no src/go.mod: a Go chaincode is packaged as a module")
-	}
-	target, err := goTarget(r.pkg.Path)
+	name, err := goPath(r.pkg.Path)
 	if err != nil {
 		return Plan{}, err
 	}
-	mode := "readonly"
-	if r.exists("src/vendor") {
-		mode = "vendor"
+	r = r.rooted("go.mod", path.Join(name, "go.mod"))
+	layout, err := r.goLayout(name)
+	if err != nil {
+		return Plan{}, err
 	}
+	link := "static"
+	if r.settings.Chaincode.Golang.DynamicLink {
+		link = "dynamic"
+	}
+	asked := r.goAsked(layout)
 	output := r.environ.pick(goOutput...)
 	environment := []string{"GOCACHE=" + CacheDir + "/build", "GOMODCACHE=" + CacheDir + "/mod"}
 	environment = append(environment, output...)
@@ -49,16 +96,40 @@ func planGolang(r request) (Plan, error) {
 	return Plan{
 		Builder:     Image{r.settings.Chaincode.Builder, "chaincode.builder"},
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
-		Command:     []string{"/bin/sh", "-c", goBuild, "build", mode, target},
+		Command:     []string{"/bin/sh", "-c", goBuild, "build", path.Join(InputDir, layout.dir), layout.mode, layout.target, link, asked.version, asked.toolchain},
 		Environment: environment,
 		Settings:    output,
-		Cache:       "golang",
+		Rooted:      r.atRoot,
+		Caches:      []Cache{{r.goCache(), CacheDir}},
 		Target:      "/usr/local/bin",
 	}, nil
 }
 
-// goTarget is the package to build, from inside src: an import path, or a directory there.
-func goTarget(name string) (string, error) {
+// goLayout is where a Go package is built from, how, and what of it.
+type goLayout struct{ dir, mode, target string }
+
+// goLayout finds out which of the built-in controller's five layouts a package has, in its order.
+func (r request) goLayout(name string) (goLayout, error) {
+	inside := path.Join("src", name)
+	switch {
+	case r.isFile("src/go.mod") && r.isDir("src/vendor"):
+		return goLayout{"src", "vendor", name}, nil
+	case r.isFile("src/go.mod"):
+		return goLayout{"src", "readonly", name}, nil
+	case r.isFile(path.Join(inside, "go.mod")) && r.isDir(path.Join(inside, "vendor")):
+		return goLayout{inside, "vendor", "."}, nil
+	case r.isFile(path.Join(inside, "go.mod")):
+		return goLayout{inside, "readonly", "."}, nil
+	case r.holds(r.at(inside), "*.go"):
+		return goLayout{"src", "gopath", name}, nil
+	case inside == "src":
+		return goLayout{}, errors.New("the package has no src/go.mod, and no Go files in src to build without one")
+	}
+	return goLayout{}, fmt.Errorf("the package has no src/go.mod, no %s/go.mod, and no Go files in %s to build without one", inside, inside)
+}
+
+// goPath is the package to build, from inside src: an import path, or a directory there.
+func goPath(name string) (string, error) {
 	switch cleaned := path.Clean(name); {
 	case name == "":
 		return ".", nil
@@ -68,6 +139,47 @@ func goTarget(name string) (string, error) {
 		return "", fmt.Errorf("path %q of metadata.json leads out of the package: expected a Go import path or a directory inside src", name)
 	}
 	return name, nil
+}
+
+// goVersions are the versions of Go that a module asks for, as go.mod has them; empty where it does not.
+type goVersions struct{ version, toolchain string }
+
+// goAsked reads them. A go.mod that is not right is the go command's to complain about.
+func (r request) goAsked(layout goLayout) goVersions {
+	var asked goVersions
+	if layout.mode == "gopath" {
+		return asked
+	}
+	text, _ := fs.ReadFile(r.source, r.at(path.Join(layout.dir, "go.mod")))
+	for line := range strings.Lines(string(text)) {
+		switch words := strings.Fields(line); {
+		case len(words) < 2:
+		case words[0] == "go":
+			asked.version = words[1]
+		case words[0] == "toolchain":
+			asked.toolchain = words[1]
+		}
+	}
+	return asked
+}
+
+// goCache is the name of the cache volume, empty for none. Builds may use one at the same time, and go build runs no
+// code of a package.
+func (r request) goCache() string {
+	const all = "golang"
+	switch scope := r.settings.Builder.Cache.Scope; scope {
+	case config.CacheOff:
+		return ""
+	case config.CacheLabel:
+		return r.labelled(all)
+	case config.CacheMSP:
+		msp := r.environ.value("CORE_PEER_LOCALMSPID")
+		if msp == "" {
+			return r.labelled(all) // the closer bounds, where the organisation is not told
+		}
+		return all + "-msp-" + volumePart(msp)
+	}
+	return all
 }
 
 func startGolang(peerAddress string) []string {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/config/claims"
 	"fabric-builder-docker/internal/metadata"
 )
 
@@ -33,18 +34,23 @@ const (
 
 // Plan is how one package becomes an image.
 type Plan struct {
-	Type        string // golang, node
+	Type        string // golang, node, java, docker, k8s, ccaas, external
 	Way         Way    // which of the other fields count
 	Builder     Image
 	Runtime     Image
 	Command     []string // of the build container
 	Environment []string // of the build container, KEY=VALUE; none of it reaches the image
+	BuildArgs   []string // of a Dockerfile, KEY=VALUE
 	Settings    []string // what of the settings changes the output, for the content digest; never proxies or credentials
-	Cache       string   // name of the cache volume on CacheDir; empty: none
-	Target      string   // where the output stands in the image
+	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
+	Executables []string // files that are uploaded with their execute bit, whatever the package says
+	Caches      []Cache
+	Serial      string // builds that have the same one run one after another; empty: side by side
+	Target      string // where the output stands in the image
+	Level       string // of Fabric, as the built-in controller notes it in its images
 }
 
-// Image is a base image and the setting that names it.
+// Image is a base image and the setting that names it. A prebuilt image is named by the package, by no setting.
 type Image struct {
 	Name    string
 	Setting string
@@ -53,59 +59,79 @@ type Image struct {
 // platform is one kind of package.
 type platform struct {
 	plan  func(request) (Plan, error)
-	start func(peerAddress string) []string
+	start func(peerAddress string) []string // nil: the peer connects to what runs elsewhere
 }
 
 // request is what a plan is made from.
 type request struct {
 	pkg      metadata.Package
 	source   fs.FS // SOURCE_DIR
+	atRoot   bool  // src/ is the package's root
 	settings config.Settings
 	environ  environment // of the program
 }
 
 var platforms = map[string]platform{
-	"golang": {plan: planGolang, start: startGolang},
-	"node":   {plan: planNode, start: startNode},
-}
-
-// Claims says whether packages of that type, in lower case, are ours.
-func Claims(packageType string) bool {
-	_, ok := platforms[packageType]
-	return ok
+	"golang":   {plan: planGolang, start: startGolang},
+	"node":     {plan: planNode, start: startNode},
+	"java":     {plan: planJava, start: startJava},
+	"docker":   {plan: planDocker, start: startImage},
+	"k8s":      {plan: planImage, start: startImage},
+	"ccaas":    {plan: planService},
+	"external": {plan: planService},
 }
 
 // For plans the build of a package. Environ is the program's own environment: settings of the language's tools that
-// are found there are handed to the build.
+// are found there are handed to the build, and all that the operator has set for builds.
 func For(pkg metadata.Package, source fs.FS, settings config.Settings, environ []string) (Plan, error) {
 	p, err := find(pkg.Type)
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := p.plan(request{pkg, source, settings, environ})
+	plan, err := p.plan(request{pkg: pkg, source: source, settings: settings, environ: settings.BuildEnvironment(environ)})
 	if err != nil {
 		return Plan{}, fmt.Errorf("planning the build of a %s package: %w", pkg.Type, err)
 	}
 	plan.Type = pkg.Type
+	if plan.Way == Container {
+		plan.Level = settings.Builder.FabricVersion
+		plan.Environment = config.Environment(plan.Environment).With(settings.Builder.Build.Environment...)
+	}
 	return plan, nil
 }
 
-// Start is the command of a chaincode's container.
-func Start(packageType, peerAddress string) ([]string, error) {
+// CheckRun says why packages of that type are never run here, if so.
+func CheckRun(packageType string) error {
 	p, err := find(packageType)
 	if err != nil {
+		return err
+	}
+	if p.start == nil {
+		return fmt.Errorf("a package of type %s is a service that runs elsewhere: the peer connects to it, there is nothing to run", packageType)
+	}
+	return nil
+}
+
+// Start is the command of a chaincode's container; nil for the image's own.
+func Start(packageType, peerAddress string) ([]string, error) {
+	if err := CheckRun(packageType); err != nil {
 		return nil, err
 	}
-	return p.start(peerAddress), nil
+	return platforms[packageType].start(peerAddress), nil
 }
 
 func find(packageType string) (platform, error) {
 	p, ok := platforms[packageType]
 	if !ok {
-		return platform{}, fmt.Errorf("type %q is not known: this builder serves golang and node", packageType)
+		last := len(claims.Known) - 1
+		return platform{}, fmt.Errorf("type %q is not known: this builder serves %s and %s",
+			packageType, strings.Join(claims.Known[:last], ", "), claims.Known[last])
 	}
 	return p, nil
 }
+
+// planService is the plan of a package that holds no code, only how to connect to it.
+func planService(request) (Plan, error) { return Plan{Way: Service}, nil }
 
 // environment is KEY=VALUE pairs.
 type environment []string
@@ -123,11 +149,61 @@ func (e environment) pick(names ...string) []string {
 	return picked
 }
 
+// value is that of one variable, empty when it is not set.
+func (e environment) value(name string) string {
+	for _, variable := range e {
+		if value, ok := strings.CutPrefix(variable, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
 // proxies lead a build out of its network. Tools know them in both cases.
 var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 
-// exists says whether the package has that file or directory.
-func (r request) exists(name string) bool {
-	_, err := fs.Stat(r.source, path.Clean(name))
-	return err == nil
+// rooted is the request with src/ being the package's root, where a hand-made package has its code there: no src/ at
+// all, or one that belongs to the code, since none of the manifests is in it and one of them is at the root.
+func (r request) rooted(manifests ...string) request {
+	r.atRoot = false
+	if !r.isDir("src") {
+		r.atRoot = true
+		return r
+	}
+	r.atRoot = !r.holds("src", manifests...) && r.holds(".", manifests...)
+	return r
+}
+
+// holds says whether a directory of SOURCE_DIR holds one of these files: a path, or *.EXTENSION.
+func (r request) holds(dir string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		if extension, ok := strings.CutPrefix(name, "*"); ok {
+			entries, _ := fs.ReadDir(r.source, dir)
+			return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Type().IsRegular() && path.Ext(e.Name()) == extension })
+		}
+		info, err := fs.Stat(r.source, path.Join(dir, name))
+		return err == nil && info.Mode().IsRegular()
+	})
+}
+
+// at is a path that begins with src, where it stands in SOURCE_DIR.
+func (r request) at(name string) string {
+	name = path.Clean(name)
+	if !r.atRoot {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(name, "src/"); ok {
+		return rest
+	}
+	return "."
+}
+
+func (r request) isFile(name string) bool {
+	info, err := fs.Stat(r.source, r.at(name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (r request) isDir(name string) bool {
+	info, err := fs.Stat(r.source, r.at(name))
+	return err == nil && info.IsDir()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/config/claims"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -30,21 +31,25 @@ func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...str
 	return plan
 }
 
-func TestClaims(t *testing.T) {
-	for _, claimed := range []string{"golang", "node"} {
-		assert.True(t, platform.Claims(claimed), claimed)
+// What detect claims, build and run must know.
+func TestWhatIsClaimedIsKnown(t *testing.T) {
+	for _, claimed := range claims.Known {
+		if err := platform.CheckRun(claimed); err != nil {
+			assert.NotContains(t, err.Error(), "is not known")
+		}
 	}
-	for _, foreign := range []string{"", "ccaas", "external", "k8s", "wasm", "GOLANG", "golang ", "go"} {
-		assert.False(t, platform.Claims(foreign), foreign)
+	for _, foreign := range []string{"", "wasm", "GOLANG", "golang ", "go"} {
+		assert.ErrorContains(t, platform.CheckRun(foreign), "is not known", foreign)
 	}
 }
 
 func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
-	const want = `type "wasm" is not known: this builder serves golang and node`
+	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
 	_, err := platform.For(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
 	_, err = platform.Start("wasm", "peer:7052")
 	assert.EqualError(t, err, want)
+	assert.EqualError(t, platform.CheckRun("wasm"), want)
 }
 
 func TestGolangPlan(t *testing.T) {
@@ -52,35 +57,19 @@ func TestGolangPlan(t *testing.T) {
 	settings.Chaincode.Builder, settings.Chaincode.Golang.Runtime = "example/ccenv:1", "example/baseos:1"
 	got, err := platform.For(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
-	require.Len(t, got.Command, 6)
+	require.Len(t, got.Command, 10)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
 	assert.Equal(t, platform.Plan{
 		Type:        "golang",
 		Builder:     platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
 		Runtime:     platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
-		Command:     []string{"build", "readonly", "./cmd"},
+		Command:     []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", ""},
 		Environment: []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod"},
-		Cache:       "golang",
+		Caches:      []platform.Cache{{Name: "golang", Path: "/chaincode/cache"}},
 		Target:      "/usr/local/bin",
+		Level:       "3.1",
 	}, got)
-}
-
-func TestGolangModuleMode(t *testing.T) {
-	tests := map[string]struct {
-		files []string
-		want  string
-	}{
-		"modules are fetched":           {[]string{"src/go.mod"}, "readonly"},
-		"vendored":                      {[]string{"src/go.mod", "src/vendor/modules.txt"}, "vendor"},
-		"a vendor directory of another": {[]string{"src/go.mod", "src/cmd/vendor/modules.txt", "vendor/modules.txt"}, "readonly"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			got := plan(t, metadata.Package{Type: "golang"}, source(test.files...))
-			assert.Equal(t, test.want, got.Command[4])
-		})
-	}
 }
 
 func TestGolangTarget(t *testing.T) {
@@ -96,8 +85,8 @@ func TestGolangTarget(t *testing.T) {
 	for path, want := range targets {
 		t.Run(path, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "golang", Path: path}, source("src/go.mod"))
-			assert.Equal(t, want, got.Command[5])
-			assert.Equal(t, plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command[:5], got.Command[:5])
+			assert.Equal(t, want, got.Command[6])
+			assert.Equal(t, plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command[:6], got.Command[:6])
 		})
 	}
 	for _, path := range []string{"/", "/etc", "..", "../x", "a/../..", "a/../../b", "./../x", ".//../x"} {
@@ -116,19 +105,20 @@ func TestGolangTarget(t *testing.T) {
 }
 
 func TestAPackageThatLacksItsManifest(t *testing.T) {
+	const noGo = "planning the build of a golang package: the package has no src/go.mod, and no Go files in src to build without one"
+	const noNode = "planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"
 	tests := map[string]struct {
 		pkg   metadata.Package
 		files fstest.MapFS
 		want  string
 	}{
-		"golang": {metadata.Package{Type: "golang"}, source("src/main.go"),
-			"planning the build of a golang package: the package has no src/go.mod: a Go chaincode is packaged as a module"},
-		"golang without src": {metadata.Package{Type: "golang"}, source("go.mod", "main.go"),
-			"planning the build of a golang package: the package has no src/go.mod: a Go chaincode is packaged as a module"},
-		"golang, empty": {metadata.Package{Type: "golang"}, source(),
-			"planning the build of a golang package: the package has no src/go.mod: a Go chaincode is packaged as a module"},
-		"node": {metadata.Package{Type: "node"}, source("src/index.js", "package.json"),
-			"planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"},
+		"golang":              {metadata.Package{Type: "golang"}, source("src/README.md", "src/cmd/main.go"), noGo},
+		"golang, empty":       {metadata.Package{Type: "golang"}, source(), noGo},
+		"golang, no such dir": {metadata.Package{Type: "golang", Path: "github.com/x/y"}, source("src/github.com/x/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/github.com/x/y/go.mod, and no Go files in src/github.com/x/y to build without one"},
+		"golang, a pattern":   {metadata.Package{Type: "golang", Path: "[a*"}, source("src/a/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/[a*/go.mod, and no Go files in src/[a* to build without one"},
+		"node":                {metadata.Package{Type: "node"}, source("src/index.js"), noNode},
+		"node, empty":         {metadata.Package{Type: "node"}, source(), noNode},
+		"node, a directory":   {metadata.Package{Type: "node"}, source("src/package.json/x"), noNode},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -138,10 +128,15 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}
 }
 
+// nodePackage is a package that npm would take.
+func nodePackage() fstest.MapFS {
+	return fstest.MapFS{"src/package.json": {Data: []byte(`{"name":"x"}`)}}
+}
+
 func TestNodePlan(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Node.Runtime = "example/nodeenv:1"
-	got, err := platform.For(metadata.Package{Type: "node", Path: "ignored"}, source("src/package.json"), settings, []string{"GOFLAGS=-x", "GOPROXY=off"})
+	got, err := platform.For(metadata.Package{Type: "node", Path: "ignored"}, nodePackage(), settings, []string{"GOFLAGS=-x", "GOPROXY=off"})
 	require.NoError(t, err)
 	require.Len(t, got.Command, 3)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
@@ -151,6 +146,7 @@ func TestNodePlan(t *testing.T) {
 		Builder: platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
 		Runtime: platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
 		Target:  "/usr/local/src",
+		Level:   "3.1",
 	}, got)
 }
 
@@ -175,7 +171,7 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 	assert.Equal(t, slices.Concat(caches, output, transport, proxies), golang.Environment)
 	assert.Equal(t, output, golang.Settings, "these change what is built, and no other")
 
-	node := plan(t, metadata.Package{Type: "node"}, source("src/package.json"), environ...)
+	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
 	assert.Empty(t, node.Settings)
 
@@ -186,6 +182,16 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 		}
 		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "a command can be read by all who can inspect the container")
 	}
+}
+
+// What the operator sets for builds is handed over whole, and wins.
+func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
+	settings := config.Defaults()
+	settings.Builder.Build.Environment = config.Environment{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}
+	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"GOMODCACHE=/chaincode/cache/mod", "GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, []string(got.Environment))
+	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.Settings)
 }
 
 func TestWhichEnvironmentDoesNotDependOnItsOrder(t *testing.T) {
@@ -209,4 +215,21 @@ func TestStart(t *testing.T) {
 	require.Len(t, node, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, node[:2])
 	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, never a part of the script")
+
+	java, err := platform.Start("java", "peer:7052")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"/root/chaincode-java/start", "--peerAddress", "peer:7052"}, java)
+
+	for _, prebuilt := range []string{"docker", "k8s"} {
+		command, err := platform.Start(prebuilt, "peer:7052")
+		require.NoError(t, err)
+		assert.Nil(t, command, "the image's own entrypoint")
+		assert.NoError(t, platform.CheckRun(prebuilt))
+	}
+	for _, service := range []string{"ccaas", "external"} {
+		want := "a package of type " + service + " is a service that runs elsewhere: the peer connects to it, there is nothing to run"
+		_, err := platform.Start(service, "peer:7052")
+		assert.EqualError(t, err, want)
+		assert.EqualError(t, platform.CheckRun(service), want)
+	}
 }

@@ -6,11 +6,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -54,7 +58,14 @@ func (b box) inside(script string) string {
 func (b box) run(command []string) (int, string, []string) {
 	b.t.Helper()
 	require.Equal(b.t, []string{"/bin/sh", "-c"}, command[:2])
-	cmd := exec.Command("/bin/sh", append([]string{"-c", b.inside(command[2])}, command[3:]...)...)
+	args := []string{"-c", b.inside(command[2])}
+	for _, arg := range command[3:] {
+		if strings.HasPrefix(arg, platform.InputDir) {
+			arg = b.path(arg)
+		}
+		args = append(args, arg)
+	}
+	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = b.root
 	cmd.Env = []string{"PATH=" + b.path("/tools") + ":/usr/bin:/bin"}
 	var stderr bytes.Buffer
@@ -120,16 +131,10 @@ func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
 
 // The same script with the real toolchain: what it leaves runs where there is nothing but a kernel.
 func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
-	require.NoError(t, err)
 	b := newBox(t)
 	b.file("/chaincode/input/src/go.mod", "module example.com/basic\n\ngo 1.21\n", 0o644)
 	b.file("/chaincode/input/src/cmd/main.go", "package main\n\nimport (\n\t_ \"net\"\n\t\"os\"\n)\n\nfunc main() { os.Exit(7) }\n", 0o644)
-	cache, err := exec.Command("go", "env", "GOCACHE").Output()
-	require.NoError(t, err)
-	b.file("/tools/go", "#!/bin/sh\nexport GOCACHE="+strings.TrimSpace(string(cache))+" GOPATH=ROOT/go GOPROXY=off GOTOOLCHAIN=local\nexec "+
-		strings.TrimSpace(string(goroot))+"/bin/go \"$@\"\n", 0o755)
-
+	b.realGo("GOTOOLCHAIN=local")
 	status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command)
 
 	require.Zero(t, status, stderr)
@@ -139,6 +144,125 @@ func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
 	binary, err := os.ReadFile(b.path("/chaincode/output/chaincode"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(binary), "/ld-linux", "a dynamic loader is named: the runtime image has no such file")
+}
+
+// The built-in's dynamicLink: no flags, and cgo as the image is set up.
+func TestGoBuildScriptLinksDynamically(t *testing.T) {
+	settings := config.Defaults()
+	settings.Chaincode.Golang.DynamicLink = true
+	planned, err := platform.For(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
+	require.NoError(t, err)
+	b := newBox(t)
+	b.tool("/tools/go", `[ "$1" = build ] && exit 4; exit 0`)
+	status, _, calls := b.run(planned.Command)
+	assert.Equal(t, 4, status)
+	assert.Equal(t, []string{
+		"go in /chaincode/input/src: version",
+		"go in /chaincode/input/src: build -v -mod=readonly -o " + b.root + "/chaincode/output/chaincode ./cmd",
+	}, calls)
+}
+
+func TestGoBuildScriptWithoutAModule(t *testing.T) {
+	for _, gopath := range []string{"", "/go:/opt/go"} {
+		b := newBox(t)
+		b.tool("/tools/go", `echo "GO111MODULE=$GO111MODULE GOPATH=$GOPATH" >>ROOT/calls`+"\n")
+		b.file("/tools/sh", "#!/bin/sh\nexec /bin/sh \"$@\"\n", 0o755)
+		command := plan(t, metadata.Package{Type: "golang", Path: "example.com/basic"}, source("src/example.com/basic/main.go")).Command
+		if gopath != "" {
+			command[2] = "export GOPATH=" + gopath + "\n" + command[2]
+			gopath = ":" + gopath
+		}
+		status, stderr, calls := b.run(command)
+		require.Zero(t, status, stderr)
+		require.Len(t, calls, 6)
+		assert.Equal(t, "GO111MODULE=off GOPATH="+b.path(platform.InputDir)+gopath, calls[1])
+		assert.Equal(t, "go in /chaincode/input/src: build -v -ldflags -s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)", calls[4])
+	}
+}
+
+// user-needs 8: a toolchain that is too old for the package has to be said, with the setting.
+func TestAPackageThatAsksForANewerGo(t *testing.T) {
+	const (
+		fails = "echo the error of the go command >&2; exit 1\n"
+		// With GOTOOLCHAIN=auto the go command gets the toolchain first, whatever it is asked to do.
+		noDownload = `[ "$GOTOOLCHAIN" = local ] && echo go1.26.8 && exit 0
+` + fails
+		tooOld     = "case $1 in version) echo go version go1.26.8 linux/amd64; exit 0;; env) exit 7;; esac\n" + fails
+		downloaded = "case $1 in version) echo go version go1.99.0 linux/amd64; exit 0;; env) exit 7;; esac\n" + fails
+		noGo       = "exit 127\n"
+	)
+	tests := map[string]struct{ mod, tool, asked, has string }{
+		"none to be had":                      {"go 1.99.0\n", noDownload, "1.99.0", "1.26.8"},
+		"the toolchain is what is missing":    {"go 1.21\ntoolchain go1.99.1\n", noDownload, "1.99.1", "1.26.8"},
+		"the image's own and no other":        {"go 1.99.0\n", tooOld, "1.99.0", "1.26.8"},
+		"a patch":                             {"go 1.26.9\n", tooOld, "1.26.9", "1.26.8"},
+		"a release candidate":                 {"go 1.27rc1\n", tooOld, "1.27rc1", "1.26.8"},
+		"a toolchain that need not be":        {"go 1.21\ntoolchain go1.99.0\n", tooOld, "", ""},
+		"another reason":                      {"go 1.26.8\n", tooOld, "", ""},
+		"another reason, after a download":    {"go 1.99.0\n", downloaded, "", ""},
+		"an older one":                        {"go 1.9\n", tooOld, "", ""},
+		"nothing asked for":                   {"", tooOld, "", ""},
+		"no go command at all":                {"go 1.99.0\n", noGo, "", ""},
+		"something that is no version":        {"go $(touch${IFS}x)[a]\n", tooOld, "", ""},
+		"a version that is more than a digit": {"go 99999.x\n", tooOld, "99999.x", "1.26.8"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.tool("/tools/go", test.tool)
+			files := fstest.MapFS{"src/go.mod": {Data: []byte("module x\n" + test.mod)}}
+			status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang"}, files).Command)
+			assert.NotZero(t, status)
+			last := stderr[strings.LastIndex(strings.TrimSuffix(stderr, "\n"), "\n")+1:]
+			if test.asked == "" {
+				assert.NotContains(t, stderr, "asks for Go")
+				return
+			}
+			assert.Equal(t, "the package asks for Go "+test.asked+" and the build has "+test.has+": set chaincode.builder to an image with a newer Go, "+
+				"or GOTOOLCHAIN so that the go command fetches one\n", last)
+		})
+	}
+}
+
+// The real go command behaves as the ones above.
+func TestTheRealGoCommandIsTooOld(t *testing.T) {
+	for _, toolchain := range []string{"local", "auto"} {
+		b := newBox(t)
+		b.file("/chaincode/input/src/go.mod", "module x\n\ngo 1.999.0\n", 0o644)
+		b.file("/chaincode/input/src/main.go", "package main\n\nfunc main() {}\n", 0o644)
+		b.realGo("GOTOOLCHAIN=" + toolchain)
+		files := fstest.MapFS{"src/go.mod": {Data: []byte("module x\n\ngo 1.999.0\n")}}
+		status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang"}, files).Command)
+		assert.NotZero(t, status)
+		assert.Contains(t, stderr, "the package asks for Go 1.999.0 and the build has 1.", toolchain)
+	}
+}
+
+// realGo puts the machine's go command into the box.
+func (b box) realGo(environment ...string) {
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	require.NoError(b.t, err)
+	cache, err := exec.Command("go", "env", "GOCACHE").Output()
+	require.NoError(b.t, err)
+	var exports strings.Builder
+	for _, variable := range append([]string{"GOCACHE=" + strings.TrimSpace(string(cache)), "GOPATH=${GOPATH:-ROOT/go}", "GOPROXY=off"}, environment...) {
+		name, value, _ := strings.Cut(variable, "=")
+		exports.WriteString("export " + name + "=\"${" + name + ":-" + value + "}\"\n")
+	}
+	b.file("/tools/go", "#!/bin/sh\n"+exports.String()+"exec "+strings.TrimSpace(string(goroot))+"/bin/go \"$@\"\n", 0o755)
+}
+
+func TestGoBuildScriptBuildsWithoutAModule(t *testing.T) {
+	b := newBox(t)
+	b.file("/chaincode/input/src/example.com/basic/main.go", "package main\n\nimport \"example.com/basic/answer\"\n\nimport \"os\"\n\nfunc main() { os.Exit(answer.Is) }\n", 0o644)
+	b.file("/chaincode/input/src/example.com/basic/vendor/example.com/other/other.go", "package other\n\nconst Is = 7\n", 0o644)
+	b.file("/chaincode/input/src/example.com/basic/answer/answer.go", "package answer\n\nimport \"example.com/other\"\n\nconst Is = other.Is\n", 0o644)
+	b.realGo("GOTOOLCHAIN=local")
+	status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang", Path: "example.com/basic"}, source("src/example.com/basic/main.go")).Command)
+	require.Zero(t, status, stderr)
+	chaincode := exec.Command(b.path("/chaincode/output/chaincode"))
+	_ = chaincode.Run()
+	assert.Equal(t, 7, chaincode.ProcessState.ExitCode())
 }
 
 func TestNodeBuildScript(t *testing.T) {
@@ -172,7 +296,7 @@ func TestNodeBuildScript(t *testing.T) {
 			for _, name := range files {
 				b.file("/chaincode/input/src/"+name, name, 0o644)
 			}
-			status, stderr, calls := b.run(plan(t, metadata.Package{Type: "node"}, source("src/package.json")).Command)
+			status, stderr, calls := b.run(plan(t, metadata.Package{Type: "node"}, nodePackage()).Command)
 			assert.Zero(t, status, stderr)
 			assert.Equal(t, test.calls, calls)
 			for _, name := range files {
@@ -183,12 +307,42 @@ func TestNodeBuildScript(t *testing.T) {
 	}
 }
 
+// Dependencies that came with the package are not fetched again, whatever the image's build.sh would do. Their commands
+// are links, which the peer refuses in a package.
+func TestNodeBuildScriptKeepsDependencies(t *testing.T) {
+	const rebuild = "npm in /chaincode/output: rebuild --ignore-scripts"
+	for name, test := range map[string]struct {
+		files []string
+		calls []string
+	}{
+		"without commands":     {[]string{"node_modules/fabric-shim/cli.js", "package-lock.json"}, []string{rebuild}},
+		"with commands":        {[]string{"node_modules/.bin/fabric-chaincode-node", "package-lock.json"}, nil},
+		"of a package further": {[]string{"lib/node_modules/x/x.js"}, []string{"build.sh in : "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.tool("/tools/npm", "")
+			b.file("/chaincode/build.sh", tool, 0o755)
+			for _, name := range append(test.files, "package.json") {
+				b.file("/chaincode/input/src/"+name, name, 0o644)
+			}
+			status, stderr, calls := b.run(plan(t, metadata.Package{Type: "node"}, nodePackage()).Command)
+			assert.Zero(t, status, stderr)
+			assert.Equal(t, test.calls, calls)
+			for _, name := range test.files {
+				_, err := os.Stat(b.path("/chaincode/output/" + name))
+				assert.Equal(t, !strings.HasPrefix(name, "lib/"), err == nil, name)
+			}
+		})
+	}
+}
+
 func TestNodeBuildScriptEndsAsNpmDoes(t *testing.T) {
 	for _, name := range []string{"/tools/npm", "/chaincode/build.sh"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			b := newBox(t)
 			b.tool(name, "echo 'npm error 404' >&2; exit 9\n")
-			status, stderr, _ := b.run(plan(t, metadata.Package{Type: "node"}, source("src/package.json")).Command)
+			status, stderr, _ := b.run(plan(t, metadata.Package{Type: "node"}, nodePackage()).Command)
 			assert.Equal(t, 9, status)
 			assert.Equal(t, "npm error 404\n", stderr)
 		})
@@ -221,12 +375,30 @@ func TestNodeStartScript(t *testing.T) {
 	}
 }
 
-// A shell between the init and the chaincode would keep SIGTERM to itself.
-func TestScriptsEndInAnExec(t *testing.T) {
+// Only what is left of the build script counts for its end.
+func TestTheNodeBuildScriptEndsInAnExec(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(plan(t, metadata.Package{Type: "node"}, nodePackage()).Command[2]), "\n")
+	assert.True(t, strings.HasPrefix(lines[len(lines)-1], "exec "))
+}
+
+// An init hands SIGTERM to all processes. The shells and npm end at once, and the container must not end with them:
+// node may have something to do.
+func TestNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
+	b := newBox(t)
+	b.tool("/tools/npm", `sh -c 'trap "sleep 0.3; echo ended >ROOT/ended; exit 0" TERM; echo $$ >ROOT/node; touch ROOT/ready; while :; do sleep 0.01; done' &
+wait`+"\n")
 	command, err := platform.Start("node", "peer:7052")
 	require.NoError(t, err)
-	for _, script := range []string{command[2], plan(t, metadata.Package{Type: "node"}, source("src/package.json")).Command[2]} {
-		lines := strings.Split(strings.TrimSpace(script), "\n")
-		assert.True(t, strings.HasPrefix(lines[len(lines)-1], "exec "), script)
-	}
+	// On a machine with more on it than a container, "all others" is the one that is waited for.
+	script := strings.ReplaceAll(b.inside(command[2]), "kill -0 -1", "kill -0 $(cat "+b.path("/node")+")")
+	require.NotContains(t, script, "kill -0 -1")
+	cmd := exec.Command("/bin/sh", append([]string{"-c", script}, command[3:]...)...)
+	cmd.Env = []string{"PATH=" + b.path("/tools") + ":/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { _, err := os.Stat(b.path("/ready")); return err == nil }, time.Minute, 5*time.Millisecond)
+	require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM))
+	_ = cmd.Wait()
+	assert.FileExists(t, b.path("/ended"))
+	assert.Equal(t, 143, cmd.ProcessState.ExitCode(), "it says by what it has ended")
 }

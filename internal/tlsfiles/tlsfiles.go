@@ -52,10 +52,17 @@ func (m Material) Check() error {
 // Archive is a tar to unpack at / before the container starts. The same material gives the same bytes. The keys
 // belong to the chaincode's user alone; certificates are for all to read.
 func (m Material) Archive(uid, gid int) ([]byte, error) {
+	return m.archive(uid, gid, Dir[1:], path.Dir(Dir)[1:], Dir[1:])
+}
+
+// Files is Archive to unpack in Dir, where that is there already and nothing around it may be written.
+func (m Material) Files(uid, gid int) ([]byte, error) { return m.archive(uid, gid, "") }
+
+func (m Material) archive(uid, gid int, target string, dirs ...string) ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	for _, dir := range []string{path.Dir(Dir), Dir} {
-		header := &tar.Header{Typeflag: tar.TypeDir, Name: dir[1:] + "/", Mode: 0o755}
+	for _, dir := range dirs {
+		header := &tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, fmt.Errorf("packing the TLS files: %w", err)
 		}
@@ -63,7 +70,7 @@ func (m Material) Archive(uid, gid int) ([]byte, error) {
 	for _, f := range files {
 		content := f.content(m)
 		header := &tar.Header{
-			Typeflag: tar.TypeReg, Name: path.Join(Dir[1:], f.name), Mode: f.mode, Uid: uid, Gid: gid, Size: int64(len(content)),
+			Typeflag: tar.TypeReg, Name: path.Join(target, f.name), Mode: f.mode, Uid: uid, Gid: gid, Size: int64(len(content)),
 		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, fmt.Errorf("packing the TLS files: %w", err)

@@ -208,3 +208,20 @@ func TestCheckTakesChainsAndTextInFront(t *testing.T) {
 	m.RootCert = "subject=CN = ca\n" + m.RootCert + block("CERTIFICATE", "another")
 	assert.NoError(t, m.Check())
 }
+
+// Where nothing outside of the directory may be written, the archive must not name anything there.
+func TestFilesAreTheArchivesWithoutTheWayThere(t *testing.T) {
+	archive, err := material().Archive(500, 501)
+	require.NoError(t, err)
+	files, err := material().Files(500, 501)
+	require.NoError(t, err)
+	var want []entry
+	for _, e := range unpack(t, archive) {
+		if name, within := strings.CutPrefix(e.header.Name, tlsfiles.Dir[1:]+"/"); within && name != "" {
+			e.header.Name = name
+			want = append(want, e)
+		}
+	}
+	assert.Len(t, want, 5)
+	assert.Equal(t, want, unpack(t, files))
+}

@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	address := flag.String("peer.address", "", "the peer's chaincode address")
+	address := flag.String("peer.address", os.Getenv("CORE_PEER_ADDRESS"), "the peer's chaincode address")
 	flag.Parse()
 	id := os.Getenv("CORE_CHAINCODE_ID_NAME")
 	fmt.Println("kv: starting", id)

@@ -1,0 +1,88 @@
+package imagebuild_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+var pinned = "example.com/kv@sha256:" + strings.Repeat("0123", 16)
+
+func (b *builder) buildPrebuilt(ctx context.Context, t *testing.T) (imagebuild.Image, error) {
+	t.Helper()
+	return b.Build(ctx, platform.Plan{Type: "k8s", Way: platform.Prebuilt, Runtime: platform.Image{Name: pinned}}, newSource(t), "basic_1.0")
+}
+
+func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := fakeengine.New(t, flavour...)
+			engine.Publish(fakeengine.Image{Name: pinned, Entrypoint: []string{"/kv"}})
+			for range 2 {
+				image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
+				require.NoError(t, err)
+				assert.Equal(t, imagebuild.Image{Name: pinned}, image)
+			}
+			assert.Len(t, engine.Calls(fakeengine.Pull), 1)
+			assert.Empty(t, engine.Calls(fakeengine.Create, fakeengine.Commit))
+		})
+	}
+}
+
+func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
+	passwd := fakeengine.NewFiles(map[string]string{"/etc/passwd": "root:x:0:0::/:/bin/sh\nkv:x:1000:1001::/:/bin/sh\n"})
+	tests := map[string]struct {
+		user  string
+		files *fakeengine.Files
+		want  metadata.Owner
+		looks int // containers that were made to look into
+		err   string
+	}{
+		"nobody said":      {"", nil, metadata.Owner{}, 0, ""},
+		"root":             {"root", nil, metadata.Owner{}, 0, ""},
+		"root and a group": {"root:kv", nil, metadata.Owner{}, 0, ""},
+		"a number":         {"7", nil, metadata.Owner{UID: 7}, 0, ""},
+		"numbers":          {"7:8", nil, metadata.Owner{UID: 7, GID: 8}, 0, ""},
+		"a number, a name": {"7:kv", nil, metadata.Owner{UID: 7}, 0, ""},
+		"a name":           {"kv", passwd, metadata.Owner{UID: 1000, GID: 1001}, 1, ""},
+		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of the package's image "` + pinned + `": "else" is not in /etc/passwd`},
+		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.Owner{}, 1,
+			`the package's image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user in numbers`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			engine := fakeengine.New(t)
+			engine.AddImage(fakeengine.Image{Name: pinned, User: test.user, Files: test.files})
+			image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
+			if test.err == "" {
+				require.NoError(t, err)
+				assert.Equal(t, test.want, image.User)
+			} else {
+				assert.EqualError(t, err, test.err)
+			}
+			assert.Len(t, engine.Calls(fakeengine.Create), test.looks)
+			assert.Empty(t, engine.Calls(fakeengine.Start), "nothing of it runs before the peer says so")
+			assertNothingLeft(t, engine)
+		})
+	}
+}
+
+func TestAPrebuiltImageThatCannotBeHad(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := fakeengine.New(t, flavour...)
+			_, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
+			require.ErrorContains(t, err, `the chaincode image "`+pinned+`" is not on the engine and cannot be had (`)
+			assert.NotContains(t, err.Error(), ", or set", "no setting names it")
+			assert.Len(t, engine.Calls(fakeengine.Pull), 1)
+		})
+	}
+}

@@ -1,0 +1,70 @@
+package imagebuild_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+)
+
+func TestASavedSourceComesBackAsItWas(t *testing.T) {
+	source, output, again := newSource(t), t.TempDir(), t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Join(source, "src/main.go"), 0o755))
+	require.NoError(t, imagebuild.SaveSource(source, output))
+	info, err := os.Stat(filepath.Join(output, metadata.SourceFile))
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "it is other people's code")
+
+	require.NoError(t, imagebuild.RestoreSource(output, again))
+	for _, name := range []string{"src/go.mod", "src/main.go", "src/vendor/modules.txt"} {
+		want, err := os.ReadFile(filepath.Join(source, name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(again, name))
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(got), name)
+	}
+	info, err = os.Stat(filepath.Join(again, "src/main.go"))
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&0o100, "executable files stay so")
+	assert.NoDirExists(t, filepath.Join(again, "META-INF"), "it is kept in plain")
+}
+
+func TestTheSameSourceIsSavedAsTheSameBytes(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	require.NoError(t, imagebuild.SaveSource(newSource(t), one))
+	require.NoError(t, imagebuild.SaveSource(newSource(t), two))
+	a, err := os.ReadFile(filepath.Join(one, metadata.SourceFile))
+	require.NoError(t, err)
+	b, err := os.ReadFile(filepath.Join(two, metadata.SourceFile))
+	require.NoError(t, err)
+	assert.Equal(t, a, b)
+}
+
+func TestASourceThatWasNotKeptIsSaid(t *testing.T) {
+	assert.ErrorContains(t, imagebuild.RestoreSource(t.TempDir(), t.TempDir()), "builder.saveSource")
+}
+
+func TestARestoredSourceNeverLeadsOut(t *testing.T) {
+	for _, name := range []string{"../out", "/out", "a/../../out"} {
+		output, dir := t.TempDir(), filepath.Join(t.TempDir(), "inside")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		file, err := os.Create(filepath.Join(output, metadata.SourceFile))
+		require.NoError(t, err)
+		compressed := gzip.NewWriter(file)
+		archive := tar.NewWriter(compressed)
+		require.NoError(t, archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644}))
+		require.NoError(t, archive.Close())
+		require.NoError(t, compressed.Close())
+		require.NoError(t, file.Close())
+		assert.Error(t, imagebuild.RestoreSource(output, dir), name)
+		assert.NoFileExists(t, filepath.Join(filepath.Dir(dir), "out"))
+	}
+}

@@ -1,0 +1,42 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+// planDocker is the plan of a package of type docker: it names an image, or holds a Dockerfile to build one from.
+func planDocker(r request) (Plan, error) {
+	if _, err := fs.Stat(r.source, metadata.ImageFile); err == nil {
+		return planImage(r)
+	}
+	if at := r.rooted("Dockerfile"); at.isFile("src/Dockerfile") {
+		return planDockerfile(at), nil
+	}
+	_, err := planImage(r)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Plan{}, fmt.Errorf("%w, and there is no src/Dockerfile", err)
+	}
+	return Plan{}, err
+}
+
+// planDockerfile is the plan of a package whose src/ is the context of an image build. The package decides what is
+// built; build arguments and all else about how come from the settings.
+func planDockerfile(r request) Plan {
+	args := slices.Sorted(slices.Values(r.settings.Builder.BuildArgs))
+	return Plan{
+		Way:       Dockerfile,
+		Rooted:    r.atRoot,
+		BuildArgs: args,
+		// The builder knows these without an ARG, and leaves them out of its own cache's keys, too.
+		Settings: slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+			name, _, _ := strings.Cut(arg, "=")
+			return slices.Contains(proxies, name)
+		}),
+	}
+}

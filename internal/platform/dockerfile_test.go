@@ -1,0 +1,64 @@
+package platform_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+const pinnedImage = `{"name":"example.com/cc","digest":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
+
+func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
+	tests := map[string]struct {
+		files  []string
+		way    platform.Way
+		rooted bool
+		want   string // of the error
+	}{
+		"in src":                   {[]string{"src/Dockerfile", "src/main.rs"}, platform.Dockerfile, false, ""},
+		"at the root":              {[]string{"Dockerfile", "main.rs"}, platform.Dockerfile, true, ""},
+		"at the root, with a src/": {[]string{"Dockerfile", "src/main.rs"}, platform.Dockerfile, true, ""},
+		"with image.json in src":   {[]string{"src/Dockerfile", "src/image.json"}, platform.Dockerfile, false, ""},
+		"neither":                  {[]string{"src/main.rs"}, 0, false, "reading image.json: file does not exist, and there is no src/Dockerfile"},
+		"a directory":              {[]string{"src/Dockerfile/x"}, 0, false, "there is no src/Dockerfile"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan, err := platform.For(metadata.Package{Type: "docker"}, source(test.files...), config.Defaults(), nil)
+			if test.want != "" {
+				assert.ErrorContains(t, err, test.want)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, test.way, plan.Way)
+			assert.Equal(t, test.rooted, plan.Rooted)
+		})
+	}
+	both := source("src/Dockerfile")
+	both["image.json"] = source("x")["x"]
+	both["image.json"].Data = []byte(pinnedImage)
+	plan, err := platform.For(metadata.Package{Type: "docker"}, both, config.Defaults(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, platform.Prebuilt, plan.Way, "the image that is named by its digest")
+	_, err = platform.For(metadata.Package{Type: "k8s"}, source("src/Dockerfile"), config.Defaults(), nil)
+	assert.ErrorContains(t, err, "image.json", "the Kubernetes builder would not build it")
+}
+
+// The package has no say in how it is built.
+func TestBuildArgumentsAreTheOperators(t *testing.T) {
+	settings := config.Defaults()
+	settings.Builder.BuildArgs = config.Environment{"VERSION=2", "HTTPS_PROXY=http://user:secret@proxy.example.com", "A=1"}
+	plan, err := platform.For(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
+	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.Settings, "a proxy does not change what comes out")
+	assert.Empty(t, plan.Environment)
+	command, err := platform.Start("docker", "peer:7052")
+	require.NoError(t, err)
+	assert.Nil(t, command, "the image's own")
+}

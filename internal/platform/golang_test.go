@@ -1,0 +1,104 @@
+package platform_test
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// The built-in controller's five layouts, in its order, and the same for a package without src/.
+func TestGolangLayouts(t *testing.T) {
+	const path = "github.com/example/basic"
+	tests := map[string]struct {
+		path  string
+		files []string
+		want  []string // directory, mode, package
+	}{
+		"1 a module with its dependencies":    {path, []string{"src/go.mod", "src/vendor/modules.txt"}, []string{"src", "vendor", path}},
+		"2 a module":                          {path, []string{"src/go.mod"}, []string{"src", "readonly", path}},
+		"2 of the package itself":             {".", []string{"src/go.mod"}, []string{"src", "readonly", "."}},
+		"2 somebody else's vendor":            {"./cmd", []string{"src/go.mod", "src/cmd/vendor/modules.txt"}, []string{"src", "readonly", "./cmd"}},
+		"2 a vendor that is a file":           {".", []string{"src/go.mod", "src/vendor"}, []string{"src", "readonly", "."}},
+		"2 before 3":                          {path, []string{"src/go.mod", "src/" + path + "/go.mod", "src/" + path + "/vendor/modules.txt"}, []string{"src", "readonly", path}},
+		"3 a module below, with dependencies": {path, []string{"src/" + path + "/go.mod", "src/" + path + "/vendor/modules.txt"}, []string{"src/" + path, "vendor", "."}},
+		"4 a module below":                    {path, []string{"src/" + path + "/go.mod"}, []string{"src/" + path, "readonly", "."}},
+		"4 in a directory":                    {"./cc/../basic/", []string{"src/basic/go.mod"}, []string{"src/basic", "readonly", "."}},
+		"4 vendor is not its own":             {"basic", []string{"src/basic/go.mod", "src/vendor/modules.txt"}, []string{"src/basic", "readonly", "."}},
+		"5 no module":                         {path, []string{"src/" + path + "/main.go", "src/" + path + "/vendor/x/x.go"}, []string{"src", "gopath", path}},
+		"5 no module, right in src":           {".", []string{"src/main.go"}, []string{"src", "gopath", "."}},
+		"5 a go.mod elsewhere":                {"basic", []string{"src/basic/main.go", "src/other/go.mod"}, []string{"src", "gopath", "basic"}},
+		"by hand, a module":                   {"", []string{"go.mod", "main.go"}, []string{"src", "readonly", "."}},
+		"by hand, with dependencies":          {"", []string{"go.mod", "vendor/modules.txt"}, []string{"src", "vendor", "."}},
+		"by hand, a module below":             {"basic", []string{"basic/go.mod"}, []string{"src/basic", "readonly", "."}},
+		"by hand, no module":                  {"basic", []string{"basic/main.go"}, []string{"src", "gopath", "basic"}},
+		"by hand, with a src of its own":      {"./src/cmd", []string{"go.mod", "src/cmd/main.go"}, []string{"src", "readonly", "./src/cmd"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := plan(t, metadata.Package{Type: "golang", Path: test.path}, source(test.files...))
+			assert.Equal(t, append([]string{platform.InputDir + "/" + test.want[0]}, test.want[1:]...), got.Command[4:7])
+			assert.Equal(t, name[:2] == "by", got.Rooted)
+		})
+	}
+}
+
+func TestGolangDynamicLink(t *testing.T) {
+	settings := config.Defaults()
+	settings.Chaincode.Golang.DynamicLink = true
+	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "dynamic", got.Command[7])
+	assert.Equal(t, "static", plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command[7])
+}
+
+func TestWhatAModuleAsksFor(t *testing.T) {
+	tests := map[string]struct {
+		mod  string
+		want []string
+	}{
+		"nothing":                          {"module x\n", []string{"", ""}},
+		"a version":                        {"module x\n\ngo 1.26.1 // or newer\n", []string{"1.26.1", ""}},
+		"both":                             {"module x\r\n\tgo   1.21\r\ntoolchain go1.26.1\r\n", []string{"1.21", "go1.26.1"}},
+		"a comment":                        {"// go 1.99\nmodule x\nrequire go 1.0\n", []string{"", ""}},
+		"half":                             {"go", []string{"", ""}},
+		"text that is none of a version's": {"go $(id)\n", []string{"$(id)", ""}}, // an argument, never a part of the script
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{"src/basic/go.mod": {Data: []byte(test.mod)}}
+			assert.Equal(t, test.want, plan(t, metadata.Package{Type: "golang", Path: "basic"}, files).Command[8:])
+		})
+	}
+	without := fstest.MapFS{"src/main.go": {}}
+	assert.Equal(t, []string{"", ""}, plan(t, metadata.Package{Type: "golang"}, without).Command[8:])
+}
+
+func TestGolangCacheScope(t *testing.T) {
+	tests := []struct {
+		scope, label string
+		environ      []string
+		want         string
+	}{
+		{config.CacheEngine, "basic_1.0", nil, "golang"},
+		{config.CacheLabel, "basic_1.0", nil, "golang-basic"},
+		{config.CacheLabel, "basic_1.1", nil, "golang-basic"},
+		{config.CacheLabel, "", nil, ""},
+		{config.CacheMSP, "basic_1.0", []string{"CORE_PEER_LOCALMSPID=Org1MSP"}, "golang-msp-Org1MSP"},
+		{config.CacheMSP, "basic_1.0", nil, "golang-basic"},
+		{config.CacheOff, "basic_1.0", nil, ""},
+	}
+	for _, test := range tests {
+		settings := config.Defaults()
+		settings.Builder.Cache.Scope = test.scope
+		got, err := platform.For(metadata.Package{Type: "golang", Label: test.label}, source("src/go.mod"), settings, test.environ)
+		require.NoError(t, err)
+		assert.Equal(t, []platform.Cache{{Name: test.want, Path: platform.CacheDir}}, got.Caches, "%s %s", test.scope, test.label)
+		assert.Empty(t, got.Serial, "go build may use one cache many times at once")
+	}
+}

@@ -1,0 +1,80 @@
+package platform_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+func imagePlan(packageType, content string) (platform.Plan, error) {
+	files := fstest.MapFS{"image.json": {Data: []byte(content)}}
+	return platform.For(metadata.Package{Type: packageType, Label: "x"}, files, config.Defaults(), nil)
+}
+
+func TestPrebuiltPlan(t *testing.T) {
+	names := map[string]string{ // in image.json -> on the engine
+		"registry.example.com/example/chaincode":              "registry.example.com/example/chaincode",
+		"example/chaincode":                      "example/chaincode",
+		"chaincode":                              "chaincode",
+		"docker.io/library/chaincode":            "chaincode",
+		"127.0.0.1:5000/chaincode":               "127.0.0.1:5000/chaincode",
+		"registry.example.com:5000/a/b/c:1.0":    "registry.example.com:5000/a/b/c",
+		"registry.example.com/chaincode:v1-beta": "registry.example.com/chaincode",
+	}
+	for name, want := range names {
+		for _, packageType := range []string{"docker", "k8s"} {
+			got, err := imagePlan(packageType, fmt.Sprintf(`{"name":%q,"digest":%q,"more":1}`, name, digest))
+			require.NoError(t, err)
+			assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Prebuilt, Runtime: platform.Image{Name: want + "@" + digest}}, got)
+		}
+	}
+}
+
+func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
+	tests := map[string]struct{ content, want string }{
+		"empty":             {"", "reading image.json: the file is empty"},
+		"not JSON":          {"{", "reading image.json: not the JSON expected here: line 1: unexpected end of JSON input"},
+		"wrong type":        {`{"name":1}`, "reading image.json: not the JSON expected here: line 1: "},
+		"no name":           {`{"digest":"` + digest + `"}`, `image.json has no "name": expected an object such as {"name":"example.com/chaincode","digest":"sha256:…"}`},
+		"no digest":         {`{"name":"chaincode:1.0"}`, `image.json has no "digest": expected an object such as `},
+		"null":              {"null", `image.json has no "name": `},
+		"a name in capital": {`{"name":"Chaincode","digest":"` + digest + `"}`, `reading image.json: "name": "Chaincode" is not the name of an image: `},
+		"a name with space": {`{"name":"a b","digest":"` + digest + `"}`, `reading image.json: "name": "a b" is not the name of an image: `},
+		"a path out":        {`{"name":"../x","digest":"` + digest + `"}`, `reading image.json: "name": "../x" is not the name of an image: `},
+		"an id":             {`{"name":"` + strings.TrimPrefix(digest, "sha256:") + `","digest":"` + digest + `"}`, `is not the name of an image: `},
+		"two digests":       {`{"name":"a@` + digest + `","digest":"` + digest + `"}`, `holds a digest, which belongs into "digest"`},
+		"a tag":             {`{"name":"a","digest":"latest"}`, `reading image.json: "digest": "latest" is not a digest, which is sha256: and 64 hex digits: `},
+		"a short digest":    {`{"name":"a","digest":"sha256:0123"}`, `is not a digest, `},
+		"another algorithm": {`{"name":"a","digest":"md5:0123456789abcdef0123456789abcdef"}`, `is not a digest, `},
+		"hex alone":         {`{"name":"a","digest":"` + strings.TrimPrefix(digest, "sha256:") + `"}`, `is not a digest, `},
+		"more behind it":    {`{"name":"a","digest":"` + digest + `@x"}`, `is not a digest, `},
+		"more before it":    {`{"name":"a","digest":"b:1@` + digest + `"}`, `is not a digest, `},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := imagePlan("k8s", test.content)
+			assert.ErrorContains(t, err, "planning the build of a k8s package: ")
+			assert.ErrorContains(t, err, test.want)
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+	_, err := platform.For(metadata.Package{Type: "docker"}, source("src/image.json"), config.Defaults(), nil)
+	assert.ErrorContains(t, err, "planning the build of a docker package: reading image.json: ")
+}
+
+func TestServicePlan(t *testing.T) {
+	for _, packageType := range []string{"ccaas", "external"} {
+		got := plan(t, metadata.Package{Type: packageType}, source("connection.json"))
+		assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Service}, got)
+	}
+}

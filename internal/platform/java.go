@@ -1,0 +1,34 @@
+package platform
+
+import "fabric-builder-docker/internal/config"
+
+// javaTarget is where the image's start script looks for the chaincode.
+const javaTarget = "/root/chaincode-java/chaincode"
+
+// javaManifests are what the image's build.sh looks for. A jar is good enough for it.
+var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.jar"}
+
+// planJava leaves everything to the image's build.sh, in the image's working directory. Both tools run code that they
+// download, so versions of one chaincode share their caches with nobody else, and build one at a time.
+func planJava(r request) (Plan, error) {
+	r = r.rooted(javaManifests...)
+	image := Image{r.settings.Chaincode.Java.Runtime, "chaincode.java.runtime"}
+	plan := Plan{
+		Builder:     image,
+		Runtime:     image,
+		Command:     []string{"/bin/sh", "-c", "./build.sh"},
+		Environment: r.environ.pick(proxies...),
+		Rooted:      r.atRoot,
+		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer's CLI drops the bit
+		Target:      javaTarget,
+	}
+	if scope := r.labelled("java"); scope != "" && r.settings.Builder.Cache.Scope != config.CacheOff {
+		plan.Serial = scope
+		plan.Caches = []Cache{{scope + "-m2", "/root/.m2"}, {scope + "-gradle", "/root/.gradle"}}
+	}
+	return plan, nil
+}
+
+func startJava(peerAddress string) []string {
+	return []string{"/root/chaincode-java/start", "--peerAddress", peerAddress}
+}

@@ -1,0 +1,83 @@
+package platform_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+func TestJavaPlan(t *testing.T) {
+	settings := config.Defaults()
+	settings.Chaincode.Java.Runtime = "example/javaenv:1"
+	pkg := metadata.Package{Type: "java", Label: "basic_1.1", Path: "ignored"}
+	got, err := platform.For(pkg, source("src/pom.xml", "src/mvnw"), settings, []string{"GOFLAGS=-x", "HTTPS_PROXY=http://proxy:3128"})
+	require.NoError(t, err)
+	assert.Equal(t, platform.Plan{
+		Type:        "java",
+		Builder:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Runtime:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Command:     []string{"/bin/sh", "-c", "./build.sh"},
+		Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
+		Executables: []string{"src/gradlew", "src/mvnw"},
+		Caches:      []platform.Cache{{Name: "java-basic-m2", Path: "/root/.m2"}, {Name: "java-basic-gradle", Path: "/root/.gradle"}},
+		Serial:      "java-basic",
+		Target:      "/root/chaincode-java/chaincode",
+		Level:       "3.1",
+	}, got)
+}
+
+func TestJavaWithoutCaches(t *testing.T) {
+	off := config.Defaults()
+	off.Builder.Cache.Scope = config.CacheOff
+	for name, test := range map[string]struct {
+		label    string
+		settings config.Settings
+	}{"off": {"basic_1.0", off}, "without a label": {"", config.Defaults()}} {
+		t.Run(name, func(t *testing.T) {
+			got, err := platform.For(metadata.Package{Type: "java", Label: test.label}, source("src/pom.xml"), test.settings, nil)
+			require.NoError(t, err)
+			assert.Empty(t, got.Caches)
+			assert.Empty(t, got.Serial, "nothing to wait for")
+		})
+	}
+}
+
+// Java keeps its sources in a src of their own: only the manifests tell whether src/ is the package's or the code's.
+func TestWhereTheCodeOfAHandMadePackageStands(t *testing.T) {
+	tests := map[string]struct {
+		typ    string
+		files  []string
+		rooted bool
+	}{
+		"java, as the CLI packs it":      {"java", []string{"src/pom.xml", "src/src/main/java/X.java"}, false},
+		"java, Maven at the root":        {"java", []string{"pom.xml", "src/main/java/X.java"}, true},
+		"java, Gradle at the root":       {"java", []string{"build.gradle", "settings.gradle", "src/main/java/X.java"}, true},
+		"java, Kotlin at the root":       {"java", []string{"build.gradle.kts", "src/main/java/X.java"}, true},
+		"java, jars in src":              {"java", []string{"src/a.jar"}, false},
+		"java, jars at the root":         {"java", []string{"a.jar"}, true},
+		"java, both":                     {"java", []string{"src/pom.xml", "pom.xml"}, false},
+		"java, nothing to build from":    {"java", []string{"src/X.java"}, false},
+		"node, as the CLI packs it":      {"node", []string{"src/package.json"}, false},
+		"node, at the root":              {"node", []string{"package.json", "index.js"}, true},
+		"node, with a src of its own":    {"node", []string{"package.json", "src/index.ts"}, true},
+		"node, META-INF is no code":      {"node", []string{"package.json", "META-INF/x.json"}, true},
+		"golang, as the CLI packs it":    {"golang", []string{"src/go.mod"}, false},
+		"golang, go.mod beside a GOPATH": {"golang", []string{"src/go.mod", "go.mod"}, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			files := source(test.files...)
+			for _, name := range []string{"package.json", "src/package.json"} {
+				if file := files[name]; file != nil {
+					file.Data = []byte("{}")
+				}
+			}
+			assert.Equal(t, test.rooted, plan(t, metadata.Package{Type: test.typ}, files).Rooted)
+		})
+	}
+}
