@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
 )
@@ -97,6 +98,7 @@ func TestTheContainerIsAsTheBuiltInHasIt(t *testing.T) {
 	assert.Equal(t, "basic_1.0:abc", got.Labels[metadata.LabelChaincodeID])
 	assert.Equal(t, []string{
 		"CORE_CHAINCODE_ID_NAME=basic_1.0:abc", "CORE_CHAINCODE_LOGGING_LEVEL=info", "CORE_CHAINCODE_LOGGING_SHIM=warn",
+		"CORE_CHAINCODE_LOGGING_FORMAT=" + config.Defaults().Chaincode.Logging.Format,
 		"CORE_PEER_ADDRESS=peer0.org1.example.com:7052", "CORE_PEER_LOCALMSPID=Org1MSP", "CORE_PEER_TLS_ENABLED=false", "TINI_KILL_PROCESS_GROUP=1",
 	}, got.Env, "no TLS variable, not even an empty one")
 	assert.Empty(t, r.engine.Calls(fakeengine.Upload))

@@ -43,7 +43,8 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	tls, err := l.tlsArchive()
+	l.setReadOnly(&spec)
+	tls, err := l.tlsFiles()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,13 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 	starting, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
 		fmt.Errorf("more than %v have passed, see chaincode.startuptimeout", limit))
 	defer cancel()
+	if err := l.setNetworks(starting, &spec); err != nil {
+		return nil, err
+	}
 	s, err := l.try(ctx, starting, spec, tls)
+	if errors.Is(err, errImageGone) {
+		s, err = l.tryRebuilt(ctx, starting, spec)
+	}
 	if errdefs.IsNotFound(err) && starting.Err() == nil {
 		l.log.Warn("the container was removed before it was started: creating it again", "error", err)
 		s, err = l.try(ctx, starting, spec, tls)
@@ -63,24 +70,27 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 }
 
 // try goes from create to start once. The session that it returns lives as long as ctx; starting bounds the way there.
-func (l *launch) try(ctx, starting context.Context, spec docker.Spec, tls []byte) (*session, error) {
+func (l *launch) try(ctx, starting context.Context, spec docker.Spec, tls *upload) (*session, error) {
 	id, err := l.create(starting, spec)
 	if err != nil {
-		return nil, err
+		return nil, l.explainNetworks(starting, spec, err)
 	}
-	s, err := l.start(ctx, starting, id, tls)
+	s, err := l.start(ctx, starting, id, spec, tls)
 	if err != nil {
-		return nil, errors.Join(err, l.remove(ctx, id))
+		return nil, errors.Join(l.explainNetworks(starting, spec, err), l.remove(ctx, id))
 	}
 	return s, nil
 }
 
-func (l *launch) start(ctx, starting context.Context, id string, tls []byte) (*session, error) {
+func (l *launch) start(ctx, starting context.Context, id string, spec docker.Spec, tls *upload) (*session, error) {
 	if err := context.Cause(starting); err != nil {
 		return nil, err
 	}
+	if err := l.connect(starting, id, spec); err != nil {
+		return nil, err
+	}
 	if tls != nil {
-		if err := l.engine.Upload(starting, id, "/", bytes.NewReader(tls)); err != nil {
+		if err := l.engine.Upload(starting, id, tls.dir, bytes.NewReader(tls.archive)); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +119,7 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 		switch {
 		case errdefs.IsNotFound(err):
 			// Not %w: an image does not come back by trying again.
-			return "", fmt.Errorf("image %s is gone from the engine (%v); %s", spec.Image, err, metadata.BuildAgain(l.outputDir))
+			return "", fmt.Errorf("%w: %v", errImageGone, err)
 		case err != nil:
 			return "", err
 		case other == nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
 )
 
 // Engine is what a run needs of a container engine.
@@ -24,6 +26,10 @@ type Engine interface {
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string, grace time.Duration) error
+	Attached(ctx context.Context, id string) (docker.Attached, error)
+	Connect(ctx context.Context, id, network string, aliases []string) error
+	Networks(ctx context.Context) ([]string, error)
+	MissingNetworks(ctx context.Context, wanted []string) ([]string, error)
 	Rename(ctx context.Context, id, name string) error
 	Remove(ctx context.Context, id string) error
 }
@@ -38,6 +44,7 @@ type launch struct {
 	chaincode metadata.Chaincode
 	outputDir string
 	began     time.Time // of two runs of one chaincode the later one wins
+	rebuild   rebuilder
 }
 
 func run(ctx context.Context, process cli.Process) error {
@@ -47,6 +54,9 @@ func run(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
+	if err := platform.CheckRun(record.Type); err != nil {
+		return fmt.Errorf("%w; %s", err, metadata.BuildAgain(outputDir))
+	}
 	chaincode, err := metadata.ReadChaincode(runMetadataDir)
 	if err != nil {
 		return err
@@ -55,7 +65,12 @@ func run(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	engine, err := docker.Connect(ctx, settings.VM.Endpoint)
+	settings = settings.ForLabel(record.Label)
+	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
+	for _, warning := range settings.Warnings {
+		process.Log.Warn("a setting has no effect", "reason", warning)
+	}
+	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection(settings.VM.Docker.TLS))
 	switch {
 	case err != nil && ctx.Err() != nil:
 		process.Log.Info("stopped before the engine answered", "chaincode_id", chaincode.ID, "reason", context.Cause(ctx))
@@ -68,5 +83,6 @@ func run(ctx context.Context, process cli.Process) error {
 		engine: engine, log: process.Log, stderr: process.Stderr, settings: settings,
 		record: record, chaincode: chaincode, outputDir: outputDir, began: began,
 	}
+	l.rebuild = rebuildFrom(process, l, engine)
 	return l.run(ctx)
 }

@@ -99,8 +99,13 @@ type resumable struct {
 	last  time.Time
 }
 
+// writer shows lines, unless the operator does not want to see them: the stream is read all the same.
 func (l *launch) writer() *resumable {
-	return &resumable{lines: loglines.NewWriter(l.stderr, l.chaincode.ID+" | ")}
+	out := l.stderr
+	if !l.settings.VM.Docker.AttachStdout {
+		out = io.Discard
+	}
+	return &resumable{lines: loglines.NewWriter(out, l.chaincode.ID+" | ")}
 }
 
 func (r *resumable) Write(p []byte) (int, error) {

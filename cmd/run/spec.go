@@ -1,22 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/internal/tlsfiles"
-)
-
-// The rotation of a chaincode's log, as core.yaml has it.
-const (
-	logMaxSize  = "50m"
-	logMaxFiles = 5
 )
 
 // spec is the chaincode's container. Its name is the lock between two runs of one chaincode; everything that a name
@@ -26,6 +19,7 @@ func (l *launch) spec() (docker.Spec, error) {
 	if err != nil {
 		return docker.Spec{}, err
 	}
+	host := l.settings.VM.Docker.HostConfig
 	return docker.Spec{
 		Name:        l.name(),
 		Image:       l.record.Image,
@@ -40,36 +34,30 @@ func (l *launch) spec() (docker.Spec, error) {
 			metadata.LabelInstallToken: l.record.InstallToken,
 			metadata.LabelBegan:        l.began.UTC().Format(time.RFC3339Nano),
 		},
-		NetworkMode: l.networkMode(),
-		Init:        true,
-		Memory:      l.settings.VM.Docker.HostConfig.Memory,
-		Pids:        l.settings.Builder.Pids,
-		LogMaxSize:  logMaxSize,
-		LogMaxFiles: logMaxFiles,
+		ExtraHosts: host.ExtraHosts,
+		Init:       l.settings.Builder.Security.Init,
+		LogDriver:  host.LogConfig.Type,
+		LogOptions: host.LogConfig.Config,
+		Security:   l.security(),
+		Names:      docker.Names{NameServers: host.Dns, SearchDomains: host.DnsSearch},
+		Resources:  l.resources(),
 	}, nil
 }
 
-func (l *launch) name() string { return metadata.RunName(l.chaincode, l.record.InstallToken) }
-
-// networkMode is the operator's. Where nothing is set, an engine on this machine shares the host's network with the
-// peer, which is where peer_address makes sense.
-func (l *launch) networkMode() string {
-	if mode := l.settings.VM.Docker.HostConfig.NetworkMode; mode != "" {
-		return mode
-	}
-	if strings.HasPrefix(l.settings.VM.Endpoint, "unix://") {
-		return "host"
-	}
-	return ""
+func (l *launch) name() string {
+	peer := l.settings.Peer
+	return metadata.RunNameOf(peer.NetworkID, peer.ID, l.chaincode, l.record.InstallToken)
 }
 
 // environment is what the built-in controller sets, and what images made for the Kubernetes builder read. The TLS
-// variables are there with TLS only: a shim takes an empty one for a path.
+// variables are there with TLS only: a shim takes an empty one for a path. The operator's come last.
 func (l *launch) environment() []string {
-	environment := []string{
+	logging := l.settings.Chaincode.Logging
+	environment := config.Environment{
 		"CORE_CHAINCODE_ID_NAME=" + l.chaincode.ID,
-		"CORE_CHAINCODE_LOGGING_LEVEL=info",
-		"CORE_CHAINCODE_LOGGING_SHIM=warn",
+		"CORE_CHAINCODE_LOGGING_LEVEL=" + logging.Level,
+		"CORE_CHAINCODE_LOGGING_SHIM=" + logging.Shim,
+		"CORE_CHAINCODE_LOGGING_FORMAT=" + logging.Format,
 		"CORE_PEER_ADDRESS=" + l.chaincode.PeerAddress,
 		"CORE_PEER_LOCALMSPID=" + l.chaincode.MSPID,
 		"CORE_PEER_TLS_ENABLED=" + strconv.FormatBool(l.chaincode.TLS()),
@@ -78,17 +66,5 @@ func (l *launch) environment() []string {
 	if l.chaincode.TLS() {
 		environment = append(environment, tlsfiles.Environment()...)
 	}
-	return environment
-}
-
-// tlsArchive is the tar of the TLS files; nil when TLS is off.
-func (l *launch) tlsArchive() ([]byte, error) {
-	if !l.chaincode.TLS() {
-		return nil, nil
-	}
-	material := tlsfiles.Material{ClientCert: l.chaincode.ClientCert, ClientKey: l.chaincode.ClientKey, RootCert: l.chaincode.RootCert}
-	if err := material.Check(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", metadata.ChaincodeFile, err)
-	}
-	return material.Archive(l.record.User.UID, l.record.User.GID)
+	return environment.With(l.settings.Builder.Environment...)
 }

@@ -14,8 +14,7 @@ import (
 
 // The peer kills run 5 s after SIGTERM, and whatever has not been cleaned up by then stays.
 const (
-	stopGrace   = 2 * time.Second         // for the chaincode, between SIGTERM and SIGKILL
-	stopTime    = 3 * time.Second         // for the engine's answer to a stop; the rest is for the removal
+	stopTime    = time.Second             // for the engine's answer to a stop, beyond the chaincode's grace; the rest is for the removal
 	cleanupTime = 4500 * time.Millisecond // for all that is left to do after a signal
 )
 
@@ -68,6 +67,9 @@ func (l *launch) await(ctx context.Context, s *session) (end, error) {
 		case exit := <-s.exits:
 			if exit.Err == nil {
 				return l.ended(ctx, s, exit.Code)
+			}
+			if ctx.Err() != nil { // the signal is why the wait has ended
+				return l.stop(ctx, s)
 			}
 			if err := l.reconnect(ctx, s, exit.Err); err != nil {
 				return l.lost(ctx, s, err)
@@ -175,9 +177,10 @@ func (l *launch) stop(ctx context.Context, s *session) (end, error) {
 }
 
 func (l *launch) stopContainer(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	grace := l.settings.Builder.StopGrace
+	ctx, cancel := context.WithTimeout(ctx, grace+stopTime)
 	defer cancel()
-	return l.engine.Stop(ctx, id, stopGrace)
+	return l.engine.Stop(ctx, id, grace)
 }
 
 // drain waits for output that is still under way.

@@ -6,8 +6,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/test/fakeengine"
 )
@@ -70,6 +73,37 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 				r.assertNothingLeft(t)
 			})
 		}
+	}
+}
+
+// The signal ends the wait as well, which is no lost connection, and the last words still arrive. Which of the two is
+// seen first is chance, hence the repeats.
+func TestASignalIsNotTakenForALostConnection(t *testing.T) {
+	for range 20 {
+		r := newRunner(t)
+		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
+		client, err := docker.Connect(t.Context(), r.engine.Host())
+		require.NoError(t, err)
+		l := &launch{
+			engine: client, log: cli.NewLogger("run", &r.output), stderr: &r.output, settings: config.Defaults(), record: r.record, chaincode: r.chaincode,
+		}
+		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
+		require.NoError(t, err)
+		s, err := l.open(t.Context(), id)
+		require.NoError(t, err)
+		require.NoError(t, client.Start(t.Context(), id))
+
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(sigterm)
+		exits := make(chan docker.Exit, 1)
+		exits <- docker.Exit{Err: context.Canceled}
+		s.exits = exits
+		e, err := l.await(ctx, s)
+		require.NoError(t, err)
+		assert.Equal(t, 143, e.status)
+		assert.NotContains(t, r.output.String(), "connection to the container was lost")
+		assert.Contains(t, r.output.String(), "last words")
+		require.NoError(t, client.Close())
 	}
 }
 

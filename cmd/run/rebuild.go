@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// errImageGone says that the image of a build is not on the engine any more: an operator has pruned it.
+var errImageGone = errors.New("the chaincode's image is gone from the engine")
+
+// rebuilder makes the image of a chaincode again.
+type rebuilder func(ctx context.Context) (imagebuild.Image, error)
+
+// tryRebuilt builds the image again and starts the chaincode from it. Several peers that do so at once share one
+// build, as at an install. The record stays as build wrote it: the image has the name that today's recipe and base
+// images give it.
+func (l *launch) tryRebuilt(ctx, starting context.Context, spec docker.Spec) (*session, error) {
+	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", l.record.Image)
+	image, err := l.rebuild(starting)
+	if err != nil {
+		return nil, fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
+	}
+	l.record.Image, l.record.User = image.Name, image.User
+	spec.Image = image.Name
+	tls, err := l.tlsFiles()
+	if err != nil {
+		return nil, err
+	}
+	return l.try(ctx, starting, spec, tls)
+}
+
+// rebuildFrom builds from the source that build has kept in OUTPUT_DIR.
+func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebuilder {
+	return func(ctx context.Context) (imagebuild.Image, error) {
+		dir, err := os.MkdirTemp("", "chaincode-source")
+		if err != nil {
+			return imagebuild.Image{}, fmt.Errorf("unpacking the source: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		if err := imagebuild.RestoreSource(l.outputDir, dir); err != nil {
+			return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(l.outputDir))
+		}
+		pkg := metadata.Package{Type: l.record.Type, Label: l.record.Label, Path: l.record.Path}
+		plan, err := platform.For(pkg, os.DirFS(dir), l.settings, process.Environ)
+		if err != nil {
+			return imagebuild.Image{}, err
+		}
+		builder := imagebuild.Builder{
+			Engine:  engine,
+			Log:     process.Log,
+			Stderr:  process.Stderr,
+			Prefix:  l.settings.Builder.Prefix,
+			Version: cli.Release(),
+			Periods: imagebuild.DefaultPeriods(l.settings.Builder.BuildTimeout),
+			Pulls:   imagebuild.PullsOf(l.settings, process.Environ),
+			Limits:  imagebuild.LimitsOf(l.settings),
+		}
+		return builder.Build(ctx, plan, dir, pkg.Label)
+	}
+}
