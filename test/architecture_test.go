@@ -119,9 +119,9 @@ func TestWhatAPackageMayImport(t *testing.T) {
 			func(_ string, standard bool) bool { return standard }},
 		{"internal/config", "settings know nothing of those who read them",
 			func(importPath string, _ bool) bool { return !within(importPath, module) }},
-		{"internal/platform", "a plan is made without an engine, and detect links it",
+		{"internal/platform", "a plan is made without an engine",
 			func(importPath string, _ bool) bool {
-				return !within(importPath, module) || importPath == module+"/internal/config" || importPath == module+"/internal/metadata"
+				return !within(importPath, module) || within(importPath, module+"/internal/config") || importPath == module+"/internal/metadata"
 			}},
 	}
 	all := packages(t, "-deps", "./...")
@@ -295,13 +295,15 @@ func TestNoTestIsSkipped(t *testing.T) {
 	}
 }
 
-// A client that is linked by mistake shows up here first: it is megabytes.
+// A client that is linked by mistake shows up here first: it is megabytes. The bounds of detect, which runs for every
+// package of every builder, and of run, which stays in memory for every chaincode, are what operators are promised.
+// build, which holds text/template for connection.json as well, runs once per install.
 func TestSizeOfThePrograms(t *testing.T) {
 	goFiles(t, "cmd", "internal")
 	_, err := os.ReadFile("../go.sum") // so that a new version of a module is noticed as well
 	require.NoError(t, err)
 	bin := t.TempDir()
-	for phase, most := range map[string]int64{"detect": 3_000_000, "release": 3_000_000, "build": 10_000_000, "run": 10_000_000} {
+	for phase, most := range map[string]int64{"detect": 3_000_000, "release": 3_000_000, "build": 12_000_000, "run": 10_000_000} {
 		t.Run(phase, func(t *testing.T) {
 			program := filepath.Join(bin, phase)
 			cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/"+phase)

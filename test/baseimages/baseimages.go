@@ -18,6 +18,7 @@ type Images struct {
 	Ccenv   string // Go chaincode is built in it
 	Baseos  string // and runs on it
 	Nodeenv string // Node chaincode is built in it and runs on it
+	Javaenv string // Java chaincode is built in it and runs on it
 }
 
 // Env returns the images as variables of an environment.
@@ -26,6 +27,7 @@ func (i Images) Env() []string {
 		"FBD_TEST_CCENV=" + i.Ccenv,
 		"FBD_TEST_BASEOS=" + i.Baseos,
 		"FBD_TEST_NODEENV=" + i.Nodeenv,
+		"FBD_TEST_JAVAENV=" + i.Javaenv,
 	}
 }
 
@@ -52,6 +54,7 @@ var images = []struct {
 	{"hyperledger/fabric-ccenv:3.1", "ccenv", func(i *Images) *string { return &i.Ccenv }},
 	{"hyperledger/fabric-baseos:3.1", "baseos", func(i *Images) *string { return &i.Baseos }},
 	{"hyperledger/fabric-nodeenv:2.5", "nodeenv", func(i *Images) *string { return &i.Nodeenv }},
+	{"hyperledger/fabric-javaenv:2.5", "javaenv", func(i *Images) *string { return &i.Javaenv }},
 }
 
 // Provided tells whether a reference names an image that Ensure provides.

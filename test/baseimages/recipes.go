@@ -14,6 +14,10 @@ var (
 	nodeBuild string
 	//go:embed nodeenv/start.sh
 	nodeStart string
+	//go:embed javaenv/build.sh
+	javaBuild string
+	//go:embed javaenv/start
+	javaStart string
 )
 
 // recipe says how a stand-in is made. One without a parent is Debian's
@@ -77,6 +81,14 @@ chown -R chaincode:chaincode /chaincode
 			machine: []string{m.system.nodeVersion, m.system.npmVersion, nodeBuild, nodeStart},
 			files:   m.nodeFiles,
 			script:  "node --version\nnpm --version\nrm -rf /root/.npm\n",
+		},
+		"javaenv": {
+			parent:  "debian",
+			machine: []string{m.system.javaSum, javaBuild, javaStart},
+			files:   m.javaFiles,
+			script: "apt-get -q update\n" +
+				"apt-get -q install --yes --no-install-recommends openjdk-17-jdk-headless maven gradle\n" + keepBundles + warm + slim,
+			changes: []string{"WORKDIR " + javaHome},
 		},
 	}
 }

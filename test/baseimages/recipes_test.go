@@ -8,7 +8,7 @@ import (
 )
 
 func machine() system {
-	return system{codename: "bookworm", architecture: "amd64", caSum: "ca", goVersion: "go1", nodeVersion: "v20", npmVersion: "10"}
+	return system{codename: "bookworm", architecture: "amd64", caSum: "ca", javaSum: "java", goVersion: "go1", nodeVersion: "v20", npmVersion: "10"}
 }
 
 func fingerprints(s system) map[string]string {
@@ -30,8 +30,9 @@ func TestAChangeOfTheMachineOutdatesWhatIsMadeOfIt(t *testing.T) {
 		{"another Go", func(s *system) { s.goVersion = "go2" }, []string{"ccenv"}},
 		{"another Node", func(s *system) { s.nodeVersion = "v22" }, []string{"nodeenv"}},
 		{"another npm", func(s *system) { s.npmVersion = "11" }, []string{"nodeenv"}},
-		{"other certificates", func(s *system) { s.caSum = "new" }, []string{"baseos", "ccenv", "compilers", "debian", "nodeenv"}},
-		{"another release", func(s *system) { s.codename = "trixie" }, []string{"baseos", "ccenv", "compilers", "debian", "nodeenv"}},
+		{"other certificates", func(s *system) { s.caSum = "new" }, []string{"baseos", "ccenv", "compilers", "debian", "javaenv", "nodeenv"}},
+		{"other certificates for Java", func(s *system) { s.javaSum = "new" }, []string{"javaenv"}},
+		{"another release", func(s *system) { s.codename = "trixie" }, []string{"baseos", "ccenv", "compilers", "debian", "javaenv", "nodeenv"}},
 	}
 	before := fingerprints(machine())
 	for _, test := range tests {
@@ -70,6 +71,6 @@ func TestStandinsHaveNamesOfTheirOwn(t *testing.T) {
 }
 
 func TestEnvNamesEveryImage(t *testing.T) {
-	assert.Equal(t, []string{"FBD_TEST_CCENV=c", "FBD_TEST_BASEOS=b", "FBD_TEST_NODEENV=n"},
-		Images{Ccenv: "c", Baseos: "b", Nodeenv: "n"}.Env())
+	assert.Equal(t, []string{"FBD_TEST_CCENV=c", "FBD_TEST_BASEOS=b", "FBD_TEST_NODEENV=n", "FBD_TEST_JAVAENV=j"},
+		Images{Ccenv: "c", Baseos: "b", Nodeenv: "n", Javaenv: "j"}.Env())
 }

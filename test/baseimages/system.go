@@ -18,11 +18,15 @@ import (
 // caBundle is where Debian keeps the certificates that the machine trusts.
 const caBundle = "/etc/ssl/certs/ca-certificates.crt"
 
+// javaBundle is where Debian keeps the same certificates for Java.
+const javaBundle = "/etc/ssl/certs/java/cacerts"
+
 // system is what the machine gives to stand-ins.
 type system struct {
 	codename     string // of the Debian release
 	architecture string
 	caSum        string // of the machine's CA bundle
+	javaSum      string // of the machine's CA bundle for Java
 	goRoot       string
 	goVersion    string
 	node         string // the program
@@ -34,7 +38,7 @@ type system struct {
 // look finds out what the machine has. What it lacks is empty, and is missed
 // only when a stand-in is to be made of it.
 func look(ctx context.Context) system {
-	s := system{codename: codename(), architecture: runtime.GOARCH, caSum: bundleSum()}
+	s := system{codename: codename(), architecture: runtime.GOARCH, caSum: bundleSum(), javaSum: fileSum(javaBundle)}
 	s.goRoot, s.goVersion = output(ctx, "go", "env", "GOROOT"), output(ctx, "go", "env", "GOVERSION")
 	s.node, s.nodeVersion = resolved("node"), output(ctx, "node", "--version")
 	s.npmVersion = output(ctx, "npm", "--version")
@@ -45,12 +49,15 @@ func look(ctx context.Context) system {
 }
 
 // bundleSum is empty on a machine without certificates.
-func bundleSum() string {
-	bundle, err := os.ReadFile(caBundle)
+func bundleSum() string { return fileSum(caBundle) }
+
+// fileSum is empty for a file that is not there.
+func fileSum(name string) string {
+	content, err := os.ReadFile(name)
 	if err != nil {
 		return ""
 	}
-	return sum(string(bundle))
+	return sum(string(content))
 }
 
 // check says what making stand-ins takes that this machine does not have.

@@ -1,6 +1,9 @@
 package baseimages
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // goFiles copies the machine's Go, without what no build reads.
 func (m *maker) goFiles(t *tarball) {
@@ -31,4 +34,39 @@ DPkg::Options { "--force-unsafe-io"; };
 		settings += fmt.Sprintf("Acquire::http::Proxy %q;\n", m.opts.HTTPProxy)
 	}
 	t.text("/etc/apt/apt.conf.d/99test", 0o644, settings)
+}
+
+const (
+	javaHome = "/root/chaincode-java"
+	// keptBundles is where the machine's certificates wait while packages are installed that make both bundles anew,
+	// without what an administrator has appended to them.
+	keptBundles = "/root/bundles"
+	keepBundles = "cp " + keptBundles + "/ca-certificates.crt " + caBundle + "\n" +
+		"if [ -f " + keptBundles + "/cacerts ]; then cp " + keptBundles + "/cacerts " + javaBundle + "; fi\n" +
+		"rm -rf " + keptBundles + "\n"
+	// warm puts a library into the image's own Maven repository that is nowhere else, as the official image has
+	// libraries there: a build that finds it can use what the image brings.
+	warm = `mkdir -p /root/.gradle /root/.m2/repository/org/example/warmed/1.0
+cd /root/.m2/repository/org/example/warmed/1.0
+echo "it was in the image" >warmed.txt
+jar cf warmed-1.0.jar warmed.txt
+rm warmed.txt
+cat >warmed-1.0.pom <<END
+<project><modelVersion>4.0.0</modelVersion><groupId>org.example</groupId><artifactId>warmed</artifactId><version>1.0</version></project>
+END
+`
+)
+
+// javaFiles adds the scripts that Fabric calls, and the machine's certificates.
+func (m *maker) javaFiles(t *tarball) {
+	m.aptSettings(t)
+	for _, dir := range []string{"/chaincode", "/chaincode/input", "/chaincode/output", javaHome, javaHome + "/chaincode", keptBundles} {
+		t.dir(dir)
+	}
+	t.text(javaHome+"/build.sh", 0o755, javaBuild)
+	t.text(javaHome+"/start", 0o755, javaStart)
+	t.file(keptBundles+"/ca-certificates.crt", caBundle)
+	if _, err := os.Stat(javaBundle); err == nil {
+		t.file(keptBundles+"/cacerts", javaBundle)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -168,15 +169,28 @@ func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-func TestAnImageThatIsGoneIsSaid(t *testing.T) {
-	p := newPeer(t)
-	id := p.install(t, fresh(t, "golang", "gone_1.0", entries(t, filepath.Join(world.samples, "dies"))...))
-	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+p.record(t, id).Image))
-	_, err := p.Launch(timeout(t), id)
-	require.ErrorContains(t, err, "exit status 1")
-	assert.Contains(t, p.said("run"), "is gone from the engine")
-	assert.Contains(t, p.said("run"), filepath.Dir(p.Build(id).Output))
-	noContainers(t, metadata.LabelChaincodeID, id)
+// Operators prune images. The built-in controller then answers every query with "No such image" until the peer is
+// restarted. Several peers that find out at the same moment share one build.
+func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
+	pkg := fresh(t, "golang", "gone_1.0", entries(t, filepath.Join(world.samples, "go"))...)
+	one, two := newPeer(t), newPeer(t)
+	id := one.install(t, pkg)
+	require.Equal(t, id, two.install(t, pkg))
+	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+one.record(t, id).Image))
+
+	var wg sync.WaitGroup
+	for _, p := range []*testPeer{one, two} {
+		wg.Go(func() {
+			_, err := p.Launch(timeout(t), id)
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	said := one.said("run") + two.said("run")
+	assert.Equal(t, 1, strings.Count(said, "run: building: "), said)
+	assert.Contains(t, said, "the image is gone from the engine: building it again")
+	one.invoke(t, id, "put", "a", "1")
+	two.invoke(t, id, "put", "a", "1")
 }
 
 // The peer keeps a half-copied build for ever.

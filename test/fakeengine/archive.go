@@ -19,6 +19,10 @@ func (e *Engine) upload(c *Call) {
 		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", dir, found.id)
 		return
 	}
+	if _, volume := found.config.Volumes[dir]; found.config.HostConfig.ReadonlyRootfs && !volume && !e.podman {
+		c.fail(http.StatusBadRequest, "container rootfs is marked read-only")
+		return
+	}
 	if err := found.files.unpack(dir, c.r.Body); err != nil {
 		c.fail(http.StatusInternalServerError, "Error processing tar file: %v", err)
 		return

@@ -1,6 +1,7 @@
 package fakeengine
 
 import (
+	"archive/tar"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -41,9 +42,11 @@ type config struct {
 	Env        []string
 	WorkingDir string
 	Labels     map[string]string
+	Volumes    map[string]struct{} // without names
 	HostConfig struct {
-		NetworkMode string
-		Binds       []string
+		ReadonlyRootfs bool
+		NetworkMode    string
+		Binds          []string
 	}
 }
 
@@ -110,6 +113,9 @@ func (e *Engine) create(c *Call) {
 	created := &container{
 		id: hex.EncodeToString(id[:]), name: name, config: asked, image: image, files: image.Files.clone(),
 		status: "created", created: e.nowLocked(), changed: make(chan struct{}),
+	}
+	for mount := range asked.Volumes {
+		created.files.Add(mount, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}, "")
 	}
 	e.containers = append(e.containers, created)
 	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})

@@ -6,8 +6,8 @@
 //
 // It takes the engine that DOCKER_HOST names, else the machine's; where there
 // is none it brings one of its own up and stops it at the end. COMMAND finds
-// DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV and
-// FBD_TEST_ENGINE_OWN (1 or 0) in its environment. The exit status is
+// DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
+// FBD_TEST_JAVAENV and FBD_TEST_ENGINE_OWN (1 or 0) in its environment. The exit status is
 // COMMAND's, or 1 when something was left behind.
 package main
 

@@ -1,0 +1,253 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
+)
+
+// kvBinary is the sample chaincode, compiled on this machine.
+func kvBinary(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kv")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	build.Dir, build.Env = filepath.Join(world.samples, "go"), append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	binary, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(binary)
+}
+
+// removeBuilt takes the image of a record from the engine when the test ends.
+func removeBuilt(t *testing.T, image string) {
+	t.Helper()
+	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+image+"?force=1")) })
+}
+
+// A package in any language: its image is built once, and its chaincode serves with TLS and without, as a user that
+// the image knows by name only.
+func TestADockerfileGoesAllTheWay(t *testing.T) {
+	recipe := "FROM " + world.baseos + `
+ARG GREETING=none
+ARG UNKNOWN
+USER root
+COPY . /opt/kv
+RUN echo "greeting $GREETING" && ls /opt/kv && chmod 0755 /opt/kv/kv && test ! -e /opt/kv/left-out.txt && test -e /opt/kv/deep/kept.md
+LABEL fabric-builder-docker.kind=cache
+USER chaincode
+ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS\""]
+`
+	pkg := fresh(t, "docker", "any_1.0",
+		peer.File("src/Dockerfile", recipe), peer.File("src/kv", kvBinary(t)),
+		peer.File("src/.dockerignore", "# what stays\n*.txt\n!salt.txt\n**/*.md\n!deep/kept.md\nDockerfile\n"),
+		peer.File("src/left-out.txt", "x"), peer.File("src/deep/kept.md", "x"), peer.File("src/deep/dropped.md", "x"))
+	var built []string
+	t.Cleanup(func() { // after the peers have ended, and with them their containers
+		for _, image := range built {
+			assert.NoError(t, world.engine.Delete(background(t), "/images/"+image+"?force=1"))
+		}
+	})
+	dir := builder(t, config("  buildArgs: {GREETING: hello there}\n"))
+	first := newPeer(t, withBuilder(dir), withTLS(true))
+	id := first.install(t, pkg)
+	record := first.record(t, id)
+	built = append(built, record.Image)
+	assert.True(t, strings.HasPrefix(record.Image, prefix+"/docker:"), record.Image)
+	assert.NotZero(t, record.User.UID)
+	assert.Contains(t, first.said("build"), "any_1.0 | #")
+	assert.Contains(t, first.said("build"), "greeting hello there")
+	first.invoke(t, id, "put", "colour", "blue")
+	assert.Equal(t, "blue", first.invoke(t, id, "get", "colour"))
+
+	var image struct {
+		Config struct {
+			Labels map[string]string
+			User   string
+		}
+	}
+	require.NoError(t, world.engine.Get(t.Context(), "/images/"+record.Image+"/json", &image))
+	assert.Equal(t, metadata.KindChaincode, image.Config.Labels[metadata.LabelKind], "the Dockerfile does not decide that")
+	assert.Equal(t, "DOCKER", image.Config.Labels[metadata.LabelChaincodeType])
+	assert.Equal(t, "chaincode", image.Config.User)
+
+	second := newPeer(t, withBuilder(dir), withTLS(false))
+	again := second.install(t, pkg)
+	assert.Equal(t, record.Image, second.record(t, again).Image)
+	assert.Contains(t, second.said("build"), "the image is there already")
+	second.invoke(t, again, "put", "colour", "red")
+
+	other := newPeer(t, withBuilder(builder(t, config("  buildArgs: {GREETING: other}\n"))))
+	changed := other.record(t, other.install(t, pkg))
+	built = append(built, changed.Image)
+	assert.NotEqual(t, record.Image, changed.Image, "a build argument is a part of the content")
+	noContainers(t, metadata.LabelKind, metadata.KindAssembly)
+}
+
+// dockerfile is a package's source with that Dockerfile and content of its own.
+func dockerfile(recipe string) []peer.Entry {
+	return []peer.Entry{peer.File("src/Dockerfile", recipe), peer.File("src/salt.txt", rand.Text())}
+}
+
+func TestADockerfileThatFailsSaysWhy(t *testing.T) {
+	from := "FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\n"
+	tests := map[string]struct {
+		code []peer.Entry
+		want []string
+	}{
+		"a step": {dockerfile(from + "RUN echo main.go:5: undefined: x >&2; exit 3\n"),
+			[]string{"main.go:5: undefined: x", "the build of the package's Dockerfile failed: ", "exit code: 3"}},
+		"a silent step":    {dockerfile(from + "RUN exit 4\n"), []string{"exit code: 4"}},
+		"no instruction":   {dockerfile(from + "RUNN x\n"), []string{"unknown instruction", "RUNN"}},
+		"no file to copy":  {dockerfile(from + "COPY nothing /\n"), []string{"nothing"}},
+		"nothing to start": {dockerfile("FROM scratch\nCOPY salt.txt /\n"), []string{"neither ENTRYPOINT nor CMD"}},
+		"an unknown user": {dockerfile(from + "USER nobody-knows\nCMD [\"x\"]\n"),
+			[]string{`"nobody-knows" is not in /etc/passwd`}},
+		"bad .dockerignore": {append(dockerfile(from), peer.File("src/.dockerignore", "[")), []string{".dockerignore", "syntax error in pattern"}},
+		"no Dockerfile":     {[]peer.Entry{peer.File("src/salt.txt", "x")}, []string{"image.json", "there is no src/Dockerfile"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			before := imagesOfPrefix(t)
+			u := unpack(t, "docker", "bad_1.0", test.code...)
+			p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+			assert.Equal(t, 1, p.status(t))
+			for _, want := range test.want {
+				assert.Contains(t, p.stderr.String(), want)
+			}
+			for _, image := range imagesOfPrefix(t) { // it was built well, and cannot be used
+				if !slices.Contains(before, image) {
+					removeBuilt(t, image)
+				}
+			}
+			noContainers(t, metadata.LabelKind, metadata.KindAssembly)
+		})
+	}
+}
+
+// imagesOfPrefix are the names of all images that Dockerfiles of these tests have made.
+func imagesOfPrefix(t *testing.T) []string {
+	t.Helper()
+	var all []struct{ RepoTags []string }
+	require.NoError(t, world.engine.Get(t.Context(), "/images/json", &all))
+	var names []string
+	for _, image := range all {
+		for _, name := range image.RepoTags {
+			if strings.HasPrefix(name, prefix+"/docker:") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// What is told to stop leaves the engine idle: nothing of the build goes on.
+func TestADockerfileBuildThatIsStopped(t *testing.T) {
+	recipe := "FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\nRUN echo the first line; while :; do sleep 0.1; done\n"
+	t.Run("by a signal", func(t *testing.T) {
+		u := unpack(t, "docker", "slow_1.0", dockerfile(recipe)...)
+		p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+		require.Eventually(t, func() bool { return strings.Contains(p.stderr.String(), " the first line\n") }, limit, 20*time.Millisecond)
+		require.True(t, building(t))
+		began := time.Now()
+		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+		assert.Equal(t, 1, p.status(t))
+		assert.Less(t, time.Since(began), 5*time.Second)
+		assert.Contains(t, p.stderr.String(), `stopped by signal "terminated"`)
+		require.Eventually(t, func() bool { return !building(t) }, 10*time.Second, 50*time.Millisecond, "the engine goes on")
+	})
+	t.Run("by its time-out", func(t *testing.T) {
+		u := unpack(t, "docker", "slow_1.0", dockerfile(recipe)...)
+		p := start(t, builder(t, config("  buildTimeout: 3s\n")), "build", u.source, u.metadata, u.output)
+		assert.Equal(t, 1, p.status(t))
+		assert.Contains(t, p.stderr.String(), "builder.buildTimeout")
+	})
+}
+
+// building says whether the engine's builder uses any of its cache, which it does as long as a step runs.
+func building(t *testing.T) bool {
+	t.Helper()
+	var usage struct {
+		BuildCache []struct{ InUse bool }
+	}
+	require.NoError(t, world.engine.Get(t.Context(), "/system/df", &usage))
+	for _, record := range usage.BuildCache {
+		if record.InUse {
+			return true
+		}
+	}
+	return false
+}
+
+// Several peers install the same at the same moment: the engine runs each step once, and whoever fails says why.
+func TestTheSameDockerfileAtTheSameTime(t *testing.T) {
+	run := func(t *testing.T, recipe string) (statuses []int, said []string, packages []unpacked) {
+		code := dockerfile(recipe)
+		dir := builder(t, config(""))
+		var programs []*program
+		for range 3 {
+			u := unpack(t, "docker", "same_1.0", code...)
+			packages = append(packages, u)
+			programs = append(programs, start(t, dir, "build", u.source, u.metadata, u.output))
+		}
+		for _, p := range programs {
+			statuses, said = append(statuses, p.status(t)), append(said, p.stderr.String())
+		}
+		return statuses, said, packages
+	}
+	from := "FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\n"
+	t.Run("well", func(t *testing.T) {
+		before := dangling(t)
+		statuses, said, packages := run(t, from+"RUN sleep 2; head -c 16 /dev/urandom | od -An -tx1 > /random\nCMD [\"cat\", \"/random\"]\n")
+		require.Equal(t, []int{0, 0, 0}, statuses, said)
+		images := map[string]bool{}
+		for _, u := range packages {
+			record, err := metadata.ReadRecord(u.output)
+			require.NoError(t, err)
+			images[record.Image] = true
+		}
+		require.Len(t, images, 1)
+		for image := range images {
+			removeBuilt(t, image)
+		}
+		assert.ElementsMatch(t, before, dangling(t), "an image that lost its name to an equal one")
+	})
+	t.Run("badly", func(t *testing.T) {
+		statuses, said, _ := run(t, from+"RUN sleep 2; echo the reason >&2; exit 3\n")
+		assert.Equal(t, []int{1, 1, 1}, statuses)
+		for _, text := range said {
+			assert.Contains(t, text, "same_1.0 | #", text)
+			assert.Contains(t, text, " the reason\n", text)
+		}
+	})
+}
+
+// dangling are the images of Dockerfiles without a name.
+func dangling(t *testing.T) []string {
+	t.Helper()
+	var all []struct {
+		ID       string `json:"Id"`
+		RepoTags []string
+		Labels   map[string]string
+	}
+	require.NoError(t, world.engine.Get(t.Context(), `/images/json?filters={"dangling":["true"]}`, &all))
+	var ids []string
+	for _, image := range all {
+		if image.Labels[metadata.LabelChaincodeType] == "DOCKER" {
+			ids = append(ids, image.ID)
+		}
+	}
+	return ids
+}

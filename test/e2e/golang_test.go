@@ -1,0 +1,150 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/peer"
+)
+
+// moved are entries with another directory in front, without those of these names.
+func moved(code []peer.Entry, from, to string, without ...string) []peer.Entry {
+	var all []peer.Entry
+	for _, entry := range code {
+		name, ok := strings.CutPrefix(entry.Name, from)
+		if !ok || contains(without, name) {
+			continue
+		}
+		entry.Name = to + name
+		all = append(all, entry)
+	}
+	return all
+}
+
+func contains(names []string, name string) bool {
+	for _, other := range names {
+		if other == name {
+			return true
+		}
+	}
+	return false
+}
+
+// packed is a package with a path of its own, and content that no engine has built before.
+func packed(t *testing.T, packageType, path string, code ...peer.Entry) []byte {
+	t.Helper()
+	salt := "salt.txt"
+	if strings.HasPrefix(code[0].Name, "src/") {
+		salt = "src/" + salt
+	}
+	code = append(code, peer.File(salt, rand.Text()))
+	pkg, err := peer.Assemble(map[string]any{"type": packageType, "label": "packed_1.0", "path": path}, code...)
+	require.NoError(t, err)
+	return pkg
+}
+
+// dies expects a chaincode that says its last words and ends.
+func (p *testPeer) dies(t *testing.T, id string) {
+	t.Helper()
+	_, err := p.Launch(timeout(t), id)
+	require.ErrorContains(t, err, "exit status 3", p.journal)
+	assert.Contains(t, p.said("run"), id+" | dies: last words\n")
+}
+
+// Peer contract, the table's row "build": the five cases of the built-in controller, and packages without src/.
+func TestEveryGoLayout(t *testing.T) {
+	const path = "github.com/example/dies"
+	dies := entries(t, filepath.Join(world.samples, "dies"))
+	vendor := func(dir string) peer.Entry { return peer.File(dir+"vendor/modules.txt", "") }
+	tests := map[string]struct {
+		path string
+		code []peer.Entry
+	}{
+		"1 module with vendor":       {".", append([]peer.Entry{vendor("src/")}, dies...)},
+		"2 module":                   {".", dies},
+		"2 module by import path":    {goModule(t, dies), dies},
+		"3 module below with vendor": {path, append(moved(dies, "src/", "src/"+path+"/"), vendor("src/"+path+"/"))},
+		"4 module below":             {path, moved(dies, "src/", "src/"+path+"/")},
+		"5 GOPATH":                   {path, moved(dies, "src/", "src/"+path+"/", "go.mod")},
+		"by hand":                    {".", moved(dies, "src/", "")},
+		"by hand, below":             {path, moved(dies, "src/", path+"/")},
+		"by hand, GOPATH":            {path, moved(dies, "src/", path+"/", "go.mod")},
+	}
+	p := newPeer(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p.dies(t, p.install(t, packed(t, "golang", test.path, test.code...)))
+		})
+	}
+}
+
+func goModule(t *testing.T, code []peer.Entry) string {
+	t.Helper()
+	for _, entry := range code {
+		if strings.HasSuffix(entry.Name, "/go.mod") {
+			return strings.Fields(string(entry.Body))[1]
+		}
+	}
+	require.Fail(t, "no go.mod")
+	return ""
+}
+
+func TestAGoPathThatLeadsOut(t *testing.T) {
+	for _, path := range []string{"/etc", "../other", "a/../../b"} {
+		p := newPeer(t)
+		_, err := p.Install(timeout(t), packed(t, "golang", path, entries(t, filepath.Join(world.samples, "dies"))...))
+		require.ErrorContains(t, err, "exit status 1")
+		assert.Contains(t, p.said("build"), `path "`+path+`" of metadata.json leads out of the package`)
+	}
+}
+
+// What the builder image links against is not in the runtime image.
+func TestAChaincodeWithAPartInC(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
+	_, err := p.Launch(timeout(t), id)
+	require.ErrorContains(t, err, "exit status 4", p.journal)
+	assert.Contains(t, p.said("run"), id+" | cgo: the answer is 42\n")
+	assert.True(t, static(t, p, id), "linked as the built-in controller does it")
+}
+
+// The operator's word: the runtime image has the libraries then.
+func TestDynamicLink(t *testing.T) {
+	dynamic := strings.Replace(config(""), "golang: {", "golang: {dynamicLink: true, ", 1)
+	p := newPeer(t, withBuilder(builder(t, dynamic)))
+	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
+	_, err := p.Launch(timeout(t), id)
+	require.ErrorContains(t, err, "exit status 4", p.journal)
+	assert.Contains(t, p.said("run"), id+" | cgo: the answer is 42\n")
+	assert.False(t, static(t, p, id))
+}
+
+// static says whether the chaincode's program names no dynamic loader.
+func static(t *testing.T, p *testPeer, id string) bool {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "chaincode")
+	require.NoError(t, os.WriteFile(name, imageFile(t, p.record(t, id).Image, "/usr/local/bin/chaincode"), 0o755))
+	headers, err := exec.Command("readelf", "-l", name).Output()
+	require.NoError(t, err)
+	return !strings.Contains(string(headers), "INTERP")
+}
+
+// user-needs 8.
+func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
+	p := newPeer(t)
+	code := []peer.Entry{peer.File("src/go.mod", "module example.com/new\n\ngo 1.999.0\n"), peer.File("src/main.go", "package main\n\nfunc main() {}\n")}
+	_, err := p.Install(timeout(t), fresh(t, "golang", "new_1.0", code...))
+	require.ErrorContains(t, err, "exit status 1")
+	lines := strings.Split(strings.TrimSpace(p.said("build")), "\n")
+	require.Greater(t, len(lines), 2)
+	assert.Contains(t, lines[len(lines)-2], "new_1.0 | the package asks for Go 1.999.0 and the build has 1.")
+	assert.Contains(t, lines[len(lines)-2], "set chaincode.builder")
+	assert.Contains(t, lines[len(lines)-2], "GOTOOLCHAIN")
+}

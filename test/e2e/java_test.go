@@ -1,0 +1,155 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
+)
+
+// javaConfig is config with the image that Java chaincodes are built in and run on.
+func javaConfig(t *testing.T, extra string) string {
+	t.Helper()
+	image := os.Getenv("FBD_TEST_JAVAENV")
+	require.NotEmpty(t, image, "FBD_TEST_JAVAENV is not set: run these tests through make test")
+	return strings.Replace(config(extra), "chaincode:\n", "chaincode:\n  java: {runtime: "+image+"}\n", 1)
+}
+
+func javaPeer(t *testing.T, change ...func(*peer.Options)) *testPeer {
+	t.Helper()
+	return newPeer(t, append([]func(*peer.Options){withBuilder(builder(t, javaConfig(t, "")))}, change...)...)
+}
+
+// What put writes, get returns, with the real shim; an upgrade finds the libraries in the cache.
+func TestAJavaChaincodeGoesThroughAllPhases(t *testing.T) {
+	for _, tls := range []bool{true, false} {
+		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
+			p := javaPeer(t, withTLS(tls))
+			id := p.install(t, sample(t, "java", "java", "javakv_1.0"))
+			p.invoke(t, id, "put", "colour", "blue")
+			assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
+			require.NoError(t, p.Stop(timeout(t), id))
+			assert.Equal(t, 143, p.ended(t, id).ExitCode(), "the JVM has got the signal")
+			noContainers(t, metadata.LabelChaincodeID, id)
+			assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"), "after a second launch")
+			assert.False(t, p.ScannerDied())
+		})
+	}
+}
+
+// warmed depends on a library that is in the image and nowhere else, so a build proves that the cache volumes are
+// filled from the image. Its main says its last words and ends with status 5.
+func warmed() []peer.Entry {
+	const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>org.example</groupId><artifactId>warmer</artifactId><version>1</version>
+<properties><maven.compiler.release>11</maven.compiler.release></properties>
+<dependencies><dependency><groupId>org.example</groupId><artifactId>warmed</artifactId><version>1.0</version></dependency></dependencies>
+<build><finalName>chaincode</finalName><plugins>
+<plugin><artifactId>maven-compiler-plugin</artifactId><version>3.13.0</version></plugin>
+<plugin><artifactId>maven-jar-plugin</artifactId><version>3.4.1</version><configuration><archive><manifest><mainClass>Main</mainClass></manifest></archive></configuration></plugin>
+</plugins></build></project>`
+	return []peer.Entry{
+		peer.File("src/pom.xml", pom),
+		peer.File("src/src/main/java/Main.java", `public class Main { public static void main(String[] a) { System.out.println("main: last words"); System.exit(5); } }`),
+	}
+}
+
+// dies5 expects a chaincode that says its last words and ends with status 5.
+func (p *testPeer) dies5(t *testing.T, id string) {
+	t.Helper()
+	_, err := p.Launch(timeout(t), id)
+	require.ErrorContains(t, err, "exit status 5", p.journal)
+	assert.Contains(t, p.said("run"), id+" | main: last words\n")
+}
+
+func TestTheImagesLibrariesStayUsableUnderACache(t *testing.T) {
+	p := javaPeer(t)
+	p.dies5(t, p.install(t, fresh(t, "java", "warmed_1.0", warmed()...)))
+	p.dies5(t, p.install(t, fresh(t, "java", "warmed_1.1", warmed()...)))
+	for _, volume := range []string{"m2", "gradle"} {
+		var found struct{ Labels map[string]string }
+		require.NoError(t, world.engine.Get(t.Context(), "/volumes/"+prefix+"-cache-java-warmed-"+volume, &found))
+		assert.Equal(t, metadata.KindCache, found.Labels[metadata.LabelKind])
+	}
+}
+
+// wrapper is a build by a wrapper script that came without its execute bit, as the peer's CLI packs it. Instead of
+// fetching a tool it makes the jar itself.
+func wrapper(jar string) string {
+	return "#!/bin/sh\nset -e\necho \"the wrapper: $*\"\nmkdir -p classes $(dirname " + jar + ")\n" +
+		"javac -d classes src/main/java/Main.java\njar --create --file " + jar + " --main-class Main -C classes .\n"
+}
+
+// Peer contract, the table's row "build": all that the image's build.sh takes.
+func TestEveryJavaLayout(t *testing.T) {
+	main := warmed()[1]
+	main.Name = "src/src/main/java/Main.java"
+	const gradle = "plugins { id 'java' }\njar { archiveName = 'chaincode.jar'\n manifest { attributes 'Main-Class': 'Main' } }\ntask shadowJar { dependsOn jar }\n"
+	tests := map[string]struct {
+		code []peer.Entry
+		said string
+	}{
+		"Maven with a wrapper":     {[]peer.Entry{main, peer.File("src/pom.xml", "<project/>"), peer.File("src/mvnw", wrapper("target/chaincode.jar"))}, "the wrapper: "},
+		"Gradle with a wrapper":    {[]peer.Entry{main, peer.File("src/build.gradle", ""), peer.File("src/gradlew", wrapper("build/libs/chaincode.jar"))}, "the wrapper: "},
+		"Gradle in Kotlin":         {[]peer.Entry{main, peer.File("src/build.gradle.kts", ""), peer.File("src/gradlew", wrapper("build/libs/chaincode.jar"))}, "the wrapper: "},
+		"Gradle without a wrapper": {[]peer.Entry{main, peer.File("src/build.gradle", gradle), peer.File("src/settings.gradle", "rootProject.name = 'x'\n")}, "BUILD SUCCESSFUL"},
+		"by hand, at the root": {[]peer.Entry{{Name: "src/main/java/Main.java", Body: main.Body, Mode: main.Mode},
+			peer.File("pom.xml", "<project/>"), peer.File("mvnw", wrapper("target/chaincode.jar"))}, "the wrapper: "},
+	}
+	p := javaPeer(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			id := p.install(t, packed(t, "java", ".", test.code...))
+			assert.Contains(t, p.said("build"), "packed_1.0 | "+test.said)
+			p.dies5(t, id)
+		})
+	}
+}
+
+func TestAJavaPackageWithNothingToBuildFrom(t *testing.T) {
+	p := javaPeer(t)
+	_, err := p.Install(timeout(t), fresh(t, "java", "nothing_1.0", peer.File("src/README.md", "")))
+	require.ErrorContains(t, err, "exit status 1")
+	assert.Contains(t, p.said("build"), "the build ended with exit status 255")
+	noContainers(t, metadata.LabelKind, metadata.KindBuild)
+	noContainers(t, metadata.LabelKind, metadata.KindCacheLock)
+}
+
+// Both tools fail when two of them write to one repository.
+func TestVersionsOfAJavaChaincodeAreBuiltOneAfterAnother(t *testing.T) {
+	dir := builder(t, javaConfig(t, ""))
+	code := func(n int) []peer.Entry {
+		return []peer.Entry{
+			warmed()[1], peer.File("src/pom.xml", "<project/>"), peer.File("src/salt.txt", fmt.Sprint(t.Name(), os.Getpid(), n)),
+			peer.File("src/mvnw", "#!/bin/sh\nset -e\nmkdir /root/.m2/alone\nsleep 1\nrmdir /root/.m2/alone\n"+wrapper("target/chaincode.jar")),
+		}
+	}
+	var programs []*program
+	for n := range 3 {
+		u := unpack(t, "java", fmt.Sprintf("serial_1.%d", n), code(n)...)
+		programs = append(programs, start(t, dir, "build", u.source, u.metadata, u.output))
+	}
+	waited := 0
+	for _, p := range programs {
+		assert.Zero(t, p.status(t), p.stderr)
+		waited += strings.Count(p.stderr.String(), "another build uses the same caches")
+	}
+	assert.Equal(t, 2, waited)
+	noContainers(t, metadata.LabelKind, metadata.KindCacheLock)
+}
+
+func TestAJarThatCameWithThePackage(t *testing.T) {
+	p := javaPeer(t)
+	first := p.install(t, packed(t, "java", ".", warmed()[1], peer.File("src/pom.xml", "<project/>"), peer.File("src/mvnw", wrapper("target/chaincode.jar"))))
+	jar := imageFile(t, p.record(t, first).Image, "/root/chaincode-java/chaincode/chaincode.jar")
+	assert.Empty(t, imageFile(t, p.record(t, first).Image, "/root/chaincode-java/chaincode/.uberjar"))
+	id := p.install(t, packed(t, "java", ".", peer.Entry{Name: "src/lib/kv.jar", Body: jar, Mode: 0o100644}))
+	assert.Equal(t, jar, imageFile(t, p.record(t, id).Image, filepath.Join("/root/chaincode-java/chaincode", "src/lib/kv.jar")))
+}

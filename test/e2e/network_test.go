@@ -1,0 +1,87 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+// networked is config.yaml with a network mode and more of the builder section.
+func networked(mode, extra string) string {
+	return strings.Replace(config(extra), "chaincode:\n", fmt.Sprintf("  docker: {hostConfig: {NetworkMode: %q}}\nchaincode:\n", mode), 1)
+}
+
+// A list of networks, and names in them, on an engine of any age: those that take one network at a create have to be
+// asked again for the others.
+func TestAChaincodeOnSeveralNetworks(t *testing.T) {
+	unique := strings.ToLower(rand.Text()[:10])
+	one, two := createNetwork(t, "one-"+unique), createNetwork(t, "two-"+unique)
+	tests := map[string]struct {
+		mode, extra string
+		networks    []string
+		aliased     bool
+	}{
+		"one":                   {one, "", []string{one}, false},
+		"a list":                {"", fmt.Sprintf("  networks: [%s, %s]\n  aliases: [hangs]\n", one, two), []string{one, two}, true},
+		"one more":              {one, fmt.Sprintf("  networks: [%s]\n  aliases: [hangs]\n", two), []string{one, two}, true},
+		"with the engine's own": {"bridge", fmt.Sprintf("  networks: [%s]\n  aliases: [hangs]\n", two), []string{"bridge", two}, true},
+		"the engine's own":      {"bridge", "  aliases: [hangs]\n", []string{"bridge"}, false},
+		"none":                  {"none", "", nil, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, withBuilder(builder(t, networked(test.mode, test.extra))))
+			id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
+			run := runByHand(t, p, id)
+			require.Eventually(t, func() bool {
+				return strings.Contains(run.stderr.String(), "waiting for ever") || strings.Contains(run.stderr.String(), "[ERROR]")
+			}, limit, 20*time.Millisecond)
+			require.NotContains(t, run.stderr.String(), "[ERROR]")
+			found := connectionsOf(t, awaitContainer(t, metadata.LabelInstallToken, p.record(t, id).InstallToken, "running").ID)
+			assert.Equal(t, test.networks, found.networks())
+			for name, endpoint := range found.NetworkSettings.Networks {
+				if test.aliased && name != "bridge" && name != "podman" {
+					assert.Contains(t, endpoint.Aliases, "hangs", name)
+				} else {
+					assert.NotContains(t, endpoint.Aliases, "hangs", name)
+				}
+			}
+			require.NoError(t, run.Process.Signal(syscall.SIGTERM))
+			run.status(t)
+			noContainers(t, metadata.LabelInstallToken, p.record(t, id).InstallToken)
+		})
+	}
+}
+
+// fabric-samples#566, fabric#417.
+func TestANetworkThatIsNotThereIsNamedWithThoseThatAre(t *testing.T) {
+	there := createNetwork(t, "there-"+strings.ToLower(rand.Text()[:10]))
+	tests := map[string]string{
+		"the only one":  networked("fabric_test-"+there, ""),
+		"another one":   networked(there, fmt.Sprintf("  networks: [fabric_test-%s]\n", there)),
+		"one of a list": networked("", fmt.Sprintf("  networks: [%s, fabric_test-%s]\n", there, there)),
+	}
+	for name, config := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, withBuilder(builder(t, config)))
+			id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
+			_, err := p.Launch(timeout(t), id)
+			require.ErrorContains(t, err, "exit status 1")
+			last := lastLine(p.said("run"))
+			assert.Contains(t, last, fmt.Sprintf(`network "fabric_test-%s" is not there, see vm.docker.hostConfig.NetworkMode`, there))
+			for _, known := range []string{there, "bridge"} {
+				assert.Contains(t, last, fmt.Sprintf("%q", known))
+			}
+			assert.Equal(t, 1, strings.Count(p.said("run"), "is not there"))
+			noContainers(t, metadata.LabelInstallToken, p.record(t, id).InstallToken)
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package e2e_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
+)
+
+// A package made by hand brings its dependencies: nothing is fetched, and there is no network to fetch it over. The
+// peer refuses links in packages, so the commands of dependencies are not in it.
+func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
+	npm := exec.Command("npm", "ci", "--omit=dev")
+	npm.Dir = dir
+	output, err := npm.CombinedOutput()
+	require.NoError(t, err, string(output))
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".bin" {
+			require.NoError(t, os.RemoveAll(path))
+			return fs.SkipDir
+		}
+		return err
+	}))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "node_modules", "mine.txt"), []byte("mine"), 0o644))
+
+	p := newPeer(t, withBuilder(builder(t, config("  build: {network: none}\n"))))
+	id := p.install(t, fresh(t, "node", "kept_1.0", entries(t, dir)...))
+	assert.Equal(t, "mine", string(imageFile(t, p.record(t, id).Image, "/usr/local/src/node_modules/mine.txt")))
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+// server is a Node program that says that it was told to stop.
+func server() []peer.Entry {
+	return []peer.Entry{
+		peer.File("src/package.json", `{"name":"server","version":"1.0.0","scripts":{"start":"node index.js"}}`),
+		peer.File("src/index.js", `process.on('SIGTERM', () => { console.log('server: told to stop'); process.exit(0); });
+console.log('server: running');
+setInterval(() => {}, 1000);
+`),
+	}
+}
+
+// Peer contract, "on SIGTERM": the shells and npm in front of node keep the signal to themselves, and what ends with
+// them has no time for anything.
+func TestSIGTERMReachesNode(t *testing.T) {
+	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, withBuilder(builder(t, config(extra))))
+			id := p.install(t, fresh(t, "node", "server_1.0", server()...))
+			run := runByHand(t, p, id)
+			require.Eventually(t, func() bool { return strings.Contains(run.stderr.String(), "server: running") }, limit, 20*time.Millisecond)
+			began := time.Now()
+			require.NoError(t, run.Process.Signal(syscall.SIGTERM))
+			status := run.status(t)
+			assert.Less(t, time.Since(began), 1500*time.Millisecond, "the grace is 2 s")
+			assert.Contains(t, run.stderr.String(), id+" | server: told to stop\n")
+			assert.NotEqual(t, 137, status, "nothing had to be killed: %s", run.stderr)
+			noContainers(t, metadata.LabelChaincodeID, id)
+		})
+	}
+}
+
+func TestANodeChaincodeEndsBySIGTERM(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "node", "node", "node_1.0"))
+	p.invoke(t, id, "put", "a", "1")
+	began := time.Now()
+	require.NoError(t, p.Stop(timeout(t), id))
+	assert.Equal(t, 143, p.ended(t, id).ExitCode())
+	assert.Less(t, time.Since(began), 1500*time.Millisecond, "the grace is 2 s")
+	noContainers(t, metadata.LabelChaincodeID, id)
+}
+
+// No engine is asked: there is none at that endpoint.
+func TestAPackageJSONThatIsNoJSON(t *testing.T) {
+	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
+	_, err := p.Install(timeout(t), fresh(t, "node", "broken_1.0", peer.File("src/package.json", "{name: 'x'}")))
+	require.ErrorContains(t, err, "exit status 1")
+	assert.Equal(t, "[ERROR] build: planning the build of a node package: src/package.json is not a JSON object: "+
+		"invalid character 'n' looking for beginning of object key string\n", p.said("build"))
+}
+
+func TestANodePackageWithoutSrc(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, packed(t, "node", "", moved(entries(t, filepath.Join(world.samples, "node")), "src/", "")...))
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
