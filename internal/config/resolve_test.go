@@ -40,8 +40,8 @@ func TestPlaceholdersInNamesOfImages(t *testing.T) {
 			assert.Equal(t, test.node, settings.Chaincode.Java.Runtime)
 		})
 	}
-	settings := load(t, "builder: {dockerNamespace: ghcr.io/hyperledger}\nchaincode: {golang: {runtime: $(DOCKER_NS)/fabric-baseos:3}}")
-	assert.Equal(t, "ghcr.io/hyperledger/fabric-baseos:3", settings.Chaincode.Golang.Runtime)
+	settings := load(t, "builder: {dockerNamespace: registry.example.com/hyperledger}\nchaincode: {golang: {runtime: $(DOCKER_NS)/fabric-baseos:3}}")
+	assert.Equal(t, "registry.example.com/hyperledger/fabric-baseos:3", settings.Chaincode.Golang.Runtime)
 }
 
 func TestLevelsReachChaincodesAsFromThePeer(t *testing.T) {
