@@ -23,7 +23,7 @@ func imagePlan(packageType, content string) (platform.Plan, error) {
 
 func TestPrebuiltPlan(t *testing.T) {
 	names := map[string]string{ // in image.json -> on the engine
-		"registry.example.com/example/chaincode":              "registry.example.com/example/chaincode",
+		"registry.example.com/example/chaincode": "registry.example.com/example/chaincode",
 		"example/chaincode":                      "example/chaincode",
 		"chaincode":                              "chaincode",
 		"docker.io/library/chaincode":            "chaincode",
