@@ -55,18 +55,37 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 	if err := l.setNetworks(starting, &spec); err != nil {
 		return nil, err
 	}
-	s, err := l.try(ctx, starting, spec, tls)
-	if errors.Is(err, errImageGone) {
-		s, err = l.tryRebuilt(ctx, starting, spec)
-	}
-	if errdefs.IsNotFound(err) && starting.Err() == nil {
-		l.log.Warn("the container was removed before it was started: creating it again", "error", err)
-		s, err = l.try(ctx, starting, spec, tls)
-	}
+	s, err := l.tryAgain(ctx, starting, spec, tls)
 	if err != nil && errors.Is(starting.Err(), context.DeadlineExceeded) {
 		return nil, context.Cause(starting)
 	}
 	return s, err
+}
+
+// tryAgain tries once more after a prune has taken the container away, and once more after it has taken the image.
+// A prune may take both, in any order.
+func (l *launch) tryAgain(ctx, starting context.Context, spec docker.Spec, tls *upload) (*session, error) {
+	for recreated, rebuilt := false, false; ; {
+		s, err := l.try(ctx, starting, spec, tls)
+		switch {
+		case err == nil, starting.Err() != nil:
+			return s, err
+		case errors.Is(err, errImageGone) && !rebuilt:
+			rebuilt = true
+			if err := l.rebuildImage(starting); err != nil {
+				return nil, err
+			}
+			spec.Image = l.record.Image
+			if tls, err = l.tlsFiles(); err != nil {
+				return nil, err
+			}
+		case errdefs.IsNotFound(err) && !recreated:
+			recreated = true
+			l.log.Warn("the container was removed before it was started: creating it again", "error", err)
+		default:
+			return nil, err
+		}
+	}
 }
 
 // try goes from create to start once. The session that it returns lives as long as ctx; starting bounds the way there.

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -19,22 +18,16 @@ var errImageGone = errors.New("the chaincode's image is gone from the engine")
 // rebuilder makes the image of a chaincode again.
 type rebuilder func(ctx context.Context) (imagebuild.Image, error)
 
-// tryRebuilt builds the image again and starts the chaincode from it. Several peers that do so at once share one
-// build, as at an install. The record stays as build wrote it: the image has the name that today's recipe and base
-// images give it.
-func (l *launch) tryRebuilt(ctx, starting context.Context, spec docker.Spec) (*session, error) {
+// rebuildImage builds the image again. Several peers that do so at once share one build, as at an install. The record
+// on disk stays as build wrote it: the image has the name that today's recipe and base images give it.
+func (l *launch) rebuildImage(ctx context.Context) error {
 	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", l.record.Image)
-	image, err := l.rebuild(starting)
+	image, err := l.rebuild(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
+		return fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
 	}
 	l.record.Image, l.record.User = image.Name, image.User
-	spec.Image = image.Name
-	tls, err := l.tlsFiles()
-	if err != nil {
-		return nil, err
-	}
-	return l.try(ctx, starting, spec, tls)
+	return nil
 }
 
 // rebuildFrom builds from the source that build has kept in OUTPUT_DIR.
@@ -63,6 +56,7 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 			Pulls:   imagebuild.PullsOf(l.settings, process.Environ),
 			Limits:  imagebuild.LimitsOf(l.settings),
 		}
+		builder.Periods.Cleanup = removeTime // the peer has no patience with a run
 		return builder.Build(ctx, plan, dir, pkg.Label)
 	}
 }

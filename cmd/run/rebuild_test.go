@@ -78,3 +78,31 @@ func TestARebuildThatFailsSaysWhy(t *testing.T) {
 	assert.Contains(t, r.output.String(), "basic_1.0 | undefined: x\n")
 	assert.Empty(t, r.engine.Containers())
 }
+
+// "docker system prune -a" between two calls takes the container and its image, or the container of a rebuilt image.
+func TestAPruneOfContainerAndImageIsMadeGood(t *testing.T) {
+	t.Run("both at once", func(t *testing.T) {
+		r := newRunner(t)
+		process := withSource(t, r)
+		r.engine.AddImage(fakeengine.Image{Name: imageName})
+		r.engine.SetProgram(compileOrServe)
+		r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
+			r.engine.Prune()
+			r.engine.RemoveImage(imageName)
+		})))
+		require.NoError(t, run(t.Context(), process))
+		assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+		assert.Empty(t, r.engine.Containers())
+	})
+	t.Run("the container of the rebuilt image", func(t *testing.T) {
+		r := newRunner(t).withTLS()
+		process := withSource(t, r)
+		r.engine.SetProgram(compileOrServe)
+		// The first upload is the package, the second the output, the third the TLS files.
+		r.engine.On(fakeengine.Upload, fakeengine.Nth(3, fakeengine.Before(r.engine.Prune)))
+		require.NoError(t, run(t.Context(), process))
+		assert.Contains(t, r.output.String(), "creating it again")
+		assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+		assert.Empty(t, r.engine.Containers())
+	})
+}

@@ -16,6 +16,7 @@ import (
 const (
 	stopTime    = time.Second             // for the engine's answer to a stop, beyond the chaincode's grace; the rest is for the removal
 	cleanupTime = 4500 * time.Millisecond // for all that is left to do after a signal
+	removeTime  = 2 * time.Second         // for the removal alone, where some of that time is gone already
 )
 
 const (
@@ -125,7 +126,7 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 
 // ended takes the last output of a container, finds out how it ended, and removes it.
 func (l *launch) ended(ctx context.Context, s *session, code int) (end, error) {
-	l.drain(s, drainTime)
+	l.drain(ctx, s, drainTime)
 	if s.cut || time.Since(s.over) > exitNews {
 		l.catchUp(ctx, s)
 	}
@@ -155,7 +156,7 @@ func (l *launch) catchUp(ctx context.Context, s *session) {
 		}
 		return
 	}
-	l.drain(s, drainTime)
+	l.drain(ctx, s, drainTime)
 }
 
 // stop ends the chaincode after a signal, all of it inside cleanupTime.
@@ -172,7 +173,7 @@ func (l *launch) stop(ctx context.Context, s *session) (end, error) {
 	if err := l.engine.Remove(ctx, s.id); err != nil {
 		return e, errors.Join(err, stopErr)
 	}
-	l.drain(s, quickDrain)
+	l.drain(ctx, s, quickDrain)
 	return e, nil
 }
 
@@ -183,19 +184,30 @@ func (l *launch) stopContainer(ctx context.Context, id string) error {
 	return l.engine.Stop(ctx, id, grace)
 }
 
-// drain waits for output that is still under way.
-func (l *launch) drain(s *session, limit time.Duration) {
-	select {
-	case <-s.copied:
-	case <-time.After(limit):
-		l.log.Warn("the end of the chaincode's output did not arrive", "chaincode_id", l.chaincode.ID, "waited", limit)
+// drain waits for output that is still under way, after a signal no longer than the removal can wait.
+func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
+	hurry := ctx.Done()
+	for late := time.After(limit); ; {
+		select {
+		case <-s.copied:
+		case <-hurry:
+			hurry, late = nil, time.After(quickDrain)
+			continue
+		case <-late:
+			l.log.Warn("the end of the chaincode's output did not arrive", "chaincode_id", l.chaincode.ID)
+		}
+		s.close()
+		return
 	}
-	s.close()
 }
 
 // remove removes a container on a time of its own: the reason may be that there is no time left.
 func (l *launch) remove(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	limit := cleanupTime
+	if ctx.Err() != nil { // the call that the signal has met was waited for
+		limit = removeTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	return l.engine.Remove(ctx, id)
 }
