@@ -20,12 +20,42 @@ const (
 	tableFile  = "../../docs/configuration.md"
 )
 
-// The sample file says that its values are the defaults.
-func TestTheSampleFileHoldsTheDefaults(t *testing.T) {
+// commentedKey is a line that sets a key once its # is gone: behind that stands the indentation. Prose has the # behind
+// its indentation, and one space.
+var commentedKey = regexp.MustCompile(`(?m)^#((?:  )*\S)`)
+
+// uncommented is the sample file with all of its keys.
+func uncommented(t *testing.T) string {
+	t.Helper()
 	sample, err := os.ReadFile(sampleFile)
 	require.NoError(t, err)
+	return commentedKey.ReplaceAllString(string(sample), "$1")
+}
+
+// The sample file says that it changes nothing: whoever copies it keeps what core.yaml says.
+func TestTheSampleFileAsItIsChangesNothing(t *testing.T) {
+	sample, err := os.ReadFile(sampleFile)
+	require.NoError(t, err)
+	peer := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(peer, "core.yaml"), []byte(`
+vm: {endpoint: "tcp://engine:2375", docker: {hostConfig: {NetworkMode: fabric_test, Memory: 1073741824, Dns: [192.0.2.1]}}}
+chaincode: {builder: "example/ccenv:1", pull: true, logging: {level: debug}, startuptimeout: 100s}
+peer: {id: peer0, networkId: test}
+`), 0o644))
+	environment := []string{"FABRIC_CFG_PATH=" + peer}
+	without, err := config.Load(t.TempDir(), environment)
+	require.NoError(t, err)
+	require.Equal(t, "peer0", without.Peer.ID, "core.yaml is read")
+	with, err := config.Load(home(t, string(sample)), environment)
+	require.NoError(t, err)
+	assert.Equal(t, values(without), values(with))
+	assert.Equal(t, without.Warnings, with.Warnings)
+}
+
+// The sample file says that its values are the defaults.
+func TestTheSampleFileHoldsTheDefaults(t *testing.T) {
 	none := []string{"DOCKER_HOST=unix:///x"} // the endpoint must not depend on this machine
-	loaded, err := config.Load(home(t, string(sample)), none)
+	loaded, err := config.Load(home(t, uncommented(t)), none)
 	require.NoError(t, err)
 	defaults, err := config.Load(t.TempDir(), none)
 	require.NoError(t, err)
@@ -57,15 +87,14 @@ func isEmpty(value any) bool {
 
 // The sample file says that it names every key. The keys of an override stand in a comment.
 func TestTheSampleFileHasEveryKey(t *testing.T) {
-	sample, err := os.ReadFile(sampleFile)
-	require.NoError(t, err)
+	sample := uncommented(t)
 	var document map[string]any
-	require.NoError(t, yaml.UnmarshalStrict(sample, &document))
+	require.NoError(t, yaml.UnmarshalStrict([]byte(sample), &document))
 	settings := config.Defaults()
 	for _, key := range settings.Keys() {
 		if _, element, ok := strings.Cut(key.Name, "[]."); ok {
 			last := element[strings.LastIndex(element, ".")+1:]
-			assert.True(t, regexp.MustCompile(`(?m)^ *# .*\b`+last+`:`).Match(sample), "%s has no commented %s", sampleFile, key.Name)
+			assert.True(t, regexp.MustCompile(`(?m)^ *# .*\b`+last+`:`).MatchString(sample), "%s has no commented %s", sampleFile, key.Name)
 			continue
 		}
 		assert.True(t, has(document, strings.Split(key.Name, ".")), "%s has no %s", sampleFile, key.Name)
@@ -83,9 +112,7 @@ func has(document map[string]any, path []string) bool {
 
 // An operator reads the override in the comments as an example that works.
 func TestTheOverrideInTheSampleFileWorks(t *testing.T) {
-	sample, err := os.ReadFile(sampleFile)
-	require.NoError(t, err)
-	_, example, found := strings.Cut(string(sample), "\n  overrides: []\n")
+	_, example, found := strings.Cut(uncommented(t), "\n  overrides: []\n")
 	require.True(t, found, "overrides is the last key")
 	example = regexp.MustCompile(`(?m)^  # ?`).ReplaceAllString(example, "  ")
 	settings, err := config.Load(home(t, "builder:\n  overrides:\n"+example), nil)

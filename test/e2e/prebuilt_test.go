@@ -54,32 +54,34 @@ func TestAPrebuiltImage(t *testing.T) {
 		"by both, named": {"docker", "chaincode:chaincode", true, metadata.Owner{UID: 500, GID: 500}},
 	}
 	for name, test := range users {
-		t.Run(name, func(t *testing.T) {
-			r := registry.Start(t)
-			image := registry.Image(t, prebuilt(t, test.user))
-			if test.based {
-				image = registry.On(t, registry.FromEngine(t, world.engine, world.baseos), prebuilt(t, test.user))
-			}
-			digest := r.Push(t, "chaincodes/kv:1.0", image)
-			want := r.Ref("chaincodes/kv@" + digest)
-			forget(t, want)
+		for _, tls := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, tls=%v", name, tls), func(t *testing.T) {
+				r := registry.Start(t)
+				image := registry.Image(t, prebuilt(t, test.user))
+				if test.based {
+					image = registry.On(t, registry.FromEngine(t, world.engine, world.baseos), prebuilt(t, test.user))
+				}
+				digest := r.Push(t, "chaincodes/kv:1.0", image)
+				want := r.Ref("chaincodes/kv@" + digest)
+				forget(t, want)
 
-			p := newPeer(t)
-			id := p.install(t, imagePackage(t, test.packageType, r.Ref("chaincodes/kv:1.0"), digest))
-			assert.Equal(t, want, p.record(t, id).Image)
-			assert.Equal(t, test.want, p.record(t, id).User)
-			noContainers(t, metadata.LabelKind, metadata.KindAssembly)
-			p.invoke(t, id, "put", "colour", "blue")
-			assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
-			indexes, err := p.Build(id).Indexes()
-			require.NoError(t, err)
-			assert.Len(t, indexes, 1)
+				p := newPeer(t, withTLS(tls))
+				id := p.install(t, imagePackage(t, test.packageType, r.Ref("chaincodes/kv:1.0"), digest))
+				assert.Equal(t, want, p.record(t, id).Image)
+				assert.Equal(t, test.want, p.record(t, id).User)
+				noContainers(t, metadata.LabelKind, metadata.KindAssembly)
+				p.invoke(t, id, "put", "colour", "blue")
+				assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
+				indexes, err := p.Build(id).Indexes()
+				require.NoError(t, err)
+				assert.Len(t, indexes, 1)
 
-			require.NoError(t, p.Stop(timeout(t), id))
-			p.ended(t, id)
-			require.NoError(t, world.engine.Delete(t.Context(), "/images/"+want+"?force=1"))
-			assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"), "pulled again for a launch")
-		})
+				require.NoError(t, p.Stop(timeout(t), id))
+				p.ended(t, id)
+				require.NoError(t, world.engine.Delete(t.Context(), "/images/"+want+"?force=1"))
+				assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"), "pulled again for a launch")
+			})
+		}
 	}
 }
 

@@ -1,7 +1,16 @@
 package e2e_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +55,61 @@ func TestAChaincodeAsAService(t *testing.T) {
 			assert.Empty(t, p.said("run"))
 		})
 	}
+}
+
+// clientAuthority makes a root certificate, and a client's certificate and key that it vouches for, in PEM.
+func clientAuthority(t *testing.T) (root, cert, key string) {
+	t.Helper()
+	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	rootDER, err := x509.CreateCertificate(rand.Reader, template, template, &rootKey.PublicKey, rootKey)
+	require.NoError(t, err)
+	clientKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	client := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "peer0"}, NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	clientDER, err := x509.CreateCertificate(rand.Reader, client, template, &clientKey.PublicKey, rootKey)
+	require.NoError(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(clientKey)
+	require.NoError(t, err)
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return block("CERTIFICATE", rootDER), block("CERTIFICATE", clientDER), block("PRIVATE KEY", keyDER)
+}
+
+// Both sides show a certificate: the peer finds all that it needs, from the package and from its own variable.
+func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
+	root, cert, key := clientAuthority(t)
+	values, err := json.Marshal(map[string]string{"peername": "peer0", "key": key})
+	require.NoError(t, err)
+	connection, err := json.Marshal(map[string]any{
+		"address": "{{.peername}}_service:9999", "domain": "{{.peername}}", "dial_timeout": "10s",
+		"tls_required": true, "client_auth_required": true,
+		"root_cert": root, "client_cert": cert, "client_key": "{{.key}}",
+	})
+	require.NoError(t, err)
+	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")), func(o *peer.Options) {
+		o.Propagate = []string{"CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG=" + string(values)}
+	})
+	id := p.install(t, servicePackage(t, "ccaas", string(connection)))
+	released, err := p.Build(id).Connection()
+	require.NoError(t, err)
+	assert.Equal(t, &peer.Connection{
+		Address: "peer0_service:9999", Domain: "peer0", DialTimeout: peer.Duration(10 * time.Second),
+		TLSRequired: true, ClientAuthRequired: true, RootCert: root, ClientCert: cert, ClientKey: key,
+	}, released)
+	_, err = tls.X509KeyPair([]byte(released.ClientCert), []byte(released.ClientKey))
+	require.NoError(t, err, "a pair that the peer can load")
+	_, err = p.Launch(timeout(t), id)
+	require.ErrorIs(t, err, peer.ErrServer)
+	assert.NotContains(t, p.said("build")+p.said("release"), "PRIVATE KEY")
 }
 
 func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
