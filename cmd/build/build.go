@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
@@ -16,6 +15,9 @@ import (
 
 func build(ctx context.Context, process cli.Process) error {
 	sourceDir, metadataDir, outputDir := process.Args[0], process.Args[1], process.Args[2]
+	if err := metadata.CheckDir("source", sourceDir); err != nil {
+		return err
+	}
 	pkg, err := metadata.ReadPackage(metadataDir)
 	if err != nil {
 		return err
@@ -30,10 +32,13 @@ func build(ctx context.Context, process cli.Process) error {
 	settings = settings.ForLabel(pkg.Label)
 	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
 	for _, warning := range settings.Warnings {
-		process.Log.Warn("a setting has no effect", "reason", warning)
+		process.Log.Warn("about the settings", "reason", warning)
 	}
 	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, process.Environ)
 	if err != nil {
+		return err
+	}
+	if err := metadata.MakeOutputDir(outputDir); err != nil {
 		return err
 	}
 	if plan.Way == platform.Service {
@@ -50,17 +55,7 @@ func build(ctx context.Context, process cli.Process) error {
 	defer engine.Close()
 
 	began := time.Now()
-	builder := imagebuild.Builder{
-		Engine:  engine,
-		Log:     process.Log,
-		Stderr:  process.Stderr,
-		Prefix:  settings.Builder.Prefix,
-		Version: cli.Release(),
-		Periods: imagebuild.DefaultPeriods(settings.Builder.BuildTimeout),
-		Pulls:   imagebuild.PullsOf(settings, process.Environ),
-		Limits:  imagebuild.LimitsOf(settings),
-	}
-	image, err := builder.Build(ctx, plan, sourceDir, pkg.Label)
+	image, err := imagebuild.New(engine, settings, process).Build(ctx, plan, sourceDir, pkg.Label)
 	if err != nil {
 		return err
 	}
@@ -73,9 +68,6 @@ func build(ctx context.Context, process cli.Process) error {
 
 // leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.
 func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.Image, saveSource bool) error {
-	if err := os.MkdirAll(outputDir, 0o755); err != nil {
-		return fmt.Errorf("making the output directory: %w", err)
-	}
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"text/template"
 
@@ -46,9 +45,6 @@ func service(sourceDir string, environ []string) (metadata.Connection, error) {
 // leaveService writes OUTPUT_DIR of a service: META-INF and the connection for release, and last the record, which
 // tells run that there is nothing to run.
 func leaveService(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
-	if err := os.MkdirAll(outputDir, 0o755); err != nil {
-		return fmt.Errorf("making the output directory: %w", err)
-	}
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}

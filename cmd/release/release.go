@@ -9,5 +9,8 @@ import (
 
 func release(_ context.Context, process cli.Process) error {
 	outputDir, releaseDir := process.Args[0], process.Args[1]
+	if err := metadata.CheckDir("output", outputDir); err != nil {
+		return err
+	}
 	return metadata.Release(outputDir, releaseDir)
 }

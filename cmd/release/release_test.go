@@ -122,6 +122,17 @@ func TestReleaseIntoSomethingThatIsNoDirectory(t *testing.T) {
 	assert.Contains(t, stderr, "[ERROR] release: copying "+output+"/META-INF/statedb: ")
 }
 
+func TestReleaseOfNothing(t *testing.T) {
+	output, releaseDir := filepath.Join(t.TempDir(), "gone"), t.TempDir()
+	status, stderr := run(t, output, releaseDir)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] release: output directory "+output+" does not exist\n", stderr)
+	write(t, output, "x")
+	status, stderr = run(t, output, releaseDir)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] release: output directory "+output+" is not a directory\n", stderr)
+}
+
 func TestReleaseWithTheWrongNumberOfArguments(t *testing.T) {
 	for _, args := range [][]string{nil, {"a"}, {"a", "b", "c"}} {
 		status, stderr := run(t, args...)

@@ -46,16 +46,7 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 		if err != nil {
 			return imagebuild.Image{}, err
 		}
-		builder := imagebuild.Builder{
-			Engine:  engine,
-			Log:     process.Log,
-			Stderr:  process.Stderr,
-			Prefix:  l.settings.Builder.Prefix,
-			Version: cli.Release(),
-			Periods: imagebuild.DefaultPeriods(l.settings.Builder.BuildTimeout),
-			Pulls:   imagebuild.PullsOf(l.settings, process.Environ),
-			Limits:  imagebuild.LimitsOf(l.settings),
-		}
+		builder := imagebuild.New(engine, l.settings, process)
 		builder.Periods.Cleanup = removeTime // the peer has no patience with a run
 		return builder.Build(ctx, plan, dir, pkg.Label)
 	}

@@ -68,7 +68,7 @@ func run(ctx context.Context, process cli.Process) error {
 	settings = settings.ForLabel(record.Label)
 	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
 	for _, warning := range settings.Warnings {
-		process.Log.Warn("a setting has no effect", "reason", warning)
+		process.Log.Warn("about the settings", "reason", warning)
 	}
 	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection(settings.VM.Docker.TLS))
 	switch {

@@ -91,6 +91,12 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 		fmt.Fprintf(stdout, "%s %s\n", p.Name, Version())
 		return 0
 	}
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") { // a directory of that name is ./-name
+			fmt.Fprintf(stderr, "%s: unexpected option %q\n%s", p.Name, arg, p.usage())
+			return usageStatus
+		}
+	}
 	if len(args) != len(p.Arguments) {
 		fmt.Fprintf(stderr, "%s: expected %d arguments, got %d\n%s", p.Name, len(p.Arguments), len(args), p.usage())
 		return usageStatus

@@ -26,11 +26,15 @@ func TestRunEndsWithTheStatusOfItsPhase(t *testing.T) {
 		status         int
 		stdout, stderr string
 	}{
-		"done":              {[]string{"a", "b"}, nil, 0, "", ""},
-		"failed":            {[]string{"a", "b"}, errors.New("reading x: gone"), 1, "", "[ERROR] build: reading x: gone\n"},
-		"a status":          {[]string{"a", "b"}, cli.Status(143), 143, "", ""},
-		"too few arguments": {[]string{"a"}, nil, 2, "", "build: expected 2 arguments, got 1\nUsage: build SOURCE_DIR METADATA_DIR\n"},
-		"none":              {nil, nil, 2, "", "build: expected 2 arguments, got 0\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"done":               {[]string{"a", "b"}, nil, 0, "", ""},
+		"failed":             {[]string{"a", "b"}, errors.New("reading x: gone"), 1, "", "[ERROR] build: reading x: gone\n"},
+		"a status":           {[]string{"a", "b"}, cli.Status(143), 143, "", ""},
+		"too few arguments":  {[]string{"a"}, nil, 2, "", "build: expected 2 arguments, got 1\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"none":               {nil, nil, 2, "", "build: expected 2 arguments, got 0\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"an option":          {[]string{"a", "-v"}, nil, 2, "", "build: unexpected option \"-v\"\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"help for something": {[]string{"--help", "b"}, nil, 2, "", "build: unexpected option \"--help\"\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"a lone option":      {[]string{"-x"}, nil, 2, "", "build: unexpected option \"-x\"\nUsage: build SOURCE_DIR METADATA_DIR\n"},
+		"help at the end":    {[]string{"a", "b", "-h"}, nil, 2, "", "build: unexpected option \"-h\"\nUsage: build SOURCE_DIR METADATA_DIR\n"},
 		"help": {[]string{"--help"}, nil, 0, "Usage: build SOURCE_DIR METADATA_DIR\n\nBuilds.\n\nIn detail.\n\n" +
 			"Options:\n  -h, --help   print this text\n  --version    print the version\n", ""},
 		"version": {[]string{"--version"}, nil, 0, "build " + cli.Version() + "\n", ""},

@@ -192,7 +192,8 @@ func (b Builder) checkEnvironments() error {
 func (e Environment) check(name string) error {
 	for _, variable := range e {
 		if !variables.MatchString(variable) {
-			return impossible(name, variable, "NAME=VALUE, and a name holds letters, digits, and any of _.- only")
+			key, _, _ := strings.Cut(variable, "=") // not its value: that may be a secret
+			return impossible(name, key, "NAME=VALUE, and a name holds letters, digits, and any of _.- only")
 		}
 	}
 	return nil
@@ -255,6 +256,31 @@ func (s *Settings) checkTogether(sources map[string]string) error {
 		return fmt.Errorf("%s: %d is not possible: it counts memory and swap together, so at least vm.docker.hostConfig.Memory, which must be set", at("vm.docker.hostConfig.MemorySwap"), host.MemorySwap)
 	case s.Builder.CPUs > 0 && (host.CpuPeriod > 0 || host.CpuQuota > 0):
 		return fmt.Errorf("%s: engines take either that or vm.docker.hostConfig.CpuPeriod and CpuQuota, not both", at("builder.cpus"))
+	}
+	return s.checkNetworks(at)
+}
+
+// modes are what a network mode can be without being a network, as internal/docker has them, which detect must not
+// link.
+var modes = []string{"default", "host", "none", "private", "slirp4netns", "pasta"}
+
+// isAlone says whether a network mode cannot be combined with others.
+func isAlone(mode string) bool {
+	kind, _, compound := strings.Cut(mode, ":")
+	return slices.Contains(modes, kind) || compound && (kind == "container" || kind == "ns")
+}
+
+// checkNetworks refuses a network mode beside other ones.
+func (s *Settings) checkNetworks(at func(name string) string) error {
+	const modeKey, networksKey = "vm.docker.hostConfig.NetworkMode", "builder.networks"
+	mode, all := s.VM.Docker.HostConfig.NetworkMode, sorted(s.Builder.Networks)
+	for _, name := range all {
+		if isAlone(name) && slices.ContainsFunc(append([]string{mode}, all...), func(other string) bool { return other != "" && other != name }) {
+			return fmt.Errorf("%s: %q cannot be combined with others: set it alone, or networks only, here and in %s", at(networksKey), name, modeKey)
+		}
+	}
+	if isAlone(mode) && slices.ContainsFunc(all, func(other string) bool { return other != "" && other != mode }) {
+		return fmt.Errorf("%s: %q cannot be combined with others: set it alone, or networks only, here and in %s", at(modeKey), mode, networksKey)
 	}
 	return nil
 }

@@ -24,6 +24,14 @@ const exact = 1 << 53
 // errKind is a value of another type than its key.
 var errKind = errors.New("another type is expected")
 
+// badEntry names the variable of an environment that is not one, or says which one it is. It never holds its value,
+// which may be a secret.
+type badEntry string
+
+func (e badEntry) Error() string { return string(e) }
+
+func badEntryAt(index int) badEntry { return badEntry(fmt.Sprintf("entry %d", index+1)) }
+
 // assign takes a value of a document; a relative path begins in dir.
 func (k Key) assign(value any, dir string) error {
 	if text, ok := value.(string); ok {
@@ -34,7 +42,7 @@ func (k Key) assign(value any, dir string) error {
 		if _, ok := value.(float64); ok && k.value.Kind() == reflect.String {
 			hint = ", in quotes"
 		}
-		return fmt.Errorf("%s is not possible: %s is expected%s", show(value), expected(k.value.Type()), hint)
+		return fmt.Errorf("%s is not possible: %s is expected%s", k.shown(show(value), err), expected(k.value.Type()), hint)
 	}
 	return nil
 }
@@ -45,9 +53,20 @@ func (k Key) parse(text, dir string) error {
 		text = filepath.Join(dir, text)
 	}
 	if err := parse(k.value, text); err != nil {
-		return fmt.Errorf("%q is not possible: %s is expected", text, expected(k.value.Type()))
+		return fmt.Errorf("%s is not possible: %s is expected", k.shown(strconv.Quote(text), err), expected(k.value.Type()))
 	}
 	return nil
+}
+
+// shown is a refused value in a message. Of variables only the bad one's name or place is.
+func (k Key) shown(value string, err error) string {
+	if k.value.Type() != environmentType {
+		return value
+	}
+	if bad := badEntry(""); errors.As(err, &bad) {
+		return string(bad)
+	}
+	return "this value"
 }
 
 func assign(field reflect.Value, value any) error {
@@ -85,10 +104,10 @@ func assignList(field reflect.Value, list []any) error {
 		return errKind
 	}
 	texts := []string{}
-	for _, element := range list {
+	for i, element := range list {
 		text, ok := element.(string)
 		if !ok {
-			return errKind
+			return badEntryAt(i)
 		}
 		texts = append(texts, text)
 	}
@@ -97,8 +116,8 @@ func assignList(field reflect.Value, list []any) error {
 
 func assignMap(field reflect.Value, values map[string]any) error {
 	pairs := map[string]string{}
-	for name, value := range values {
-		switch value := value.(type) {
+	for _, name := range names(values) {
+		switch value := values[name].(type) {
 		case nil:
 			pairs[name] = ""
 		case string:
@@ -106,7 +125,7 @@ func assignMap(field reflect.Value, values map[string]any) error {
 		case float64, bool:
 			pairs[name] = text(value)
 		default:
-			return errKind
+			return badEntry(strconv.Quote(name))
 		}
 	}
 	switch {
@@ -118,7 +137,8 @@ func assignMap(field reflect.Value, values map[string]any) error {
 		for name, value := range pairs {
 			list = append(list, name+"="+value)
 		}
-		return setTexts(field, sorted(list))
+		field.Set(reflect.ValueOf(Environment(sorted(list))))
+		return nil
 	}
 	return errKind
 }
@@ -185,9 +205,9 @@ func parseMap(field reflect.Value, text string) error {
 // setTexts sets a list. One of variables holds NAME=VALUE only.
 func setTexts(field reflect.Value, texts []string) error {
 	if field.Type() == environmentType {
-		for _, text := range texts {
-			if !strings.Contains(text, "=") {
-				return errKind
+		for i, text := range texts {
+			if !variables.MatchString(text) { // what stands before a = may be a piece of a value with blanks
+				return badEntryAt(i)
 			}
 		}
 		texts = Environment(nil).With(texts...)

@@ -23,6 +23,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/hashicorp/go-hclog"
 
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -81,6 +83,20 @@ type Builder struct {
 	Periods Periods
 	Limits  Limits
 	Pulls   Pulls
+}
+
+// New returns a builder that works as the operator's settings say, for build and for a run that has lost its image.
+func New(engine Engine, settings config.Settings, process cli.Process) *Builder {
+	return &Builder{
+		Engine:  engine,
+		Log:     process.Log,
+		Stderr:  process.Stderr,
+		Prefix:  settings.Builder.Prefix,
+		Version: cli.Release(),
+		Periods: DefaultPeriods(settings.Builder.BuildTimeout),
+		Pulls:   PullsOf(settings, process.Environ),
+		Limits:  LimitsOf(settings),
+	}
 }
 
 // Image is a chaincode's image.

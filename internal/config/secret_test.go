@@ -1,0 +1,55 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+)
+
+// What is refused is in the peer's log, which more people read than the settings.
+func TestTheValueOfABadVariableIsNotShown(t *testing.T) {
+	for yaml, want := range map[string]string{
+		`[A=1, s3cret]`:              "entry 2",
+		`[A=1, A=2, "=s3cret"]`:      "entry 3",
+		`["A b=s3cret"]`:             "entry 1",
+		`[A=1, {PASSWORD: s3cret}]`:  "entry 2",
+		`{A: b, "A b": s3cret}`:      `"A b"`,
+		`{A: b, PASSWORD: [s3cret]}`: `"PASSWORD"`,
+		`"PASSWORD=a s3cret"`:        "entry 2",
+		`"PASSWORD=a +s3cret="`:      "entry 2",
+		`5331337`:                    "this value",
+	} {
+		for key, section := range map[string][2]string{
+			"builder.environment":              {"builder: {environment: ", "}"},
+			"builder.build.environment":        {"builder: {build: {environment: ", "}}"},
+			"builder.buildArgs":                {"builder: {buildArgs: ", "}"},
+			"builder.overrides[0].environment": {"builder: {overrides: [{label: a, environment: ", "}]}"},
+		} {
+			_, err := config.Load(home(t, section[0]+yaml+section[1]), nil)
+			require.Error(t, err, yaml)
+			assert.Contains(t, err.Error(), key+": "+want+" is not possible: ")
+			assert.NotContains(t, err.Error(), "s3cret")
+			assert.NotContains(t, err.Error(), "5331337")
+		}
+	}
+	for _, variable := range []string{"CORE_BUILDER_ENVIRONMENT", "CORE_BUILDER_BUILD_ENVIRONMENT", "CORE_BUILDER_BUILDARGS"} {
+		_, err := config.Load(t.TempDir(), []string{variable + "=PASSWORD=a s3cret"})
+		assert.EqualError(t, err, "variable "+variable+": entry 2 is not possible: NAME: VALUE, or a list of NAME=VALUE, is expected")
+	}
+}
+
+func TestNetworksThatGoTogether(t *testing.T) {
+	for _, yaml := range []string{
+		"builder: {networks: [host]}",
+		"builder: {networks: [a, bridge]}",
+		"builder: {networks: [host, host]}",
+		"vm: {docker: {hostConfig: {NetworkMode: host}}}\nbuilder: {networks: [host]}",
+		"vm: {docker: {hostConfig: {NetworkMode: a}}}\nbuilder: {networks: [b], overrides: [{label: x, network: host}]}",
+	} {
+		_, err := config.Load(home(t, yaml), nil)
+		assert.NoError(t, err, yaml)
+	}
+}
