@@ -7,7 +7,6 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -48,9 +47,9 @@ func build(ctx context.Context, process cli.Process) error {
 		}
 		return leaveService(outputDir, sourceDir, pkg, connection)
 	}
-	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection(settings.VM.Docker.TLS))
+	engine, err := imagebuild.Connect(ctx, settings)
 	if err != nil {
-		return settings.ExplainEndpoint(err)
+		return err
 	}
 	defer engine.Close()
 

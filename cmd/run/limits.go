@@ -4,14 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 )
-
-// protection is the way to the engine.
-func protection(tls config.TLS) docker.TLS {
-	return docker.TLS{Enabled: tls.Enabled, CA: tls.CA.File, Cert: tls.Cert.File, Key: tls.Key.File}
-}
 
 // security is what the chaincode may do: by default next to nothing, and what the operator asks for, literally.
 func (l *launch) security() docker.Security {

@@ -11,6 +11,7 @@ import (
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -70,13 +71,13 @@ func run(ctx context.Context, process cli.Process) error {
 	for _, warning := range settings.Warnings {
 		process.Log.Warn("about the settings", "reason", warning)
 	}
-	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection(settings.VM.Docker.TLS))
+	engine, err := imagebuild.Connect(ctx, settings)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		process.Log.Info("stopped before the engine answered", "chaincode_id", chaincode.ID, "reason", context.Cause(ctx))
 		return stopped
 	case err != nil:
-		return settings.ExplainEndpoint(err)
+		return err
 	}
 	defer engine.Close()
 	l := &launch{

@@ -41,6 +41,20 @@ func TestTheValueOfABadVariableIsNotShown(t *testing.T) {
 	}
 }
 
+func TestTheContentOfAMisplacedSectionIsNotShown(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"builder: [{environment: [TOKEN=s3cret]}]":                                    "builder: a section with keys is expected, not a list",
+		"builder: {overrides: {a: {environment: [TOKEN=s3cret]}}}":                    "builder.overrides: a map is not possible: ",
+		"builder: {overrides: [[TOKEN=s3cret]]}":                                      "builder.overrides[0]: a section with keys is expected, not a list",
+		"vm: {docker: {hostConfig: {LogConfig: {Config: {splunk-token: [s3cret]}}}}}": `Config: "splunk-token" is not possible: `,
+		"vm: {docker: {hostConfig: {LogConfig: {Config: splunk-token=a s3cret}}}}":    "Config: this value is not possible: ",
+	} {
+		_, err := config.Load(home(t, yaml), nil)
+		assert.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), "s3cret")
+	}
+}
+
 func TestNetworksThatGoTogether(t *testing.T) {
 	for _, yaml := range []string{
 		"builder: {networks: [host]}",

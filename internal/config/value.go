@@ -58,15 +58,16 @@ func (k Key) parse(text, dir string) error {
 	return nil
 }
 
-// shown is a refused value in a message. Of variables only the bad one's name or place is.
+// shown is a refused value in a message. Of several values only the bad one's name or place is, and of those that may
+// be secret (variables, options of a log driver) nothing else.
 func (k Key) shown(value string, err error) string {
-	if k.value.Type() != environmentType {
-		return value
-	}
 	if bad := badEntry(""); errors.As(err, &bad) {
 		return string(bad)
 	}
-	return "this value"
+	if k.value.Type() == environmentType || k.value.Kind() == reflect.Map {
+		return "this value"
+	}
+	return value
 }
 
 func assign(field reflect.Value, value any) error {
@@ -256,8 +257,14 @@ func text(value any) string {
 	return fmt.Sprint(value)
 }
 
-// show is a document's value on one line.
+// show is a document's value on one line. What holds other values is named, not shown: a secret may be among them.
 func show(value any) string {
+	switch value.(type) {
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a map"
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprintf("%q", fmt.Sprint(value))
