@@ -18,22 +18,35 @@ import (
 // labelUser is the image's label that says whom its processes run as, UID:GID. It saves looking into the image again.
 const labelUser = "fabric-builder-docker.user"
 
-// assemble makes the image of an ended build container: its output goes into a container of the runtime image, which
-// is never started, and is committed. That container's name is a lock, too. What a prune takes away in between is
-// made once more.
-func (b *Builder) assemble(ctx context.Context, j *job, buildID string) error {
-	err := b.tryAssemble(ctx, j, buildID)
+// assembly is how the image of a job is made: a container of base, which is never started, is filled and committed.
+type assembly struct {
+	base string // name of an image
+	fill func(ctx context.Context, id string) error
+}
+
+// assembleOutput makes the image of an ended build container: the runtime image and the build's output.
+func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) error {
+	return b.assemble(ctx, j, assembly{
+		base: j.plan.Runtime.Name,
+		fill: func(ctx context.Context, id string) error { return b.transfer(ctx, j, buildID, id) },
+	})
+}
+
+// assemble makes the image of a job. The container's name is a lock, too. What a prune takes away in between is made
+// once more.
+func (b *Builder) assemble(ctx context.Context, j *job, a assembly) error {
+	err := b.tryAssemble(ctx, j, a)
 	if errdefs.IsNotFound(err) && ctx.Err() == nil {
 		b.Log.Warn("something was removed from the engine while the image was made: trying again", "error", err)
-		err = b.tryAssemble(ctx, j, buildID)
+		err = b.tryAssemble(ctx, j, a)
 	}
 	return err
 }
 
-func (b *Builder) tryAssemble(ctx context.Context, j *job, buildID string) error {
+func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 	spec := docker.Spec{
 		Name:    metadata.AssemblyName(b.Prefix, j.digest),
-		Image:   j.plan.Runtime.Name,
+		Image:   a.base,
 		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
 		Labels:  b.labels(j, metadata.KindAssembly),
 	}
@@ -42,16 +55,16 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, buildID string) error
 	case err != nil:
 		return err
 	case other != nil:
-		return b.awaitAssembly(ctx, j, buildID, *other)
+		return b.awaitAssembly(ctx, j, a, *other)
 	}
 	if _, err = b.existing(ctx, j); errdefs.IsNotFound(err) {
-		err = b.commit(ctx, j, buildID, id)
+		err = b.commit(ctx, j, a, id)
 	}
 	return errors.Join(err, b.discard(ctx, id))
 }
 
 // awaitAssembly waits for somebody else who makes the image. One that takes too long has died and is replaced.
-func (b *Builder) awaitAssembly(ctx context.Context, j *job, buildID string, other docker.Container) error {
+func (b *Builder) awaitAssembly(ctx context.Context, j *job, a assembly, other docker.Container) error {
 	if err := b.setClock(ctx, j); err != nil {
 		return err
 	}
@@ -72,32 +85,40 @@ func (b *Builder) awaitAssembly(ctx context.Context, j *job, buildID string, oth
 	if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) {
 		return err
 	}
-	return b.tryAssemble(ctx, j, buildID)
+	return b.tryAssemble(ctx, j, a)
 }
 
-// commit streams the output from container to container and makes the image.
-func (b *Builder) commit(ctx context.Context, j *job, buildID, id string) error {
-	if err := b.transfer(ctx, j, buildID, id); err != nil {
+// commit fills the container and makes the image.
+func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) error {
+	if err := a.fill(ctx, id); err != nil {
 		return err
 	}
-	owner, err := b.owner(ctx, j, id)
-	if err != nil {
-		return err
+	if j.user == nil {
+		user, err := b.userOf(ctx, j.plan.Runtime.Name, j.runtime)
+		if err != nil {
+			return err
+		}
+		j.user = &user
 	}
-	changes := []string{
+	return b.Engine.Commit(ctx, id, j.image, j.changes())
+}
+
+// changes are what a job's image has besides its files: what the built-in controller notes, and whom it runs as.
+func (j *job) changes() []string {
+	return []string{
 		label(metadata.LabelKind, metadata.KindChaincode),
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
 		label(metadata.LabelFabricVersion, j.plan.Level),
 		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.Level,
-		label(labelUser, fmt.Sprintf("%d:%d", owner.UID, owner.GID)),
+		label(labelUser, fmt.Sprintf("%d:%d", j.user.UID, j.user.GID)),
 	}
-	return b.Engine.Commit(ctx, id, j.image, changes)
 }
 
 func label(key, value string) string {
 	return "LABEL " + strconv.Quote(key) + "=" + strconv.Quote(value)
 }
 
+// transfer streams the output from container to container.
 func (b *Builder) transfer(ctx context.Context, j *job, buildID, id string) error {
 	output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
 	if err != nil {

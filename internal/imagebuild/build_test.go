@@ -117,7 +117,7 @@ func TestAFailingBuildIsToldWithItsOutputAndStatus(t *testing.T) {
 			assert.Equal(t, imagebuild.Failed{Status: 3}, *failed)
 			assert.EqualError(t, err, "the build ended with exit status 3; its output stands above")
 			assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
-			assert.Equal(t, 1, created(engine, ""), "a build that fails is not tried again")
+			assert.Equal(t, 1, created(engine, buildPart), "a build that fails is not tried again")
 			assertNothingLeft(t, engine)
 		})
 	}
@@ -143,7 +143,7 @@ func TestABuildThatLeavesNothingFails(t *testing.T) {
 // An image with half of the output would be taken for the result for ever.
 func TestAnOutputThatArrivesInPartMakesNoImage(t *testing.T) {
 	engine := newEngine(t)
-	engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Cut(1000)))
+	engine.On(fakeengine.Download, fakeengine.Of(buildPart, fakeengine.Cut(1000)))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
 	assert.ErrorContains(t, err, "taking over the build's output")
 	assert.Empty(t, engine.Calls(fakeengine.Commit))
@@ -240,6 +240,16 @@ func TestTheUserOfTheRuntimeImageIsFound(t *testing.T) {
 			assert.Equal(t, test.want, made.User)
 		})
 	}
+}
+
+// The look-up goes on beside the build. What a prune takes from it is looked up again before the image is made.
+func TestTheUserIsLookedUpAgainAfterAPrune(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "No such container")))
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, image.User)
+	assertBuilt(t, engine, image)
 }
 
 func TestABuildEndsWithItsTimeOut(t *testing.T) {

@@ -55,7 +55,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, source *os
 	if len(found.Entrypoint)+len(found.Command) == 0 {
 		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: there is nothing to start in its image")
 	}
-	user, err := b.prebuiltUser(ctx, name, found)
+	user, err := b.userOf(ctx, name, found)
 	return Image{Name: name, User: user}, err
 }
 

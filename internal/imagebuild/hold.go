@@ -53,7 +53,7 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 	b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
 	err := b.run(ctx, j, id)
 	if err == nil {
-		err = b.assemble(ctx, j, id)
+		err = b.assembleOutput(ctx, j, id)
 	}
 	var failed *Failed
 	if errors.As(err, &failed) {
@@ -79,6 +79,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}
+	defer b.lookAhead(ctx, j).Wait()
 	shown := b.show(output, j)
 	select {
 	case <-ctx.Done():

@@ -177,14 +177,17 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 
 // job is one build of one content.
 type job struct {
-	plan   platform.Plan
-	source *os.Root
-	files  []file
-	label  string
-	digest string
-	image  string // name of the image to make
-	lock   string // name of the build container
-	skew   time.Duration
+	plan    platform.Plan
+	source  *os.Root
+	files   []file
+	label   string
+	builder docker.Image
+	runtime docker.Image
+	digest  string
+	image   string          // name of the image to make
+	lock    string          // name of the build container
+	user    *metadata.Owner // whom the image runs as; nil: not looked up yet
+	skew    time.Duration
 }
 
 // existing is the image if it is there; its error IsNotFound if not.

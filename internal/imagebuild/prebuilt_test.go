@@ -53,9 +53,9 @@ func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
 		"numbers":          {"7:8", nil, metadata.Owner{UID: 7, GID: 8}, 0, ""},
 		"a number, a name": {"7:kv", nil, metadata.Owner{UID: 7}, 0, ""},
 		"a name":           {"kv", passwd, metadata.Owner{UID: 1000, GID: 1001}, 1, ""},
-		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of the package's image "` + pinned + `": "else" is not in /etc/passwd`},
+		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of image "` + pinned + `": "else" is not in /etc/passwd`},
 		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.Owner{}, 1,
-			`the package's image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user in numbers`},
+			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user in numbers`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

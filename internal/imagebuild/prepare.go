@@ -25,12 +25,16 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 	if err := checkVolumes(plan, runtime); err != nil {
 		return nil, err
 	}
-	digest := contentDigest(plan, files, builder, runtime)
-	return &job{
-		plan: plan, source: source, files: files, label: label, digest: digest,
-		image: metadata.ImageName(b.Prefix, plan.Type, digest),
-		lock:  metadata.BuildName(b.Prefix, digest),
-	}, nil
+	j := &job{plan: plan, source: source, files: files, label: label, builder: builder, runtime: runtime}
+	return j.named(b.Prefix), nil
+}
+
+// named completes a job with what follows from its content.
+func (j *job) named(prefix string) *job {
+	j.digest = contentDigest(j.plan, j.files, j.builder, j.runtime)
+	j.image = metadata.ImageName(prefix, j.plan.Type, j.digest)
+	j.lock = metadata.BuildName(prefix, j.digest)
+	return j
 }
 
 // baseImages makes sure of both images of a build. Where they are one it is asked for once.
