@@ -58,7 +58,9 @@ func build(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	if err := leave(outputDir, sourceDir, pkg, image, settings.Builder.SaveSource); err != nil {
+	record := recordOf(pkg, image)
+	record.NPMStart = plan.NPMStart
+	if err := leave(outputDir, sourceDir, record, settings.Builder.SaveSource); err != nil {
 		return err
 	}
 	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
@@ -66,7 +68,7 @@ func build(ctx context.Context, process cli.Process) error {
 }
 
 // leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.
-func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.Image, saveSource bool) error {
+func leave(outputDir, sourceDir string, record metadata.Record, saveSource bool) error {
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
@@ -75,11 +77,11 @@ func leave(outputDir, sourceDir string, pkg metadata.Package, image imagebuild.I
 			return err
 		}
 	}
-	return writeRecord(outputDir, pkg, image)
+	return metadata.WriteRecord(outputDir, record)
 }
 
-func writeRecord(outputDir string, pkg metadata.Package, image imagebuild.Image) error {
-	return metadata.WriteRecord(outputDir, metadata.Record{
+func recordOf(pkg metadata.Package, image imagebuild.Image) metadata.Record {
+	return metadata.Record{
 		Type:         pkg.Type,
 		Label:        pkg.Label,
 		Path:         pkg.Path,
@@ -88,5 +90,5 @@ func writeRecord(outputDir string, pkg metadata.Package, image imagebuild.Image)
 		InstallToken: metadata.NewInstallToken(),
 		Builder:      cli.Release(),
 		Created:      time.Now().UTC().Truncate(time.Second),
-	})
+	}
 }

@@ -51,7 +51,7 @@ func leaveService(outputDir, sourceDir string, pkg metadata.Package, connection 
 	if err := connection.Write(outputDir); err != nil {
 		return err
 	}
-	return writeRecord(outputDir, pkg, imagebuild.Image{})
+	return metadata.WriteRecord(outputDir, recordOf(pkg, imagebuild.Image{}))
 }
 
 // serviceValues are nil when the variable is not set: a text that asks for none is fine then.

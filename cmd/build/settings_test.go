@@ -6,13 +6,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 )
 
 func TestTheSourceIsNotKeptWhereTheOperatorDoesNotWantIt(t *testing.T) {
 	d := newDirs(t, "", "src/go.mod")
-	require.NoError(t, leave(d.output, d.source, metadata.Package{Type: "golang", Label: "basic_1.0"}, imagebuild.Image{Name: "x"}, false))
+	require.NoError(t, leave(d.output, d.source, metadata.Record{Type: "golang", Label: "basic_1.0", Image: "x"}, false))
 	assert.Equal(t, []string{"build-record.json"}, tree(t, d.output))
 	_, err := metadata.ReadRecord(d.output)
 	assert.NoError(t, err, "a build without its source is whole")

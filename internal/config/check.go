@@ -21,6 +21,8 @@ var (
 	versions = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9.]+)?$|^[a-z]+$`)
 	// variables are NAME=VALUE.
 	variables = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*=`)
+	// sums are SHA-256, as sha256sum prints them.
+	sums = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // memoryMin is the least that engines take.
@@ -169,6 +171,11 @@ func (b Builder) checkChoices() error {
 	} {
 		if !slices.Contains(choice.allowed, choice.value) {
 			return impossible(choice.name, choice.value, "one of "+strings.Join(choice.allowed, ", "))
+		}
+	}
+	for _, sum := range b.Node.KnownScripts {
+		if !sums.MatchString(sum) {
+			return impossible("builder.node.knownScripts", sum, "SHA-256 of scripts, 64 hex digits in lower case, as sha256sum prints them")
 		}
 	}
 	for _, claimed := range b.Types {

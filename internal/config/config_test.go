@@ -96,6 +96,7 @@ func TestDefaults(t *testing.T) {
 		"builder.pullPolicy":                 "missing",
 		"builder.registry.timeout":           10 * time.Minute,
 		"builder.registry.inactivityTimeout": time.Minute,
+		"builder.node.snapshots":             true,
 		"builder.pids":                       int64(4096),
 		"builder.security.dropCapabilities":  true,
 		"builder.security.noNewPrivileges":   true,
@@ -114,6 +115,7 @@ func TestEveryKeyHasItsVariable(t *testing.T) {
 		want any
 	}
 	byKey := map[string]example{
+		"builder.node.knownScripts":             {strings.Repeat("a", 64), []string{strings.Repeat("a", 64)}},
 		"vm.endpoint":                           {"tcp://engine:2375", "tcp://engine:2375"},
 		"vm.docker.tls.ca.file":                 {"/ca.pem", "/ca.pem"},
 		"vm.docker.tls.cert.file":               {"/cert.pem", "/cert.pem"},

@@ -36,6 +36,7 @@ func Defaults() Settings {
 			DockerNamespace: "hyperledger",
 			BuildTimeout:    15 * time.Minute,
 			Cache:           Cache{Scope: CacheEngine},
+			Node:            NodeBuilds{Snapshots: true},
 			SaveSource:      true,
 			PullPolicy:      PullMissing,
 			Registry:        Registry{Timeout: 10 * time.Minute, InactivityTimeout: time.Minute},

@@ -129,6 +129,7 @@ type Builder struct {
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile
 	Cache           Cache         `key:"cache"`
+	Node            NodeBuilds    `key:"node"`
 	SaveSource      bool          `key:"saveSource"` // keep the package with the build, for the day its image is gone
 	PullPolicy      string        `key:"pullPolicy"` // PullAlways, PullMissing, PullNever
 	Registry        Registry      `key:"registry"`
@@ -158,6 +159,12 @@ type Build struct {
 // Cache is which builds share a cache volume.
 type Cache struct {
 	Scope string `key:"scope"` // CacheEngine, CacheMSP, CacheLabel, CacheOff
+}
+
+// NodeBuilds is how node packages are built and started.
+type NodeBuilds struct {
+	Snapshots    bool     `key:"snapshots"`    // keep installed dependencies as an image, for builds of the same ones
+	KnownScripts []string `key:"knownScripts"` // SHA-256 of images' build.sh and start.sh that do what the official ones do
 }
 
 // Registry is where images come from. Its path is absolute once settings are loaded.

@@ -105,13 +105,18 @@ func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) err
 
 // changes are what a job's image has besides its files: what the built-in controller notes, and whom it runs as.
 func (j *job) changes() []string {
-	return []string{
-		label(metadata.LabelKind, metadata.KindChaincode),
-		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
-		label(metadata.LabelFabricVersion, j.plan.Level),
-		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.Level,
+	changes := []string{
+		label(metadata.LabelKind, j.kind),
 		label(labelUser, fmt.Sprintf("%d:%d", j.user.UID, j.user.GID)),
 	}
+	if j.kind == metadata.KindSnapshot {
+		return append(changes, label(labelScript, j.script))
+	}
+	return append(changes,
+		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
+		label(metadata.LabelFabricVersion, j.plan.Level),
+		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.Level,
+	)
 }
 
 func label(key, value string) string {

@@ -146,14 +146,7 @@ func buildContext(plan platform.Plan, source *os.Root) ([]file, error) {
 		return nil, err
 	}
 	var files []file
-	for _, f := range all {
-		if root != "." {
-			below, ok := strings.CutPrefix(f.Path, root+"/")
-			if !ok {
-				continue
-			}
-			f.Path = below
-		}
+	for _, f := range below(all, root) {
 		out, err := ignored.MatchesOrParentMatches(f.Path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ignoreFile, err)

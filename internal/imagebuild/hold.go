@@ -73,7 +73,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.upload(ctx, j, id); err != nil {
+	if err := b.upload(ctx, id, j.pack); err != nil {
 		return err
 	}
 	if err := b.Engine.Start(ctx, id); err != nil {

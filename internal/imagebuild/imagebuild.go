@@ -9,6 +9,9 @@
 //	follow    somebody else's build container: output shown, exit status taken
 //	assemble  output streamed into a container of the runtime image, which is committed as the image
 //
+// Where dependencies can be installed ahead of the code, they are built in that way, as a snapshot of their own, and
+// the code alone is added to it: no build container, one upload, one commit (snapshot.go).
+//
 // Nothing here trusts that a container or an image is still there: operators prune.
 package imagebuild
 
@@ -157,7 +160,11 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, source *os.Root
 		}
 		return image, err
 	}
-	if err := b.produce(ctx, job); err != nil {
+	made, err := b.onSnapshot(ctx, job)
+	if err == nil && !made {
+		err = b.produce(ctx, job)
+	}
+	if err != nil {
 		return Image{}, err
 	}
 	return b.existing(ctx, job)
@@ -187,6 +194,8 @@ type job struct {
 	image   string          // name of the image to make
 	lock    string          // name of the build container
 	user    *metadata.Owner // whom the image runs as; nil: not looked up yet
+	kind    string          // of the image
+	script  string          // of a snapshot: SHA-256 of the builder image's script, or noScript
 	skew    time.Duration
 }
 

@@ -13,15 +13,16 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// upload streams the package into the build container. Directories come as entries of their own: the input is not
-// writable for others, and output and cache are for whichever user the builder image has.
-func (b *Builder) upload(ctx context.Context, j *job, id string) error {
+// upload streams what pack writes into a container, as it is written.
+func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) error) error {
 	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(j.pack(writer)) }()
+	go func() { writer.CloseWithError(pack(writer)) }()
 	defer reader.Close() // ends the packing when the engine has stopped reading
 	return b.Engine.Upload(ctx, id, "/", reader)
 }
 
+// pack writes the package as the build container gets it. Directories come as entries of their own: the input is not
+// writable for others, and output and cache are for whichever user the builder image has.
 func (j *job) pack(w io.Writer) error {
 	archive := tar.NewWriter(w)
 	open := []string{platform.OutputDir}
@@ -48,6 +49,40 @@ func (j *job) pack(w io.Writer) error {
 		}
 	}
 	return archive.Close()
+}
+
+// packCode writes the code as it stands in the image: what a build copies to the output when it does nothing else.
+func (j *job) packCode(w io.Writer) error {
+	archive := tar.NewWriter(w)
+	files := below(j.files, contextRoot(j.plan))
+	for _, dir := range directories(files) {
+		if err := archive.WriteHeader(directory(path.Join(j.plan.Target, dir), 0o755)); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		name := inRoot(path.Join(j.plan.Target, f.Path))
+		f.Path = path.Join(contextRoot(j.plan), f.Path)
+		if err := packFile(archive, j.source, f, name); err != nil {
+			return fmt.Errorf("packing %s: %w", f.Path, err)
+		}
+	}
+	return archive.Close()
+}
+
+// below are the files in a directory of the package, relative to it.
+func below(files []file, root string) []file {
+	if root == "." {
+		return files
+	}
+	var found []file
+	for _, f := range files {
+		if rest, ok := strings.CutPrefix(f.Path, root+"/"); ok {
+			f.Path = rest
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // input is where the package's root stands in the build container.

@@ -25,7 +25,7 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 	if err := checkVolumes(plan, runtime); err != nil {
 		return nil, err
 	}
-	j := &job{plan: plan, source: source, files: files, label: label, builder: builder, runtime: runtime}
+	j := &job{plan: plan, source: source, files: files, label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
 	return j.named(b.Prefix), nil
 }
 

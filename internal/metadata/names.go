@@ -29,6 +29,7 @@ const (
 	KindBuild     = "build"     // container that builds; its name is the lock
 	KindAssembly  = "assembly"  // container that is never started and becomes an image
 	KindChaincode = "chaincode" // image that build made, and container that run made
+	KindSnapshot  = "snapshot"  // image of a package's dependencies, on which its image is built
 	KindCache     = "cache"     // volume that outlives builds
 	KindCacheLock = "cachelock" // container that is never started; its name is the lock on caches
 )

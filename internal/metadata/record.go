@@ -35,8 +35,16 @@ type Record struct {
 	Image        string    `json:"image"`         // the image's name, which holds the content digest
 	User         Owner     `json:"user"`          // who the chaincode runs as in that image
 	InstallToken string    `json:"install_token"` // random; tells apart two peers that share all else
-	Builder      string    `json:"builder"`       // the version of the program that built
+	NPMStart     *NPMStart `json:"npm_start,omitempty"`
+	Builder      string    `json:"builder"` // the version of the program that built
 	Created      time.Time `json:"created"`
+}
+
+// NPMStart is there for a node package that npm start would only call the shim's own command for. It holds what npm
+// tells that command about the package.
+type NPMStart struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // Owner is a numeric user and group inside an image.

@@ -182,6 +182,6 @@ func (r request) goCache() string {
 	return all
 }
 
-func startGolang(peerAddress string) []string {
-	return []string{"chaincode", "-peer.address=" + peerAddress}
+func startGolang(l launch) []string {
+	return []string{"chaincode", "-peer.address=" + l.peerAddress}
 }

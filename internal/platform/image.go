@@ -39,4 +39,4 @@ func pinned(image metadata.Image) (string, error) {
 }
 
 // startImage leaves it to the image's own entrypoint, which finds the peer in its environment.
-func startImage(string) []string { return nil }
+func startImage(launch) []string { return nil }

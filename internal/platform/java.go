@@ -29,6 +29,6 @@ func planJava(r request) (Plan, error) {
 	return plan, nil
 }
 
-func startJava(peerAddress string) []string {
-	return []string{"/root/chaincode-java/start", "--peerAddress", peerAddress}
+func startJava(l launch) []string {
+	return []string{"/root/chaincode-java/start", "--peerAddress", l.peerAddress}
 }

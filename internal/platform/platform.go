@@ -48,6 +48,10 @@ type Plan struct {
 	Serial      string // builds that have the same one run one after another; empty: side by side
 	Target      string // where the output stands in the image
 	Level       string // of Fabric, as the built-in controller notes it in its images
+
+	Snapshot *Snapshot          // what can be built ahead of the code; nil: all is built together
+	Whole    string             // why there is no snapshot of a package whose kind can have one, for the log
+	NPMStart *metadata.NPMStart // how it can be started without npm; nil: it cannot
 }
 
 // Image is a base image and the setting that names it. A prebuilt image is named by the package, by no setting.
@@ -59,7 +63,7 @@ type Image struct {
 // platform is one kind of package.
 type platform struct {
 	plan  func(request) (Plan, error)
-	start func(peerAddress string) []string // nil: the peer connects to what runs elsewhere
+	start func(launch) []string // nil: the peer connects to what runs elsewhere
 }
 
 // request is what a plan is made from.
@@ -69,6 +73,13 @@ type request struct {
 	atRoot   bool  // src/ is the package's root
 	settings config.Settings
 	environ  environment // of the program
+}
+
+// launch is what a command is made from.
+type launch struct {
+	record      metadata.Record
+	settings    config.Settings
+	peerAddress string
 }
 
 var platforms = map[string]platform{
@@ -113,11 +124,11 @@ func CheckRun(packageType string) error {
 }
 
 // Start is the command of a chaincode's container; nil for the image's own.
-func Start(packageType, peerAddress string) ([]string, error) {
-	if err := CheckRun(packageType); err != nil {
+func Start(record metadata.Record, settings config.Settings, peerAddress string) ([]string, error) {
+	if err := CheckRun(record.Type); err != nil {
 		return nil, err
 	}
-	return platforms[packageType].start(peerAddress), nil
+	return platforms[record.Type].start(launch{record, settings, peerAddress}), nil
 }
 
 func find(packageType string) (platform, error) {

@@ -47,7 +47,7 @@ func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
 	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
 	_, err := platform.For(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
-	_, err = platform.Start("wasm", "peer:7052")
+	_, err = platform.Start(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
 	assert.EqualError(t, err, want)
 	assert.EqualError(t, platform.CheckRun("wasm"), want)
 }
@@ -147,6 +147,7 @@ func TestNodePlan(t *testing.T) {
 		Runtime: platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
 		Target:  "/usr/local/src",
 		Level:   "3.1",
+		Whole:   "there is no lock file",
 	}, got)
 }
 
@@ -206,29 +207,32 @@ func TestAnEmptyVariableCountsAsNotSet(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
-	golang, err := platform.Start("golang", "peer0.example.com:7052")
+	start := func(packageType, address string) ([]string, error) {
+		return platform.Start(metadata.Record{Type: packageType}, config.Defaults(), address)
+	}
+	golang, err := start("golang", "peer0.example.com:7052")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"chaincode", "-peer.address=peer0.example.com:7052"}, golang)
 
-	node, err := platform.Start("node", `peer:7052"; id`)
+	node, err := start("node", `peer:7052"; id`)
 	require.NoError(t, err)
 	require.Len(t, node, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, node[:2])
 	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, never a part of the script")
 
-	java, err := platform.Start("java", "peer:7052")
+	java, err := start("java", "peer:7052")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"/root/chaincode-java/start", "--peerAddress", "peer:7052"}, java)
 
 	for _, prebuilt := range []string{"docker", "k8s"} {
-		command, err := platform.Start(prebuilt, "peer:7052")
+		command, err := start(prebuilt, "peer:7052")
 		require.NoError(t, err)
 		assert.Nil(t, command, "the image's own entrypoint")
 		assert.NoError(t, platform.CheckRun(prebuilt))
 	}
 	for _, service := range []string{"ccaas", "external"} {
 		want := "a package of type " + service + " is a service that runs elsewhere: the peer connects to it, there is nothing to run"
-		_, err := platform.Start(service, "peer:7052")
+		_, err := start(service, "peer:7052")
 		assert.EqualError(t, err, want)
 		assert.EqualError(t, platform.CheckRun(service), want)
 	}

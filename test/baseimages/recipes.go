@@ -1,7 +1,9 @@
 package baseimages
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"strings"
 )
 
@@ -19,6 +21,17 @@ var (
 	//go:embed javaenv/start
 	javaStart string
 )
+
+// NodeScripts are the SHA-256 of the scripts of the stand-in for nodeenv. They do what the official ones do, which
+// this builder knows; it has to be told of these, in builder.node.knownScripts.
+func NodeScripts() []string {
+	var sums []string
+	for _, script := range []string{nodeBuild, nodeStart} {
+		hash := sha256.Sum256([]byte(script))
+		sums = append(sums, hex.EncodeToString(hash[:]))
+	}
+	return sums
+}
 
 // recipe says how a stand-in is made. One without a parent is Debian's
 // smallest system; any other is its parent plus files plus what a script, run

@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"fabric-builder-docker/test/baseimages"
 )
 
 func main() {
@@ -56,7 +59,8 @@ func configure(root, scratch string) (string, error) {
 	if err := os.CopyFS(filepath.Join(builder, "bin"), os.DirFS(filepath.Join(root, "bin"))); err != nil {
 		return "", err
 	}
-	settings := fmt.Sprintf("vm: {endpoint: %q}\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\n",
-		os.Getenv("DOCKER_HOST"), os.Getenv("FBD_TEST_CCENV"), os.Getenv("FBD_TEST_BASEOS"), os.Getenv("FBD_TEST_NODEENV"))
+	settings := fmt.Sprintf("vm: {endpoint: %q}\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  node: {knownScripts: [%s]}\n",
+		os.Getenv("DOCKER_HOST"), os.Getenv("FBD_TEST_CCENV"), os.Getenv("FBD_TEST_BASEOS"), os.Getenv("FBD_TEST_NODEENV"),
+		strings.Join(baseimages.NodeScripts(), ", "))
 	return builder, os.WriteFile(filepath.Join(builder, "config.yaml"), []byte(settings), 0o644)
 }

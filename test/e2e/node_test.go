@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"crypto/rand"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/baseimages"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -40,6 +42,92 @@ func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
 	assert.Equal(t, "mine", string(imageFile(t, p.record(t, id).Image, "/usr/local/src/node_modules/mine.txt")))
 	p.invoke(t, id, "put", "a", "1")
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+// kv is the sample chaincode with other code, so that no engine has its image.
+func kv(t *testing.T, label string, more ...peer.Entry) []byte {
+	t.Helper()
+	return fresh(t, "node", label, append(entries(t, filepath.Join(world.samples, "node")), more...)...)
+}
+
+// The first install may find the snapshot of an earlier test; the second one must find one.
+func TestAnUpgradeOfANodePackageInstallsNothing(t *testing.T) {
+	p := newPeer(t)
+	p.install(t, kv(t, "kv_1.0"))
+	told := len(p.said("build"))
+	id := p.install(t, kv(t, "kv_1.1", peer.File("src/.dotfile", "hidden")))
+	said := p.said("build")[told:]
+	assert.Contains(t, said, "adding the code to its dependencies")
+	assert.NotContains(t, said, "building:", "no build container")
+	assert.Equal(t, "hidden", string(imageFile(t, p.record(t, id).Image, "/usr/local/src/.dotfile")))
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+// What only the build may see is neither in the snapshot nor in the image: no environment, no file.
+func TestNoEnvironmentOfTheBuildReachesASnapshot(t *testing.T) {
+	const secret = "s3cr3t-of-the-proxy"
+	p := newPeer(t, withBuilder(builder(t, config("  build: {environment: {NPM_TOKEN: "+secret+", NO_PROXY: "+secret+"}}\n"))))
+	// A package.json of its own makes a snapshot of its own.
+	code := entries(t, filepath.Join(world.samples, "node"))
+	for i := range code {
+		if code[i].Name == "src/package.json" {
+			code[i].Body = []byte(strings.Replace(string(code[i].Body), "A chaincode", rand.Text(), 1))
+		}
+	}
+	id := p.install(t, fresh(t, "node", "kv_1.0", code...))
+	said := p.said("build")
+	_, snapshot, ok := strings.Cut(said, "snapshot=")
+	require.True(t, ok, said)
+	for _, image := range []string{strings.Fields(snapshot)[0], p.record(t, id).Image} {
+		for _, question := range []string{"/json", "/history"} {
+			answer, err := world.engine.Read(t.Context(), "/images/"+image+question)
+			require.NoError(t, err)
+			assert.NotContains(t, string(answer), secret)
+		}
+	}
+	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+p.record(t, id).Image))
+	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+strings.Fields(snapshot)[0]))
+}
+
+// A script that may do more builds the package as a whole, and starts it.
+func TestScriptsThatAreNotKnownBuildAndStartNodePackages(t *testing.T) {
+	settings := strings.Replace(config(""), strings.Join(baseimages.NodeScripts(), ", "), "", 1)
+	p := newPeer(t, withBuilder(builder(t, settings)))
+	id := p.install(t, kv(t, "kv_1.0"))
+	if world.nodeenv == "hyperledger/fabric-nodeenv:2.5" {
+		assert.Contains(t, p.said("build"), "adding the code to its dependencies", "the official script is known")
+	} else {
+		assert.Contains(t, p.said("build"), "/chaincode/build.sh of the builder image (SHA-256 "+baseimages.NodeScripts()[0]+")")
+	}
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
+	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, withBuilder(builder(t, config(extra))))
+			id := p.install(t, sample(t, "node", "node", "node_1.0"))
+			p.invoke(t, id, "put", "a", "1")
+			running := awaitContainer(t, metadata.LabelChaincodeID, id, "running")
+			var top struct{ Processes [][]string }
+			require.NoError(t, world.engine.Get(t.Context(), "/containers/"+running.ID+"/top", &top))
+			var node int
+			for _, process := range top.Processes {
+				command := process[len(process)-1]
+				assert.False(t, strings.HasPrefix(command, "npm"), command)
+				if strings.HasPrefix(command, "node ") && strings.Contains(command, "fabric-chaincode-node start --peer.address") {
+					node++
+				}
+			}
+			assert.Equal(t, 1, node, "%v", top.Processes)
+			began := time.Now()
+			require.NoError(t, p.Stop(timeout(t), id))
+			assert.Less(t, time.Since(began), 1500*time.Millisecond, "node has got the signal: the grace is 2 s")
+			noContainers(t, metadata.LabelChaincodeID, id)
+		})
+	}
 }
 
 // server is a Node program that says that it was told to stop.

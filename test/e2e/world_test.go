@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/baseimages"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -28,8 +29,8 @@ const limit = 5 * time.Minute
 
 // config is config.yaml for an engine and images that are there.
 func config(extra string) string {
-	return fmt.Sprintf("vm:\n  endpoint: %s\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n%s",
-		world.host, world.ccenv, world.baseos, world.nodeenv, prefix, extra)
+	return fmt.Sprintf("vm:\n  endpoint: %s\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n  node: {knownScripts: [%s]}\n%s",
+		world.host, world.ccenv, world.baseos, world.nodeenv, prefix, strings.Join(baseimages.NodeScripts(), ", "), extra)
 }
 
 // builder is a directory as chaincode.externalBuilders names it: bin/ and config.yaml.

@@ -1,0 +1,127 @@
+package imagebuild
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+// labelScript is a snapshot's label with the SHA-256 of the builder image's script that has made it, or noScript.
+const (
+	labelScript = "fabric-builder-docker.build-script"
+	noScript    = "none"
+)
+
+// unknownScript is a builder image whose script may do more than install dependencies.
+type unknownScript struct{ path, sum string }
+
+func (u unknownScript) Error() string {
+	return fmt.Sprintf("%s of the builder image (SHA-256 %s) may do more than install dependencies, see builder.node.knownScripts", u.path, u.sum)
+}
+
+// onSnapshot makes the image out of the snapshot of the package's dependencies, and the snapshot where it is not there.
+// It reports false where everything has to be built together.
+func (b *Builder) onSnapshot(ctx context.Context, j *job) (bool, error) {
+	if j.plan.Snapshot == nil {
+		if j.plan.Whole != "" {
+			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.Whole)
+		}
+		return false, nil
+	}
+	s := b.snapshotOf(j)
+	var unknown unknownScript
+	switch err := b.snapshot(ctx, s); {
+	case errors.As(err, &unknown):
+		b.Log.Info("installing the dependencies together with the code", "reason", unknown)
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
+	return true, b.assemble(ctx, j, assembly{
+		base: s.image,
+		fill: func(ctx context.Context, id string) error { return b.upload(ctx, id, j.packCode) },
+	})
+}
+
+// snapshotOf is the build of a package's dependencies: the same plan for fewer files. Its image is no chaincode's, so
+// the level of Fabric is none of its business.
+func (b *Builder) snapshotOf(j *job) *job {
+	s := *j
+	s.kind = metadata.KindSnapshot
+	s.plan.Type += "-snapshot"
+	s.plan.Level = ""
+	s.files = nil
+	for _, f := range j.files {
+		if slices.Contains(j.plan.Snapshot.Files, f.Path) {
+			f.Executable = false
+			s.files = append(s.files, f)
+		}
+	}
+	return s.named(b.Prefix)
+}
+
+// snapshot makes sure of the image of a package's dependencies. The script that has made an older one must be known
+// today, too.
+func (b *Builder) snapshot(ctx context.Context, s *job) error {
+	found, err := b.Engine.Image(ctx, s.image)
+	if err == nil {
+		return s.checkScript(found.Labels[labelScript])
+	}
+	if !errdefs.IsNotFound(err) {
+		return err
+	}
+	err = b.look(ctx, s.plan.Builder.Name, func(id string) error {
+		s.script, err = b.scriptIn(ctx, id, s.plan.Snapshot.Script)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.checkScript(s.script); err != nil {
+		return err
+	}
+	return b.produce(ctx, s)
+}
+
+func (j *job) checkScript(sum string) error {
+	if sum != noScript && !slices.Contains(j.plan.Snapshot.Known, sum) {
+		return unknownScript{j.plan.Snapshot.Script, sum}
+	}
+	return nil
+}
+
+// scriptIn is the SHA-256 of a script in a container, or noScript where there is none that can be executed.
+func (b *Builder) scriptIn(ctx context.Context, id, path string) (string, error) {
+	archive, err := b.Engine.Download(ctx, id, path)
+	if errdefs.IsNotFound(err) {
+		_, gone := b.Engine.Inspect(ctx, id)
+		return noScript, gone
+	}
+	if err != nil {
+		return "", err
+	}
+	defer archive.Close()
+	content := tar.NewReader(archive)
+	header, err := content.Next()
+	if err != nil {
+		return "", fmt.Errorf("reading %s of the builder image: %w", path, err)
+	}
+	if header.Typeflag == tar.TypeReg && header.Mode&0o111 == 0 {
+		return noScript, nil
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, content); err != nil {
+		return "", fmt.Errorf("reading %s of the builder image: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

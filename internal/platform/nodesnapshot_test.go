@@ -1,0 +1,135 @@
+package platform_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// lock is what npm writes for one dependency with a script of its own and one of its dependencies.
+const lock = `{"name":"kv","lockfileVersion":3,"packages":{
+"":{"name":"kv","dependencies":{"fabric-shim":"2.5.8"}},
+"node_modules/fabric-shim":{"version":"2.5.8","resolved":"https://registry.example.com/fabric-shim-2.5.8.tgz","dependencies":{"protobufjs":"^7"}},
+"node_modules/protobufjs":{"version":"7.5.0","resolved":"https://registry.example.com/protobufjs-7.5.0.tgz","hasInstallScript":true}}}`
+
+const manifest = `{"name":"kv","version":"1.0.0","scripts":{"start":"fabric-chaincode-node start","test":"mocha","pack":"x"},
+"dependencies":{"fabric-shim":"2.5.8","other":"git+ssh://git@example.com/x.git#v1","third":"https://example.com/third.tgz","alias":"npm:fourth@^1"}}`
+
+// files are a package with these files in src, beside what npm needs.
+func files(pairs ...string) fstest.MapFS {
+	all := fstest.MapFS{"src/package.json": {Data: []byte(manifest)}, "src/package-lock.json": {Data: []byte(lock)}, "src/index.js": {Data: []byte("x")}}
+	for i := 0; i < len(pairs); i += 2 {
+		all["src/"+pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
+		if pairs[i+1] == "" {
+			delete(all, "src/"+pairs[i])
+		}
+	}
+	return all
+}
+
+func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
+	tests := map[string]struct {
+		files fstest.MapFS
+		want  []string
+	}{
+		"a lock file":       {files(), []string{"src/package.json", "src/package-lock.json"}},
+		"a shrinkwrap file": {files("package-lock.json", "", "npm-shrinkwrap.json", lock), []string{"src/package.json", "src/npm-shrinkwrap.json"}},
+		"both": {
+			files("npm-shrinkwrap.json", lock), []string{"src/package.json", "src/npm-shrinkwrap.json", "src/package-lock.json"},
+		},
+		"a registry of its own": {
+			files(".npmrc", "# ours\nregistry = https://npm.example.com/\n@org:registry=https://npm.example.com\n//npm.example.com/:_authToken=${TOKEN}\nomit[]=dev\n"),
+			[]string{"src/.npmrc", "src/package.json", "src/package-lock.json"},
+		},
+		"at the package's root": {
+			fstest.MapFS{"package.json": {Data: []byte(manifest)}, "package-lock.json": {Data: []byte(lock)}},
+			[]string{"package.json", "package-lock.json"},
+		},
+		"an old lock file": {
+			files("package-lock.json", `{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","resolved":"https://x/a.tgz","requires":{"b":"^1"},"dependencies":{"b":{"version":"1.1.0"}}}}}`),
+			[]string{"src/package.json", "src/package-lock.json"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := plan(t, metadata.Package{Type: "node"}, test.files)
+			require.NotNil(t, got.Snapshot, got.Whole)
+			assert.Empty(t, got.Whole)
+			assert.Equal(t, test.want, got.Snapshot.Files)
+			assert.Equal(t, "/chaincode/build.sh", got.Snapshot.Script)
+		})
+	}
+}
+
+// Whatever npm would install from the code itself is installed with it.
+func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
+	in := func(field, value string) fstest.MapFS {
+		return files("package.json", `{"name":"kv","`+field+`":`+value+`}`)
+	}
+	locked := func(entry string) fstest.MapFS {
+		return files("package-lock.json", `{"packages":{"":{},`+entry+`}}`)
+	}
+	tests := map[string]struct {
+		files fstest.MapFS
+		why   string
+	}{
+		"no lock file":                   {files("package-lock.json", ""), "there is no lock file"},
+		"a lock file of another manager": {files("package-lock.json", "", "yarn.lock", "x"), "there is no lock file"},
+		"packaged dependencies":          {files("node_modules/a/index.js", "x"), "node_modules"},
+		"a native addon":                 {files("binding.gyp", "{}"), "binding.gyp"},
+		"workspaces":                     {in("workspaces", `["a"]`), "workspaces"},
+		"a setting with a file":          {files(".npmrc", "registry=https://x\ncafile=ca.pem\n"), ".npmrc"},
+		"a setting of a section":         {files(".npmrc", "[x]\nregistry=https://x\n"), ".npmrc"},
+		"a certificate of a registry":    {files(".npmrc", "//npm.example.com/:certfile=x\n"), ".npmrc"},
+		"options of node":                {files(".npmrc", "node-options=--require ./x.js\n"), ".npmrc"},
+		"a directory":                    {in("dependencies", `{"a":"file:a"}`), "a file of the package"},
+		"a path":                         {in("dependencies", `{"a":"./a"}`), "a file of the package"},
+		"an archive":                     {in("optionalDependencies", `{"a":"a.tgz"}`), "a file of the package"},
+		"a link":                         {in("devDependencies", `{"a":"link:a"}`), "a file of the package"},
+		"another workspace":              {in("peerDependencies", `{"a":"workspace:*"}`), "a file of the package"},
+		"a locked link":                  {locked(`"node_modules/a":{"resolved":"a","link":true}`), "node_modules/a is a file of the package"},
+		"a locked directory":             {locked(`"libs/a":{"version":"1.0.0"}`), "libs/a is a file of the package"},
+		"a locked archive":               {locked(`"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz"}`), "node_modules/a is a file of the package"},
+		"an old locked file": {
+			files("package-lock.json", `{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"file:b"}}}}}`), "b is a file of the package",
+		},
+		"a lock file that is none":   {files("package-lock.json", "x"), "package-lock.json is not as npm writes it"},
+		"scripts that are no object": {in("scripts", `"x"`), `"scripts" of package.json`},
+		"dependencies that are none": {in("dependencies", `[1]`), `"dependencies" of package.json`},
+	}
+	for _, script := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
+		tests["a script "+script] = struct {
+			files fstest.MapFS
+			why   string
+		}{in("scripts", `{"`+script+`":"x"}`), `"` + script + `"`}
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := plan(t, metadata.Package{Type: "node"}, test.files)
+			assert.Nil(t, got.Snapshot)
+			assert.Contains(t, got.Whole, test.why)
+		})
+	}
+}
+
+func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
+	settings := config.Defaults()
+	settings.Builder.Node.KnownScripts = []string{strings.Repeat("a", 64)}
+	got, err := platform.For(metadata.Package{Type: "node"}, files(), settings, nil)
+	require.NoError(t, err)
+	require.NotNil(t, got.Snapshot)
+	assert.Contains(t, got.Snapshot.Known, strings.Repeat("a", 64))
+	assert.Len(t, got.Snapshot.Known, 3, "beside the official ones")
+	settings.Builder.Node.Snapshots = false
+	got, err = platform.For(metadata.Package{Type: "node"}, files(), settings, nil)
+	require.NoError(t, err)
+	assert.Nil(t, got.Snapshot)
+	assert.Equal(t, "builder.node.snapshots is false", got.Whole)
+}
