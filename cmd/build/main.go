@@ -16,5 +16,10 @@ Settings come from the peer's core.yaml, config.yaml beside bin/ and CORE_ varia
 vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`,
+		Also: []cli.Other{{
+			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: warm,
+			Summary: "do ahead of time what first installs take longest for: pull base images, compile Go's\n" +
+				"standard library, install or compile the dependencies of these packages",
+		}},
 	}.Main(build)
 }

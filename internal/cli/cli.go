@@ -37,11 +37,20 @@ type Program struct {
 	Arguments []string // in the order of the contract, in upper case
 	Summary   string   // one sentence, for --help
 	Details   string   // what an operator should know, for --help
+	Also      []Other  // what it does besides, for operators: the peer calls none of it
+}
+
+// Other is another thing that a program does, called as NAME OPTION [ARGUMENT ...].
+type Other struct {
+	Option    string // with its dashes
+	Arguments string // any number of them, for --help
+	Summary   string // for --help
+	Phase     Phase
 }
 
 // Process is what a phase sees of the process that it runs in.
 type Process struct {
-	Args    []string     // exactly as many as the program has Arguments
+	Args    []string     // exactly as many as the program has Arguments; what follows the option of an Other
 	Home    string       // the directory that holds bin/, where config.yaml stands
 	Environ []string     // KEY=VALUE
 	Log     hclog.Logger // the program's own messages
@@ -91,13 +100,17 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 		fmt.Fprintf(stdout, "%s %s\n", p.Name, Version())
 		return 0
 	}
+	other := p.other(args)
+	if other != nil {
+		args, phase = args[1:], other.Phase
+	}
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "-") { // a directory of that name is ./-name
 			fmt.Fprintf(stderr, "%s: unexpected option %q\n%s", p.Name, arg, p.usage())
 			return usageStatus
 		}
 	}
-	if len(args) != len(p.Arguments) {
+	if other == nil && len(args) != len(p.Arguments) {
 		fmt.Fprintf(stderr, "%s: expected %d arguments, got %d\n%s", p.Name, len(p.Arguments), len(args), p.usage())
 		return usageStatus
 	}
@@ -139,14 +152,36 @@ func newLogger(name string, lines io.Writer, level, format string) hclog.Logger 
 	})
 }
 
+// other is what these arguments ask for instead of the phase of the contract; nil for that.
+func (p Program) other(args []string) *Other {
+	for i := range p.Also {
+		if len(args) > 0 && args[0] == p.Also[i].Option {
+			return &p.Also[i]
+		}
+	}
+	return nil
+}
+
 // Help is what --help prints.
 func (p Program) Help() string {
-	return fmt.Sprintf("%s\n%s\n\n%s\n\nOptions:\n  -h, --help   print this text\n  --version    print the version\n",
-		p.usage(), p.Summary, strings.TrimSpace(p.Details))
+	return fmt.Sprintf("%s\n%s\n\n%s\n\nOptions:\n%s  -h, --help   print this text\n  --version    print the version\n",
+		p.usage(), p.Summary, strings.TrimSpace(p.Details), p.others())
+}
+
+func (p Program) others() string {
+	var text strings.Builder
+	for _, other := range p.Also {
+		fmt.Fprintf(&text, "  %s %s\n               %s\n", other.Option, other.Arguments, strings.ReplaceAll(other.Summary, "\n", "\n               "))
+	}
+	return text.String()
 }
 
 func (p Program) usage() string {
-	return fmt.Sprintf("Usage: %s %s\n", p.Name, strings.Join(p.Arguments, " "))
+	usage := fmt.Sprintf("Usage: %s %s\n", p.Name, strings.Join(p.Arguments, " "))
+	for _, other := range p.Also {
+		usage += fmt.Sprintf("       %s %s %s\n", p.Name, other.Option, other.Arguments)
+	}
+	return usage
 }
 
 func exitStatus(err error, log hclog.Logger) int {

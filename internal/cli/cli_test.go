@@ -50,6 +50,39 @@ func TestRunEndsWithTheStatusOfItsPhase(t *testing.T) {
 	}
 }
 
+func TestWhatAProgramDoesBesides(t *testing.T) {
+	var got []string
+	also := program
+	also.Also = []cli.Other{{Option: "--warm", Arguments: "[PACKAGE ...]", Summary: "Warms.\nUp.", Phase: func(_ context.Context, p cli.Process) error {
+		got = p.Args
+		return errors.New("warm")
+	}}}
+	usage := "Usage: build SOURCE_DIR METADATA_DIR\n       build --warm [PACKAGE ...]\n"
+	for name, test := range map[string]struct {
+		args   []string
+		want   []string
+		status int
+		stderr string
+	}{
+		"alone":                {[]string{"--warm"}, []string{}, 1, "[ERROR] build: warm\n"},
+		"with arguments":       {[]string{"--warm", "a", "b", "c"}, []string{"a", "b", "c"}, 1, "[ERROR] build: warm\n"},
+		"with another option":  {[]string{"--warm", "-v"}, nil, 2, "build: unexpected option \"-v\"\n" + usage},
+		"not in the first one": {[]string{"a", "--warm"}, nil, 2, "build: unexpected option \"--warm\"\n" + usage},
+		"the contract's phase": {[]string{"a", "b"}, nil, 1, "[ERROR] build: built\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got = nil
+			var stdout, stderr bytes.Buffer
+			status := also.Run(test.args, nil, &stdout, &stderr, func(context.Context, cli.Process) error { return errors.New("built") })
+			assert.Equal(t, test.status, status)
+			assert.Equal(t, test.stderr, stderr.String())
+			assert.Equal(t, test.want, got)
+		})
+	}
+	assert.Equal(t, usage+"\nBuilds.\n\nIn detail.\n\nOptions:\n  --warm [PACKAGE ...]\n               Warms.\n               Up.\n"+
+		"  -h, --help   print this text\n  --version    print the version\n", also.Help())
+}
+
 func TestAnErrorNeverMakesALineThatKillsThePeersScanner(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(context.Context, cli.Process) error {

@@ -50,9 +50,13 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 	if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) { // made since we looked, by whoever had the lock before
 		return errors.Join(err, b.discard(ctx, id))
 	}
-	b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
+	if j.warm {
+		b.Log.Info("filling the cache", "type", j.plan.Type, "builder_image", j.plan.Builder.Name)
+	} else {
+		b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
+	}
 	err := b.run(ctx, j, id)
-	if err == nil {
+	if err == nil && !j.warm {
 		err = b.assembleOutput(ctx, j, id)
 	}
 	var failed *Failed
@@ -79,7 +83,9 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}
-	defer b.lookAhead(ctx, j).Wait()
+	if !j.warm {
+		defer b.lookAhead(ctx, j).Wait()
+	}
 	shown := b.show(output, j)
 	select {
 	case <-ctx.Done():

@@ -195,6 +195,7 @@ type job struct {
 	lock    string          // name of the build container
 	user    *metadata.Owner // whom the image runs as; nil: not looked up yet
 	kind    string          // of the image
+	warm    bool            // it fills caches alone, and makes no image
 	script  string          // of a snapshot: SHA-256 of the builder image's script, or noScript
 	skew    time.Duration
 }

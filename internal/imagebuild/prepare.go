@@ -31,9 +31,13 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 
 // named completes a job with what follows from its content.
 func (j *job) named(prefix string) *job {
-	j.digest = contentDigest(j.plan, j.files, j.builder, j.runtime)
-	j.image = metadata.ImageName(prefix, j.plan.Type, j.digest)
-	j.lock = metadata.BuildName(prefix, j.digest)
+	return j.identified(prefix, contentDigest(j.plan, j.files, j.builder, j.runtime))
+}
+
+func (j *job) identified(prefix, digest string) *job {
+	j.digest = digest
+	j.image = metadata.ImageName(prefix, j.plan.Type, digest)
+	j.lock = metadata.BuildName(prefix, digest)
 	return j
 }
 

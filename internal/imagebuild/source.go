@@ -61,13 +61,44 @@ func RestoreSource(outputDir, dir string) error {
 		return fmt.Errorf("unpacking the source: %w", err)
 	}
 	defer file.Close()
-	if err := readSource(file, dir); err != nil {
+	if err := unpack(file, dir); err != nil {
 		return fmt.Errorf("unpacking %s: %w", file.Name(), err)
 	}
 	return nil
 }
 
-func readSource(r io.Reader, dir string) error {
+// codeFile is the package's code in a package file, beside metadata.json.
+const codeFile = "code.tar.gz"
+
+// UnpackPackage unpacks a package file, as the peer's command line writes it, in dir. It returns what the peer would
+// call build with.
+func UnpackPackage(path, dir string) (sourceDir, metadataDir string, err error) {
+	sourceDir, metadataDir = filepath.Join(dir, "source"), filepath.Join(dir, "metadata")
+	for _, step := range []struct{ from, to string }{{path, metadataDir}, {filepath.Join(metadataDir, codeFile), sourceDir}} {
+		if err := unpackFile(step.from, step.to); err != nil {
+			return "", "", fmt.Errorf("unpacking %s: %w", filepath.Base(step.from), err)
+		}
+	}
+	return sourceDir, metadataDir, nil
+}
+
+func unpackFile(path, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == codeFile {
+		return errors.New("it is not in the package: expected one of the peer's command line")
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return unpack(file, dir)
+}
+
+// unpack unpacks a gzipped tar that holds files and directories only.
+func unpack(r io.Reader, dir string) error {
 	target, err := os.OpenRoot(dir) // nothing leads out of it
 	if err != nil {
 		return err
@@ -92,6 +123,13 @@ func readSource(r io.Reader, dir string) error {
 }
 
 func restoreFile(target *os.Root, header *tar.Header, content io.Reader) error {
+	switch header.Typeflag {
+	case tar.TypeDir:
+		return target.MkdirAll(path.Clean(header.Name), 0o700)
+	case tar.TypeReg:
+	default:
+		return errors.New("neither a file nor a directory")
+	}
 	if err := target.MkdirAll(path.Dir(header.Name), 0o700); err != nil {
 		return err
 	}

@@ -83,11 +83,14 @@ func planGolang(r request) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	link := "static"
-	if r.settings.Chaincode.Golang.DynamicLink {
-		link = "dynamic"
-	}
 	asked := r.goAsked(layout)
+	plan := r.goPlan(goBuild, path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain)
+	plan.Rooted = r.atRoot
+	return plan, nil
+}
+
+// goPlan is the plan of anything that a Go image does: a script with its arguments.
+func (r request) goPlan(script string, args ...string) Plan {
 	output := r.environ.pick(goOutput...)
 	environment := []string{"GOCACHE=" + CacheDir + "/build", "GOMODCACHE=" + CacheDir + "/mod"}
 	environment = append(environment, output...)
@@ -96,13 +99,40 @@ func planGolang(r request) (Plan, error) {
 	return Plan{
 		Builder:     Image{r.settings.Chaincode.Builder, "chaincode.builder"},
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
-		Command:     []string{"/bin/sh", "-c", goBuild, "build", path.Join(InputDir, layout.dir), layout.mode, layout.target, link, asked.version, asked.toolchain},
+		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
 		Environment: environment,
 		Settings:    output,
-		Rooted:      r.atRoot,
 		Caches:      []Cache{{r.goCache(), CacheDir}},
 		Target:      "/usr/local/bin",
-	}, nil
+	}
+}
+
+// goLibrary compiles the standard library as builds use it. Its argument is how they link.
+const goLibrary = `set -e
+cd /
+if [ "$1" = static ]; then
+	export CGO_ENABLED=0
+fi
+go version
+exec go build std
+`
+
+// ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of
+// them. Where they share none there is nothing to do it for.
+func ForGoLibrary(settings config.Settings, environ []string) Plan {
+	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
+	plan := r.goPlan(goLibrary, r.goLink())
+	plan.Type = "golang"
+	plan.Environment = config.Environment(plan.Environment).With(settings.Builder.Build.Environment...)
+	return plan
+}
+
+// goLink is how packages are linked, static or dynamic.
+func (r request) goLink() string {
+	if r.settings.Chaincode.Golang.DynamicLink {
+		return "dynamic"
+	}
+	return "static"
 }
 
 // goLayout is where a Go package is built from, how, and what of it.

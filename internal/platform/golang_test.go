@@ -102,3 +102,34 @@ func TestGolangCacheScope(t *testing.T) {
 		assert.Empty(t, got.Serial, "go build may use one cache many times at once")
 	}
 }
+
+// The library is compiled as builds of packages compile it, into the cache that they share.
+func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
+	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
+	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
+		library := platform.ForGoLibrary(settings, environ)
+		build, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
+		require.NoError(t, err)
+		assert.Equal(t, build.Builder, library.Builder)
+		assert.Equal(t, build.Environment, library.Environment)
+		assert.Equal(t, build.Caches, library.Caches)
+		b := newBox(t)
+		b.tool("/tools/go", "")
+		status, stderr, calls := b.run(library.Command)
+		assert.Zero(t, status, stderr)
+		want := []string{"go in /: version (CGO_ENABLED=0)", "go in /: build std (CGO_ENABLED=0)"}
+		if link == "dynamic" {
+			want = []string{"go in /: version", "go in /: build std"}
+		}
+		assert.Equal(t, want, calls)
+	}
+	narrow := config.Defaults()
+	narrow.Builder.Cache.Scope = config.CacheLabel
+	assert.Empty(t, platform.ForGoLibrary(narrow, nil).Caches[0].Name, "no label, nobody to share with")
+}
+
+func dynamic() config.Settings {
+	settings := config.Defaults()
+	settings.Chaincode.Golang.DynamicLink = true
+	return settings
+}

@@ -1,0 +1,86 @@
+package imagebuild_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+)
+
+// gzipped is a tar of these entries; content is the text of files and the target of links.
+func gzipped(t *testing.T, entries ...tar.Header) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	compressed := gzip.NewWriter(&packed)
+	archive := tar.NewWriter(compressed)
+	for _, header := range entries {
+		content := header.Uname // a place for it
+		header.Uname, header.Mode = "", 0o644
+		if header.Typeflag == tar.TypeReg {
+			header.Size = int64(len(content))
+		}
+		require.NoError(t, archive.WriteHeader(&header))
+		_, err := archive.Write([]byte(content)[:header.Size])
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
+	require.NoError(t, compressed.Close())
+	return packed.Bytes()
+}
+
+func regular(name, content string) tar.Header {
+	return tar.Header{Typeflag: tar.TypeReg, Name: name, Uname: content}
+}
+
+func packageFile(t *testing.T, entries ...tar.Header) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "basic.tgz")
+	require.NoError(t, os.WriteFile(path, gzipped(t, entries...), 0o644))
+	return path
+}
+
+func TestAPackageFileIsUnpackedAsThePeerDoes(t *testing.T) {
+	code := gzipped(t, tar.Header{Typeflag: tar.TypeDir, Name: "src/"}, regular("src/go.mod", "module x"), regular("META-INF/a/b.json", "{}"))
+	path := packageFile(t, regular("metadata.json", `{"type":"golang"}`), regular("code.tar.gz", string(code)))
+	source, metadataDir, err := imagebuild.UnpackPackage(path, t.TempDir())
+	require.NoError(t, err)
+	for name, want := range map[string]string{
+		filepath.Join(metadataDir, "metadata.json"): `{"type":"golang"}`, filepath.Join(source, "src/go.mod"): "module x",
+		filepath.Join(source, "META-INF/a/b.json"): "{}",
+	} {
+		got, err := os.ReadFile(name)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got))
+	}
+}
+
+func TestPackageFilesThatNoPeerTakes(t *testing.T) {
+	link := gzipped(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "src/a", Linkname: "/etc/passwd"})
+	outside := gzipped(t, regular("../../outside", "x"))
+	for name, test := range map[string]struct {
+		entries []tar.Header
+		want    string
+	}{
+		"no code":             {[]tar.Header{regular("metadata.json", "{}")}, "unpacking code.tar.gz: it is not in the package"},
+		"code that is none":   {[]tar.Header{regular("code.tar.gz", "x")}, "unpacking code.tar.gz: "},
+		"a link":              {[]tar.Header{regular("code.tar.gz", string(link))}, "src/a: neither a file nor a directory"},
+		"a way out":           {[]tar.Header{regular("code.tar.gz", string(outside))}, "../../outside: "},
+		"a way out of all":    {[]tar.Header{regular("../outside", "x")}, "../outside: "},
+		"the same name again": {[]tar.Header{regular("metadata.json", "{}"), regular("metadata.json", "{}")}, "metadata.json: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, _, err := imagebuild.UnpackPackage(packageFile(t, test.entries...), filepath.Join(dir, "a"))
+			assert.ErrorContains(t, err, test.want)
+			_, err = os.Stat(filepath.Join(dir, "outside"))
+			assert.ErrorIs(t, err, os.ErrNotExist)
+		})
+	}
+}
