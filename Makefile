@@ -7,10 +7,11 @@ LDFLAGS := -s -w -X fabric-builder-docker/internal/cli.release=$(VERSION)
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
-# Static and stripped: the peer's image may be Alpine or Ubuntu. The compiler knows best what is up to date.
+# Static and stripped: the peer's image may be Alpine or Ubuntu. Nobody speaks HTTP/2 with engines, so it stays out. The
+# compiler knows best what is up to date.
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 # demo and test bring up what they need: an engine and base images, where there are none, below .work/. A built
 # withengine hands on signals and exit statuses, which "go run" does not.

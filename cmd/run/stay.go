@@ -43,6 +43,7 @@ type end struct {
 // stay hands on what the chaincode prints until it ends, and ends with it.
 func (l *launch) stay(ctx context.Context, s *session) error {
 	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", s.id, "image", l.record.Image)
+	rest()
 	started := time.Now()
 	e, err := l.await(ctx, s)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 
@@ -68,14 +69,14 @@ func (b *Builder) awaitAssembly(ctx context.Context, j *job, a assembly, other d
 	if err := b.setClock(ctx, j); err != nil {
 		return err
 	}
-	for j.age(other.Created) < b.Periods.Assembly {
+	for began := time.Now(); j.age(other.Created) < b.Periods.Assembly; {
 		if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) {
 			return err
 		}
 		if _, err := b.Engine.Inspect(ctx, other.ID); errdefs.IsNotFound(err) {
 			break
 		}
-		if err := b.pause(ctx); err != nil {
+		if err := b.pause(ctx, began); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package imagebuild
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/containerd/errdefs"
 
@@ -40,7 +41,7 @@ func (b *Builder) lockCaches(ctx context.Context, j *job) (lockID string, err er
 		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
 		Labels:  b.labels(j, metadata.KindCacheLock),
 	}
-	for said := false; ; {
+	for began, said := time.Now(), false; ; {
 		id, other, err := b.Engine.Claim(ctx, spec)
 		if err != nil || other == nil {
 			return id, err
@@ -70,7 +71,7 @@ func (b *Builder) lockCaches(ctx context.Context, j *job) (lockID string, err er
 			said = true
 			b.Log.Info("another build uses the same caches: waiting for it", "caches", j.plan.Serial)
 		}
-		if err := b.pause(ctx); err != nil {
+		if err := b.pause(ctx, began); err != nil {
 			return "", err
 		}
 	}

@@ -22,7 +22,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 	}
 	b.Log.Info("another builder builds the same content: waiting for it", "container_id", container.ID, "image", j.image)
 	var shown <-chan error
-	for {
+	for began := time.Now(); ; {
 		if reason := b.stale(j, container); reason != "" {
 			return b.replace(ctx, container, reason)
 		}
@@ -38,7 +38,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 		if container.Ended() {
 			return b.followed(ctx, j, container, shown)
 		}
-		if err := b.pause(ctx); err != nil {
+		if err := b.pause(ctx, began); err != nil {
 			return err
 		}
 		var err error
@@ -68,14 +68,14 @@ func (b *Builder) followed(ctx context.Context, j *job, container docker.Contain
 // awaitImage waits for the holder to make an image of a build that has succeeded. A holder that does not has died: the
 // image is then made here, of that same container.
 func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Container) error {
-	for j.age(container.Finished) < b.Periods.Assembly {
+	for began := time.Now(); j.age(container.Finished) < b.Periods.Assembly; {
 		if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) {
 			return err
 		}
 		if _, err := b.Engine.Inspect(ctx, container.ID); errdefs.IsNotFound(err) {
 			return b.vanished(ctx, j)
 		}
-		if err := b.pause(ctx); err != nil {
+		if err := b.pause(ctx, began); err != nil {
 			return err
 		}
 	}
@@ -126,11 +126,14 @@ func (b *Builder) setClock(ctx context.Context, j *job) error {
 // age is how long ago that was, by the engine's clock.
 func (j *job) age(moment time.Time) time.Duration { return time.Now().Add(j.skew).Sub(moment) }
 
-func (b *Builder) pause(ctx context.Context) error {
+// pause waits between two looks at somebody else's work: a twentieth of what has been waited for it already, so that a
+// short wait ends soon and a long one asks seldom. Periods.Poll bounds it.
+func (b *Builder) pause(ctx context.Context, since time.Time) error {
+	const part = 20
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(b.Periods.Poll):
+	case <-time.After(min(max(time.Since(since)/part, b.Periods.Poll/part), b.Periods.Poll)):
 		return nil
 	}
 }

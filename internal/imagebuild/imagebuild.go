@@ -60,7 +60,7 @@ type Periods struct {
 	Created  time.Duration // a build container that was not started for so long has lost its holder
 	Assembly time.Duration // a build that has succeeded and is no image after so long has lost its holder
 	Linger   time.Duration // a failed build container stays so long for its waiters to read
-	Poll     time.Duration // between two looks at somebody else's work
+	Poll     time.Duration // at most, between two looks at somebody else's work
 	Cleanup  time.Duration // removing what was made, also after a signal
 }
 
