@@ -5,21 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/whereabouts"
 )
 
 // networkSetting is what an operator changes when the choice made here is not theirs.
 const networkSetting = "vm.docker.hostConfig.NetworkMode"
-
-// lookupTime bounds the look-up of an engine's name.
-const lookupTime = 2 * time.Second
 
 // networks are what a chaincode's container is connected to.
 type networks struct {
@@ -62,7 +58,7 @@ func (l *launch) configuredNetworks() (networks, error) {
 
 // peersNetworks are where the peer is.
 func (l *launch) peersNetworks(ctx context.Context) (networks, error) {
-	ids, err := ownContainer()
+	ids, err := whereabouts.OwnContainer()
 	if err != nil { // no Linux, no container
 		l.log.Debug("this process's mounts cannot be read", "error", err)
 	}
@@ -84,7 +80,7 @@ func (l *launch) networksOf(ctx context.Context, ids []string) (networks, error)
 	switch {
 	case len(ids) > 0:
 		l.warnOfDefault("the engine does not know the container that the peer runs in")
-	case !isLocal(ctx, l.settings.VM.Endpoint):
+	case !whereabouts.IsLocal(ctx, l.settings.VM.Endpoint):
 		l.warnOfDefault("the engine is on another machine than the peer")
 	default:
 		return networks{names: []string{"host"}}, nil
@@ -121,7 +117,7 @@ func (l *launch) networksBeside(peer docker.Attached) networks {
 		return networks{}
 	}
 	host := hostOf(l.chaincode.PeerAddress)
-	if isLoopback(host) {
+	if whereabouts.IsLoopback(host) {
 		l.log.Warn("peer_address leads into the chaincode's own container: set peer.chaincodeAddress to a name of the peer", "peer_address", l.chaincode.PeerAddress)
 	}
 	if known := endpointsOf(peer, host); len(known) > 0 {
@@ -223,33 +219,4 @@ func hostOf(address string) string {
 		return address
 	}
 	return host
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// isLocal says whether an engine is on this machine: behind a socket, or at an address of one of its interfaces.
-func isLocal(ctx context.Context, endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme == "unix" {
-		return err == nil
-	}
-	if isLoopback(u.Hostname()) {
-		return true
-	}
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
-	defer cancel()
-	addresses, _ := net.DefaultResolver.LookupHost(ctx, u.Hostname()) // an address is its own answer
-	return slices.ContainsFunc(addresses, func(address string) bool {
-		return slices.ContainsFunc(own, func(a net.Addr) bool {
-			network, ok := a.(*net.IPNet)
-			return ok && network.IP.Equal(net.ParseIP(address))
-		})
-	})
 }

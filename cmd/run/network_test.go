@@ -18,6 +18,12 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
+// ownID is the id of the peer's own container, otherID that of another engine's.
+const (
+	ownID   = "0d5c3a0b6f2e4c8d9a7b1e2f3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f"
+	otherID = "9f8e7d6c5b4a39281706f5e4d3c2b1a0998877665544332211ffeeddccbbaa00"
+)
+
 // containersOnly is an engine that can only be asked for containers.
 type containersOnly struct {
 	Engine

@@ -1,4 +1,4 @@
-package main
+package whereabouts
 
 import (
 	"bufio"
@@ -19,9 +19,9 @@ var mounted = []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/
 // containerID is the full id of a container, as a directory's name.
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// ownContainer is what the mounts say of the container of this process: ids that it may have, likeliest first. There
+// OwnContainer is what the mounts say of the container of this process: ids that it may have, likeliest first. There
 // are none on a host. Whether one is right only the engine can tell: other engines write ids of the same form.
-func ownContainer() ([]string, error) {
+func OwnContainer() ([]string, error) {
 	file, err := os.Open(mountinfoFile)
 	if err != nil {
 		return nil, err
