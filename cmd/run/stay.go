@@ -24,6 +24,7 @@ const (
 	quickDrain    = 500 * time.Millisecond // the same after a signal
 	exitLag       = 2 * time.Second        // for the news of the end after the end of the output
 	exitNews      = 300 * time.Millisecond // the same, when nothing is wrong
+	restAfter     = 10 * time.Second       // until a launch is surely over, so that tidying up takes no time from it
 	reconnectTime = 5 * time.Minute        // for an engine that restarts
 	reconnectWait = time.Second            // between two tries
 )
@@ -43,7 +44,8 @@ type end struct {
 // stay hands on what the chaincode prints until it ends, and ends with it.
 func (l *launch) stay(ctx context.Context, s *session) error {
 	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", s.id, "image", l.record.Image)
-	rest()
+	settled := time.AfterFunc(restAfter, rest)
+	defer settled.Stop()
 	started := time.Now()
 	e, err := l.await(ctx, s)
 	if err != nil {

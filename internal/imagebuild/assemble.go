@@ -124,24 +124,33 @@ func label(key, value string) string {
 	return "LABEL " + strconv.Quote(key) + "=" + strconv.Quote(value)
 }
 
-// transfer streams the output from container to container.
+// transfer streams the output from container to container. Both ends are opened at the same time: some engines take a
+// while for each.
 func (b *Builder) transfer(ctx context.Context, j *job, buildID, id string) error {
+	reader, writer := io.Pipe()
+	filtered := make(chan error, 1)
+	go func() {
+		err := b.filterOutput(ctx, j, buildID, writer)
+		writer.CloseWithError(err)
+		filtered <- err
+	}()
+	err := b.Engine.Upload(ctx, id, "/", reader)
+	reader.Close() // an engine that has stopped reading must not hold the filter up
+	if filterErr := <-filtered; filterErr != nil && !errors.Is(filterErr, io.ErrClosedPipe) {
+		return filterErr
+	}
+	return err
+}
+
+// filterOutput writes the output of a build as it stands in the image.
+func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io.Writer) error {
 	output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
 	if err != nil {
 		return err
 	}
 	defer output.Close()
-	reader, writer := io.Pipe()
-	filtered := make(chan error, 1)
-	go func() {
-		err := filter(output, writer, j.plan.Target)
-		writer.CloseWithError(err)
-		filtered <- err
-	}()
-	err = b.Engine.Upload(ctx, id, "/", reader)
-	reader.Close() // an engine that has stopped reading must not hold the filter up
-	if filterErr := <-filtered; filterErr != nil && !errors.Is(filterErr, io.ErrClosedPipe) {
-		return fmt.Errorf("taking over the build's output: %w", filterErr)
+	if err := filter(output, w, j.plan.Target); err != nil {
+		return fmt.Errorf("taking over the build's output: %w", err)
 	}
-	return err
+	return nil
 }

@@ -34,7 +34,17 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 	if spec.Volumes, err = b.volumes(ctx, j); err != nil {
 		return "", nil, err
 	}
-	return b.Engine.Claim(ctx, spec)
+	if !j.plan.RunsNoCode || b.Limits.HostNetwork == nil || !b.Limits.HostNetwork(ctx) {
+		return b.Engine.Claim(ctx, spec)
+	}
+	spec.NetworkMode = host
+	id, holder, err := b.Engine.Claim(ctx, spec)
+	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
+		b.Log.Debug("the build gets a network of its own", "reason", err)
+		spec.NetworkMode = ""
+		return b.Engine.Claim(ctx, spec)
+	}
+	return id, holder, err
 }
 
 func (b *Builder) labels(j *job, kind string) map[string]string {
@@ -68,6 +78,9 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 
 // run runs the build and shows what it prints.
 func (b *Builder) run(ctx context.Context, j *job, id string) error {
+	if !j.warm {
+		defer b.lookAhead(ctx, j).Wait()
+	}
 	output, err := b.Engine.Attach(ctx, id)
 	if err != nil {
 		return err
@@ -82,9 +95,6 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	}
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
-	}
-	if !j.warm {
-		defer b.lookAhead(ctx, j).Wait()
 	}
 	shown := b.show(output, j)
 	select {

@@ -16,18 +16,12 @@ import (
 //
 // A package whose dependencies use cgo is linked as the built-in controller does it, static and external: what the
 // builder image links against is not in the runtime image. All others are built without cgo: same result, in half the
-// time. Dynamic is the built-in's dynamicLink: no flags at all, as the builder image is set up.
+// time. Most packages need no cgo, so that build runs while the go command looks for cgo, and is thrown away when it
+// finds any. Dynamic is the built-in's dynamicLink: no flags at all, as the builder image is set up.
 //
 // A build that fails under an older Go than the package asks for ends with a line that says so. What is compared are
 // go.mod and the versions that the go command tells, never the text of an error.
-const goBuild = `set -e
-number() (
-	version=${1#go}
-	IFS=.
-	set -- ${version%%[!0-9.]*}
-	echo $((${1:-0} * 1000000 + ${2:-0} * 1000 + ${3:-0}))
-)
-explain() {
+const goBuild = goPrepare + `explain() {
 	status=$?
 	if [ $status -ne 0 ] && [ -n "$go$toolchain" ]; then
 		asked=$go has=$used
@@ -52,19 +46,49 @@ if [ "$mode" = gopath ]; then
 else
 	mode=-mod=$mode
 fi
-version=$(go version)
-echo "$version"
-used=${version#go version } used=${used%% *}
+prepare
 if [ "$link" = dynamic ]; then
 	go build -v $mode -o ` + OutputDir + `/chaincode "$target"
 	exit
 fi
-cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target")
+directory=$(mktemp -d)
+mkfifo "$directory/output"
+exec 3<>"$directory/output" 4<"$directory/output"
+CGO_ENABLED=0 go build -v $mode $gcflags -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$target" >&3 2>&3 3>&- 4<&- &
+exec 3>&-
+cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target" 4<&-)
 if [ -z "$cgo" ]; then
-	CGO_ENABLED=0 go build -v $mode -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$target"
+	cat <&4 >&2
+	wait $!
 else
+	kill $! 2>/dev/null || true
+	wait $! || true
 	CGO_ENABLED=1 go build -v $mode -ldflags "-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
 fi
+`
+
+// goPrepare is what the scripts of builds have in common. They say which Go they have. Its tools live for a second and
+// hardly ever need to collect garbage: they do so from GOMEMLIMIT on, which Go knows since 1.19. Debug information is
+// not linked, so it is not compiled either, unless the operator has flags of their own for the compiler.
+const goPrepare = `set -e
+number() (
+	version=${1#go}
+	IFS=.
+	set -- ${version%%[!0-9.]*}
+	echo $((${1:-0} * 1000000 + ${2:-0} * 1000 + ${3:-0}))
+)
+prepare() {
+	version=$(go version)
+	echo "$version"
+	used=${version#go version } used=${used%% *}
+	if [ -n "$GOMEMLIMIT" ] && [ "$(number "$used")" -ge 1019000 ]; then
+		export GOGC="${GOGC:-off}"
+	fi
+	gcflags=-gcflags=all=-dwarf=false
+	case "$GOFLAGS" in
+	*gcflags*) gcflags= ;;
+	esac
+}
 `
 
 // goTransport are variables that say where modules come from, goOutput those that can change what is built.
@@ -89,10 +113,16 @@ func planGolang(r request) (Plan, error) {
 	return plan, nil
 }
 
+// goMemory is from where on each of Go's tools collects garbage.
+const goMemory = "GOMEMLIMIT=512MiB"
+
 // goPlan is the plan of anything that a Go image does: a script with its arguments.
 func (r request) goPlan(script string, args ...string) Plan {
 	output := r.environ.pick(goOutput...)
 	environment := []string{"GOCACHE=" + CacheDir + "/build", "GOMODCACHE=" + CacheDir + "/mod"}
+	if r.settings.Builder.Build.Memory == 0 { // what a limit leaves is not known
+		environment = append(environment, goMemory)
+	}
 	environment = append(environment, output...)
 	environment = append(environment, r.environ.pick(goTransport...)...)
 	environment = append(environment, r.environ.pick(proxies...)...)
@@ -102,19 +132,19 @@ func (r request) goPlan(script string, args ...string) Plan {
 		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
 		Environment: environment,
 		Settings:    output,
+		RunsNoCode:  true,
 		Caches:      []Cache{{r.goCache(), CacheDir}},
 		Target:      "/usr/local/bin",
 	}
 }
 
 // goLibrary compiles the standard library as builds use it. Its argument is how they link.
-const goLibrary = `set -e
-cd /
-if [ "$1" = static ]; then
-	export CGO_ENABLED=0
+const goLibrary = goPrepare + `cd /
+prepare
+if [ "$1" = dynamic ]; then
+	exec go build std
 fi
-go version
-exec go build std
+CGO_ENABLED=0 go build $gcflags std
 `
 
 // ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of

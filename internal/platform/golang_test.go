@@ -117,7 +117,7 @@ func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 		b.tool("/tools/go", "")
 		status, stderr, calls := b.run(library.Command)
 		assert.Zero(t, status, stderr)
-		want := []string{"go in /: version (CGO_ENABLED=0)", "go in /: build std (CGO_ENABLED=0)"}
+		want := []string{"go in /: version", "go in /: build -gcflags=all=-dwarf=false std (CGO_ENABLED=0)"}
 		if link == "dynamic" {
 			want = []string{"go in /: version", "go in /: build std"}
 		}

@@ -17,11 +17,13 @@ func TestJavaPlan(t *testing.T) {
 	pkg := metadata.Package{Type: "java", Label: "basic_1.1", Path: "ignored"}
 	got, err := platform.For(pkg, source("src/pom.xml", "src/mvnw"), settings, []string{"GOFLAGS=-x", "HTTPS_PROXY=http://proxy:3128"})
 	require.NoError(t, err)
+	require.Len(t, got.Command, 3)
+	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
+	got.Command = nil
 	assert.Equal(t, platform.Plan{
 		Type:        "java",
 		Builder:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
 		Runtime:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
-		Command:     []string{"/bin/sh", "-c", "./build.sh"},
 		Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
 		Executables: []string{"src/gradlew", "src/mvnw"},
 		Caches:      []platform.Cache{{Name: "java-basic-m2", Path: "/root/.m2"}, {Name: "java-basic-gradle", Path: "/root/.gradle"}},
@@ -29,6 +31,20 @@ func TestJavaPlan(t *testing.T) {
 		Target:      "/root/chaincode-java/chaincode",
 		Level:       "3.1",
 	}, got)
+}
+
+// The image's script decides, with options for Maven's JVM that others may override.
+func TestJavaBuildScript(t *testing.T) {
+	b := newBox(t)
+	b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\nexit 255\n", 0o755)
+	command := plan(t, metadata.Package{Type: "java"}, source("src/pom.xml")).Command
+	const ours = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+	status, stderr, _ := b.run(command)
+	assert.Equal(t, 255, status)
+	assert.Equal(t, ours+"\n", stderr)
+	command[2] = "MAVEN_OPTS=-Xmx1g\n" + command[2]
+	_, stderr, _ = b.run(command)
+	assert.Equal(t, ours+" -Xmx1g\n", stderr)
 }
 
 func TestJavaWithoutCaches(t *testing.T) {

@@ -45,6 +45,7 @@ type Plan struct {
 	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
 	Executables []string // files that are uploaded with their execute bit, whatever the package says
 	Caches      []Cache
+	RunsNoCode  bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
 	Serial      string // builds that have the same one run one after another; empty: side by side
 	Target      string // where the output stands in the image
 	Level       string // of Fabric, as the built-in controller notes it in its images

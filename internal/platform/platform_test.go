@@ -65,7 +65,8 @@ func TestGolangPlan(t *testing.T) {
 		Builder:     platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
 		Runtime:     platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
 		Command:     []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", ""},
-		Environment: []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod"},
+		Environment: []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB"},
+		RunsNoCode:  true,
 		Caches:      []platform.Cache{{Name: "golang", Path: "/chaincode/cache"}},
 		Target:      "/usr/local/bin",
 		Level:       "3.1",
@@ -165,7 +166,7 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 		"PATH=/usr/bin", "HOME=/root", "GOPATH=/go", "GOCACHE=/x", "GOMODCACHE=/x", "GOROOT=/x", "CGO_ENABLED=1", "GOPROXYX=1", "XGOPROXY=1",
 		"CORE_PEER_MSPCONFIGPATH=/msp", "CORE_VM_ENDPOINT=unix:///x", "DOCKER_HOST=unix:///x", "AWS_SECRET_ACCESS_KEY=secret", "GOFLAGS", "=x", "",
 	}
-	caches := []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod"}
+	caches := []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB"}
 	environ := slices.Concat(others, proxies, transport, output)
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
@@ -191,7 +192,7 @@ func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
 	settings.Builder.Build.Environment = config.Environment{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}
 	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GOMODCACHE=/chaincode/cache/mod", "GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, []string(got.Environment))
+	assert.Equal(t, []string{"GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB", "GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, []string(got.Environment))
 	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.Settings)
 }
 

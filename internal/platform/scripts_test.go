@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,14 +83,15 @@ func (b box) run(command []string) (int, string, []string) {
 
 const (
 	listCgo = "list -mod=readonly -deps -f {{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
-	noCgo   = "build -v -mod=readonly -ldflags -s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
+	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags -s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
 	withCgo = "build -v -mod=readonly -ldflags -linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
 
+// The build without cgo begins before it is known whether cgo is needed, and counts only if it is not.
 func TestGoBuildScript(t *testing.T) {
 	tests := map[string]struct {
-		tool   string // what the fake go does
-		calls  []string
+		tool   string   // what the fake go does
+		calls  []string // in any order
 		status int
 		stderr string
 	}{
@@ -98,7 +100,11 @@ func TestGoBuildScript(t *testing.T) {
 		"list fails":      {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", listCgo}, 3, "no such package\n"},
 		"build fails":     {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
 		"cgo build fails": {`[ "$1" = list ] && echo c; [ "$1" = build ] && exit 2; exit 0`, []string{"version", listCgo, withCgo}, 2, ""},
-		"no toolchain":    {`echo "download go1.99: not found" >&2; exit 1`, []string{"version"}, 1, "download go1.99: not found\n"},
+		"what the build without cgo says does not count": {
+			`[ "$1" = list ] && sleep 0.2 && echo c; [ "$CGO_ENABLED" = 0 ] && echo "excluded all Go files" >&2 && exit 1; exit 0`,
+			[]string{"version", listCgo, withCgo}, 0, "",
+		},
+		"no toolchain": {`echo "download go1.99: not found" >&2; exit 1`, []string{"version"}, 1, "download go1.99: not found\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,13 +113,59 @@ func TestGoBuildScript(t *testing.T) {
 			status, stderr, calls := b.run(plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command)
 			assert.Equal(t, test.status, status)
 			assert.Equal(t, test.stderr, stderr)
+			inSrc := func(call string) string {
+				return "go in /chaincode/input/src: " + strings.ReplaceAll(call, "BOX", b.root)
+			}
+			if !slices.Contains(test.calls, noCgo) { // it may have begun
+				calls = slices.DeleteFunc(calls, func(call string) bool { return call == inSrc(noCgo) })
+			}
 			var want []string
 			for _, call := range test.calls {
-				want = append(want, "go in /chaincode/input/src: "+strings.ReplaceAll(call, "BOX", b.root))
+				want = append(want, inSrc(call))
 			}
-			assert.Equal(t, want, calls)
+			assert.ElementsMatch(t, want, calls)
 		})
 	}
+}
+
+func TestTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
+	b := newBox(t)
+	b.tool("/tools/go", "")
+	command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command
+	command[2] = "export GOFLAGS='-mod=mod -gcflags=all=-N'\n" + command[2]
+	_, _, calls := b.run(command)
+	assert.NotContains(t, strings.Join(calls, "\n"), "dwarf")
+}
+
+// Garbage is left where the tools are new enough to know how much they may leave, and nobody has said otherwise.
+func TestHowGosToolsCollectGarbage(t *testing.T) {
+	tests := map[string]struct{ version, environment, want string }{
+		"no limit":          {"go1.26.8", "", ""},
+		"a limit":           {"go1.26.8", "GOMEMLIMIT=512MiB", "off"},
+		"the first to know": {"go1.19", "GOMEMLIMIT=512MiB", "off"},
+		"an older Go":       {"go1.18.10", "GOMEMLIMIT=512MiB", ""},
+		"the operator's":    {"go1.26.8", "GOMEMLIMIT=512MiB GOGC=50", "50"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.tool("/tools/go", `[ "$1" = version ] && echo "go version `+test.version+` linux/amd64"; [ "$1" = build ] && echo "$GOGC" >ROOT/gogc; exit 0`)
+			command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command
+			if test.environment != "" {
+				command[2] = "export " + test.environment + "\n" + command[2]
+			}
+			status, stderr, _ := b.run(command)
+			require.Zero(t, status, stderr)
+			got, err := os.ReadFile(b.path("/gogc"))
+			require.NoError(t, err)
+			assert.Equal(t, test.want+"\n", string(got))
+		})
+	}
+	limited := config.Defaults()
+	limited.Builder.Build.Memory = 1 << 30
+	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), limited, nil)
+	require.NoError(t, err)
+	assert.NotContains(t, strings.Join(got.Environment, " "), "GOMEMLIMIT", "what the limit of the container leaves is not known")
 }
 
 func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
@@ -123,9 +175,10 @@ func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
 	status, _, calls := b.run(command)
 	require.Zero(t, status)
 	require.Len(t, calls, 3)
-	assert.Contains(t, calls[1], "-mod=vendor ")
-	assert.Contains(t, calls[2], "-mod=vendor ")
-	assert.Contains(t, calls[2], " a b; touch $PWD/c (")
+	for _, call := range calls[1:] {
+		assert.Contains(t, call, "-mod=vendor ")
+		assert.Contains(t, call, " a b; touch $PWD/c (")
+	}
 	assert.NoFileExists(t, b.path("/chaincode/input/src/c"))
 }
 
@@ -175,8 +228,9 @@ func TestGoBuildScriptWithoutAModule(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		require.Len(t, calls, 6)
-		assert.Equal(t, "GO111MODULE=off GOPATH="+b.path(platform.InputDir)+gopath, calls[1])
-		assert.Equal(t, "go in /chaincode/input/src: build -v -ldflags -s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)", calls[4])
+		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags -s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
+		calls = slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "go in ") })
+		assert.Equal(t, slices.Repeat([]string{"GO111MODULE=off GOPATH=" + b.path(platform.InputDir) + gopath}, 3), calls)
 	}
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
-# Builds a Java chaincode: with Gradle or Maven, by the package's own wrapper where it has one, else it takes the jars
-# that came with the package.
+# Builds a Java chaincode: with Gradle or Maven, by the package's own wrapper where it has one, else by the image's, else
+# by the image's tool itself; else it takes the jars that came with the package.
 set -e
+home=/root/chaincode-java
 input=/chaincode/input
 output=/chaincode/output
 
@@ -31,6 +32,9 @@ for dir in "$input" "$input/src"; do
 	fi
 	if [ -f "$dir/pom.xml" ]; then
 		project "$dir"
+		if [ ! -f mvnw ] && [ -f "$home/mvnw" ]; then
+			cp -R "$home/.mvn" "$home/mvnw" .
+		fi
 		maven=mvn
 		if [ -f mvnw ]; then
 			maven=./mvnw
