@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,42 @@ func TestTheBuildContainerGetsThePackageWithoutMetaInf(t *testing.T) {
 	assert.Equal(t, int64(0o777), cache.Header.Mode)
 	assert.Equal(t, "package main", string(main.Content))
 	assert.Contains(t, engine.Volumes(), "fabric-chaincode-cache-golang")
+}
+
+// The go command would leave them out; what embeds its neighbours keeps them.
+func TestGoFilesOfOtherSystemsAreNotUploaded(t *testing.T) {
+	engine := newEngine(t)
+	image := builderImage
+	image.Architecture = "arm64"
+	engine.AddImage(image)
+	var names []string
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		for _, name := range p.Files.Names(platform.InputDir + "/src") {
+			if file, _ := p.Files.Get(name); file.Header.Typeflag == tar.TypeReg {
+				names = append(names, strings.TrimPrefix(name, platform.InputDir+"/src/"))
+			}
+		}
+		return compile(p)
+	})
+	source := newSource(t)
+	for name, content := range map[string]string{
+		"main_windows.go": "package main", "vendor/unix/unix.go": "package unix", "vendor/unix/z_linux_arm64.go": "package unix",
+		"vendor/unix/z_linux_amd64.go": "package unix", "vendor/unix/z_darwin.go": "package unix", "vendor/unix/LICENSE_windows": "",
+		"vendor/embed/embed.go": "package embed\n\n//go:embed *.go\nvar f embed.FS", "vendor/embed/x_windows.go": "package embed",
+		"vendor/embed/below/y_windows.go": "package below",
+	} {
+		path := filepath.Join(source, "src", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+	}
+	vendored := plan
+	vendored.Vendor = "src/vendor"
+	_, err := newBuilder(t, engine).Build(t.Context(), vendored, source, "basic_1.0")
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"go.mod", "main.go", "main_windows.go", "vendor/embed/below/y_windows.go", "vendor/embed/embed.go", "vendor/embed/x_windows.go", "vendor/modules.txt",
+		"vendor/unix/LICENSE_windows", "vendor/unix/unix.go", "vendor/unix/z_linux_arm64.go",
+	}, names)
 }
 
 func TestAnImageThatIsThereIsNotBuiltAgain(t *testing.T) {

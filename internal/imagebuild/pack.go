@@ -34,12 +34,19 @@ func (j *job) pack(w io.Writer) error {
 			return err
 		}
 	}
+	foreign, err := j.foreign()
+	if err != nil {
+		return err
+	}
 	for _, dir := range directories(j.files) {
 		if err := archive.WriteHeader(directory(path.Join(j.input(), dir), 0o755)); err != nil {
 			return err
 		}
 	}
 	for _, f := range j.files {
+		if foreign[f.Path] {
+			continue
+		}
 		name := path.Join(j.input(), f.Path)
 		if slices.Contains(j.plan.Executables, strings.TrimPrefix(name, platform.InputDir+"/")) {
 			f.Executable = true

@@ -110,6 +110,9 @@ func planGolang(r request) (Plan, error) {
 	asked := r.goAsked(layout)
 	plan := r.goPlan(goBuild, path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain)
 	plan.Rooted = r.atRoot
+	if own := environment(r.settings.Builder.Build.Environment); layout.mode == "vendor" && len(own.pick("GOOS", "GOARCH")) == 0 {
+		plan.Vendor = r.at(path.Join(layout.dir, "vendor"))
+	}
 	return plan, nil
 }
 

@@ -44,6 +44,7 @@ type Plan struct {
 	Settings    []string // what of the settings changes the output, for the content digest; never proxies or credentials
 	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
 	Executables []string // files that are uploaded with their execute bit, whatever the package says
+	Vendor      string   // directory of SOURCE_DIR whose Go files for other systems need not be uploaded; empty: none
 	Caches      []Cache
 	RunsNoCode  bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
 	Serial      string // builds that have the same one run one after another; empty: side by side
