@@ -31,6 +31,13 @@ test: build $(WITHENGINE)
 	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(WITHENGINE) -- $(GO) test -count=1 -timeout 60m ./...
 
+# How fast and how small it is beside the peer's built-in controller: takes half an hour, and writes docs/performance.md.
+# BENCH="-n 1 -only Node" measures some of it and writes nothing.
+.PHONY: bench
+bench: build $(WITHENGINE)
+	$(GO) build -o .work/tools/bench ./test/bench
+	$(WITHENGINE) -- .work/tools/bench -write docs/performance.md $(BENCH)
+
 # The engine of demo and test with its images and caches, and all that was built.
 .PHONY: clean
 clean: $(WITHENGINE)

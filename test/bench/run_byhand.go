@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"fabric-builder-docker/internal/tlsfiles"
+)
+
+// sameLimits are the flags for what our run sets through the API.
+var sameLimits = []string{"--network=host", "--init", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--no-healthcheck",
+	"--memory=2g", "--memory-swap=2g", "--pids-limit=4096", "--log-driver=json-file", "--log-opt=max-size=50m", "--log-opt=max-file=5"}
+
+// runByHand is the run of somebody with nothing but the docker command: create, cp, start.
+func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
+	command, err := l.command()
+	if err != nil {
+		return nil, err
+	}
+	archive, err := l.material().Archive(l.record.User.UID, l.record.User.GID)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"create", "--label=" + label + "=run"}, sameLimits...)
+	for _, variable := range []string{"CORE_CHAINCODE_ID_NAME=" + l.chaincode.ID, "CORE_PEER_TLS_ENABLED=true",
+		"CORE_PEER_LOCALMSPID=" + l.chaincode.MSPID, "TINI_KILL_PROCESS_GROUP=1"} {
+		args = append(args, "--env="+variable)
+	}
+	for _, variable := range tlsfiles.Environment() {
+		args = append(args, "--env="+variable)
+	}
+	id, err := docker(ctx, nil, append(append(args, l.image), command...)...)
+	if err != nil {
+		return nil, err
+	}
+	remove := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_, err := docker(ctx, nil, "rm", "--force", id)
+		return err
+	}
+	if _, err := docker(ctx, archive, "cp", "-", id+":/"); err != nil {
+		return remove, err
+	}
+	_, err = docker(ctx, nil, "start", id)
+	return remove, err
+}
+
+// docker is the docker command. It reads DOCKER_HOST itself.
+func docker(ctx context.Context, stdin []byte, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "docker", args...)
+	command.Stdin = bytes.NewReader(stdin)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("running docker %s: %w", args[0], err)
+	}
+	return strings.TrimSpace(string(output)), nil
+}
