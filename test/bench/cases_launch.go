@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"math/rand/v2"
+)
 
 // launchCases are the ways to start a chaincode, with TLS but for the barest.
 func (b *bench) launchCases() []benchCase {
@@ -34,10 +37,10 @@ func (b *bench) launchCase(name string, of sample, times int, goal asked, more b
 				return err
 			}
 		}
-		for i := range times {
-			// Each goes first in turn: the engine may still be busy with the end of the one before.
-			for k := range contenders {
-				if err := contenders[(i+k)%len(contenders)].launch(ctx); err != nil {
+		for range times {
+			// In any order: the engine may still be busy with the end of the one before, and none always follows the same.
+			for _, k := range rand.Perm(len(contenders)) {
+				if err := contenders[k].launch(ctx); err != nil {
 					return err
 				}
 			}
