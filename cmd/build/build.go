@@ -29,10 +29,7 @@ func build(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	settings = settings.ForLabel(pkg.Label)
-	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
-	for _, warning := range settings.Warnings {
-		process.Log.Warn("about the settings", "reason", warning)
-	}
+	configureLog(&process, settings)
 	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, process.Environ)
 	if err != nil {
 		return err
@@ -65,6 +62,14 @@ func build(ctx context.Context, process cli.Process) error {
 	}
 	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// configureLog makes the log as the settings have it, and says there what is to be said about them.
+func configureLog(process *cli.Process, settings config.Settings) {
+	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
+	for _, warning := range settings.Warnings {
+		process.Log.Warn("about the settings", "reason", warning)
+	}
 }
 
 // leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.

@@ -21,10 +21,7 @@ func warm(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
-	for _, warning := range settings.Warnings {
-		process.Log.Warn("about the settings", "reason", warning)
-	}
+	configureLog(&process, settings)
 	scratch, err := os.MkdirTemp("", "chaincode-source")
 	if err != nil {
 		return fmt.Errorf("unpacking packages: %w", err)

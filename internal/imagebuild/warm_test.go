@@ -1,6 +1,7 @@
 package imagebuild_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,6 +52,19 @@ func TestABuildDoesNotFollowAWarmingUp(t *testing.T) {
 	_, ok := engine.Image(image)
 	assert.True(t, ok)
 	assertNothingLeft(t, engine)
+}
+
+// Whatever a builder does when it is told to stop, it leaves no container.
+func TestASignalWhileWarmingLeavesNoContainer(t *testing.T) {
+	for _, route := range []fakeengine.Route{fakeengine.Create, fakeengine.Attach, fakeengine.Upload, fakeengine.Start} {
+		engine := newEngine(t)
+		engine.SetProgram(fakeengine.Serve(0))
+		ctx, stop := context.WithCancelCause(t.Context())
+		engine.On(route, fakeengine.Before(func() { stop(signalled{}) }))
+		err := newBuilder(t, engine).Warm(ctx, plan, newSource(t), "basic_1.0")
+		require.ErrorIs(t, err, signalled{}, "%v", route)
+		assertNothingLeft(t, engine)
+	}
 }
 
 func TestWarmInstallsDependenciesAhead(t *testing.T) {
