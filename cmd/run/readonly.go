@@ -36,17 +36,20 @@ func (l *launch) tlsFiles() (*upload, error) {
 	return &upload{"/", archive}, err
 }
 
-// setReadOnly makes the root file system read-only where the operator says so. What a chaincode surely needs to write,
-// temporary files, it can write still.
+// setReadOnly makes the root file system read-only where the operator says so.
 func (l *launch) setReadOnly(spec *docker.Spec) {
 	if !l.readOnly() {
 		return
 	}
 	spec.ReadOnly = true
-	spec.Tmpfs = []string{"/tmp"}
+	spec.Tmpfs = []docker.Tmpfs{tmp}
 	if l.chaincode.TLS() {
 		spec.Scratch = []string{tlsfiles.Dir}
 	}
 }
+
+// tmp is what a chaincode surely needs to write where its root file system is read-only: temporary files. Java's libraries
+// unpack native code and load it from there.
+var tmp = docker.Tmpfs{Path: "/tmp", Size: "64m", Exec: true}
 
 func (l *launch) readOnly() bool { return l.settings.VM.Docker.HostConfig.ReadonlyRootfs }

@@ -21,7 +21,7 @@ type Engine interface {
 	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
-	Attach(ctx context.Context, id string) (*docker.Output, error)
+	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)

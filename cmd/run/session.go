@@ -24,7 +24,7 @@ type session struct {
 
 // open attaches to a container that has not started and registers for its end.
 func (l *launch) open(ctx context.Context, id string) (*session, error) {
-	output, err := l.engine.Attach(ctx, id)
+	output, err := l.engine.Attach(ctx, id, nil)
 	if err != nil {
 		return nil, err
 	}

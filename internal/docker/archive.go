@@ -27,6 +27,21 @@ func (e *Engine) Download(ctx context.Context, id, path string) (io.ReadCloser, 
 	return archive, nil
 }
 
+// Exists says whether there is something at a path in the container.
+func (e *Engine) Exists(ctx context.Context, id, path string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := e.api.ContainerStatPath(ctx, id, path)
+	if errdefs.IsNotFound(err) { // as is a container that has gone
+		_, gone := e.Inspect(ctx, id)
+		return false, gone
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for %s in container %q: %w", path, id, err)
+	}
+	return true, nil
+}
+
 // Commit makes an image of a container. Changes are Dockerfile instructions such as LABEL a=b: the one way to set an
 // image's configuration that all engines honour.
 func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {

@@ -28,8 +28,9 @@ type Spec struct {
 
 	ReadOnly bool     // the root file system
 	Scratch  []string // paths with a volume of their own, which goes with the container
-	Tmpfs    []string // paths with a file system in memory
+	Tmpfs    []Tmpfs
 
+	Input      bool              // it has a standard input, which Attach writes to; otherwise it reads nothing
 	Init       bool              // an init as process 1, which forwards signals and reaps
 	LogDriver  string            // empty: json-file
 	LogOptions map[string]string // as the driver takes them
@@ -65,6 +66,9 @@ func (s Spec) config() *container.Config {
 		Labels:      s.Labels,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		Volumes:     s.scratch(),
+		AttachStdin: s.Input,
+		OpenStdin:   s.Input,
+		StdinOnce:   s.Input, // it ends with the connection that writes to it
 	}
 }
 

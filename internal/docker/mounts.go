@@ -1,17 +1,24 @@
 package docker
 
-// tmpfsOptions allow executing, which the engine's own default does not: Java's libraries unpack native code and load
-// it from there. What is in it counts as the container's memory.
-const tmpfsOptions = "rw,exec,nosuid,nodev,size=64m,mode=1777"
+// Tmpfs is a file system in memory, which is there from the start of the container on, not before. All may write to it,
+// as to /tmp: not every engine can give it to one user. What is in it counts as the container's memory.
+type Tmpfs struct {
+	Path string
+	Size string // at most, as 64m
+	Exec bool   // programs may be executed from it
+}
 
-// tmpfs are file systems in memory, which are there from the start of the container on, not before.
 func (s Spec) tmpfs() map[string]string {
 	if len(s.Tmpfs) == 0 {
 		return nil
 	}
 	mounts := map[string]string{}
-	for _, path := range s.Tmpfs {
-		mounts[path] = tmpfsOptions
+	for _, fs := range s.Tmpfs {
+		exec := "noexec"
+		if fs.Exec {
+			exec = "exec"
+		}
+		mounts[fs.Path] = "rw," + exec + ",nosuid,nodev,size=" + fs.Size + ",mode=1777"
 	}
 	return mounts
 }

@@ -134,10 +134,14 @@ func TestAliases(t *testing.T) {
 // What is without a name goes with the container; a file system in memory allows what Java's libraries do.
 func TestWhatAReadOnlyContainerMayWrite(t *testing.T) {
 	engine, client := connect(t)
-	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", ReadOnly: true, Scratch: []string{"/keys"}, Tmpfs: []string{"/tmp"}})
+	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", ReadOnly: true, Scratch: []string{"/keys"},
+		Tmpfs: []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}, {Path: "/few", Size: "1m"}}})
 	require.NoError(t, err)
 	config, host := sent(t, engine)
 	assert.Equal(t, map[string]any{"/keys": map[string]any{}}, config["Volumes"])
 	assert.Equal(t, true, host["ReadonlyRootfs"])
-	assert.Equal(t, map[string]any{"/tmp": "rw,exec,nosuid,nodev,size=64m,mode=1777"}, host["Tmpfs"])
+	assert.Equal(t, map[string]any{
+		"/tmp": "rw,exec,nosuid,nodev,size=64m,mode=1777",
+		"/few": "rw,noexec,nosuid,nodev,size=1m,mode=1777",
+	}, host["Tmpfs"])
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"time"
 
@@ -70,29 +71,50 @@ func (o *Output) Close() { o.close() }
 
 // Attach connects to what a container prints from now on. It must come before the start: attached later, the
 // beginning is missing, and an ended container never answers. The connection outlives ctx: Close ends it.
-func (e *Engine) Attach(ctx context.Context, id string) (*Output, error) {
+//
+// Input, where there is any, is handed to the container's standard input, which stays open until Close. At most 32 KiB
+// of it: engines take no more from a container that is not started.
+func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	attached, err := e.hijack(ctx, id)
-	if err == nil {
-		return &Output{stream: attached.Reader, close: attached.Close}, nil
+	attached, err := e.hijack(ctx, id, len(input) > 0)
+	if err != nil {
+		// The SDK keeps neither class nor text of a refused attach. That the container has gone is the one reason to know.
+		if _, gone := e.Inspect(ctx, id); errdefs.IsNotFound(gone) {
+			err = gone
+		}
+		return nil, fmt.Errorf("attaching to container %q: %w", id, err)
 	}
-	// The SDK keeps neither class nor text of a refused attach. That the container has gone is the one reason to know.
-	if _, gone := e.Inspect(ctx, id); errdefs.IsNotFound(gone) {
-		err = gone
+	if err := send(ctx, attached.Conn, input); err != nil {
+		attached.Close()
+		return nil, fmt.Errorf("writing to the standard input of container %q: %w", id, err)
 	}
-	return nil, fmt.Errorf("attaching to container %q: %w", id, err)
+	return &Output{stream: attached.Reader, close: attached.Close}, nil
+}
+
+func send(ctx context.Context, conn net.Conn, input []byte) error {
+	if len(input) == 0 {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	_, err := conn.Write(input)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // hijack attaches and ends with its context, which the SDK forgets as soon as the engine has taken the connection.
-func (e *Engine) hijack(ctx context.Context, id string) (types.HijackedResponse, error) {
+func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.HijackedResponse, error) {
 	type answer struct {
 		attached types.HijackedResponse
 		err      error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		attached, err := e.api.ContainerAttach(ctx, id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+		options := container.AttachOptions{Stream: true, Stdin: input, Stdout: true, Stderr: true}
+		attached, err := e.api.ContainerAttach(ctx, id, options)
 		answers <- answer{attached, err}
 	}()
 	select {

@@ -26,7 +26,7 @@ func TestAttachBeforeTheStartDeliversEverything(t *testing.T) {
 				return 0
 			})
 			id := claim(t, client)
-			attached, err := client.Attach(t.Context(), id)
+			attached, err := client.Attach(t.Context(), id, nil)
 			require.NoError(t, err)
 			require.NoError(t, client.Start(t.Context(), id))
 			stdout, stderr, err := output(t, attached)
@@ -45,7 +45,7 @@ func TestAnOutputThatEndsInsideAFrameWasCut(t *testing.T) {
 		engine.On(fakeengine.Attach, fakeengine.Cut(after))
 		engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("some text")); return 0 })
 		id := claim(t, client)
-		attached, err := client.Attach(t.Context(), id)
+		attached, err := client.Attach(t.Context(), id, nil)
 		require.NoError(t, err)
 		require.NoError(t, client.Start(t.Context(), id))
 		stdout, _, err := output(t, attached)
@@ -62,7 +62,7 @@ func TestCloseEndsACopy(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(fakeengine.Serve(0))
 	id := claim(t, client)
-	attached, err := client.Attach(t.Context(), id)
+	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
 	logs, err := client.Logs(t.Context(), id, time.Time{})
@@ -86,7 +86,7 @@ func TestAttachIsBounded(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	engine.On(fakeengine.Attach, fakeengine.Before(func() { cancel(context.DeadlineExceeded) }))
 	engine.On(fakeengine.Attach, fakeengine.Hang())
-	_, err := client.Attach(ctx, id)
+	_, err := client.Attach(ctx, id, nil)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
@@ -95,7 +95,7 @@ func TestAttachOutlivesItsContext(t *testing.T) {
 	engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("later")); return 0 })
 	id := claim(t, client)
 	ctx, cancel := context.WithCancel(t.Context())
-	attached, err := client.Attach(ctx, id)
+	attached, err := client.Attach(ctx, id, nil)
 	require.NoError(t, err)
 	cancel()
 	require.NoError(t, client.Start(t.Context(), id))
@@ -107,7 +107,7 @@ func TestAttachOutlivesItsContext(t *testing.T) {
 // The SDK loses the class of an attach that is refused.
 func TestAttachToWhatIsGoneIsNotFound(t *testing.T) {
 	_, client := connect(t)
-	_, err := client.Attach(t.Context(), "one")
+	_, err := client.Attach(t.Context(), "one", nil)
 	assert.ErrorContains(t, err, `attaching to container "one": `)
 	assert.True(t, errdefs.IsNotFound(err), "%v", err)
 }
@@ -116,7 +116,7 @@ func TestAttachThatIsRefusedNamesTheContainer(t *testing.T) {
 	engine, client := connect(t)
 	id := claim(t, client)
 	engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no"))
-	_, err := client.Attach(t.Context(), id)
+	_, err := client.Attach(t.Context(), id, nil)
 	assert.ErrorContains(t, err, `attaching to container "`+id)
 	assert.False(t, errdefs.IsNotFound(err))
 }

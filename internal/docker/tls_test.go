@@ -120,7 +120,7 @@ func TestAttachOverTLS(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	id := claim(t, client)
-	attached, err := client.Attach(t.Context(), id)
+	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
 	stdout, _, err := output(t, attached)
@@ -135,7 +135,7 @@ func TestAttachOverHTTP(t *testing.T) {
 	client, err := docker.Connect(t.Context(), "http://"+strings.TrimPrefix(engine.Host(), "tcp://"))
 	require.NoError(t, err)
 	defer client.Close()
-	attached, err := client.Attach(t.Context(), claim(t, client))
+	attached, err := client.Attach(t.Context(), claim(t, client), nil)
 	require.NoError(t, err)
 	attached.Close()
 }

@@ -81,7 +81,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if !j.warm {
 		defer b.lookAhead(ctx, j).Wait()
 	}
-	output, err := b.Engine.Attach(ctx, id)
+	output, err := b.Engine.Attach(ctx, id, nil)
 	if err != nil {
 		return err
 	}

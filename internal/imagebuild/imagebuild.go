@@ -43,7 +43,7 @@ type Engine interface {
 	Untag(ctx context.Context, name string) error
 	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
-	Attach(ctx context.Context, id string) (*docker.Output, error)
+	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error

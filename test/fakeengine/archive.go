@@ -30,6 +30,29 @@ func (e *Engine) upload(c *Call) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
+// stat says that a file is there, and what it is. As an answer to HEAD, that it is not has no text.
+func (e *Engine) stat(c *Call) {
+	e.mu.Lock()
+	found := c.locate()
+	e.mu.Unlock()
+	if found == nil {
+		return
+	}
+	name := path.Clean(c.Query.Get("path"))
+	file, ok := found.files.Get(name)
+	if !ok {
+		c.w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	c.describe(name, file)
+}
+
+// describe sets the header that comes with the answer for a file.
+func (c *Call) describe(name string, file File) {
+	stat, _ := json.Marshal(map[string]any{"name": path.Base(name), "size": len(file.Content), "mode": file.Header.Mode})
+	c.w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(stat))
+}
+
 func (e *Engine) download(c *Call) {
 	e.mu.Lock()
 	found := c.locate()
@@ -43,8 +66,7 @@ func (e *Engine) download(c *Call) {
 		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", root, found.id)
 		return
 	}
-	stat, _ := json.Marshal(map[string]any{"name": path.Base(root), "size": len(file.Content), "mode": file.Header.Mode})
-	c.w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(stat))
+	c.describe(root, file)
 	c.w.Header().Set("Content-Type", "application/x-tar")
 	c.w.WriteHeader(http.StatusOK)
 	if err := found.files.Pack(c.w, root); err != nil {

@@ -34,6 +34,7 @@ const (
 	Wait           Route = "wait"
 	Upload         Route = "upload"
 	Download       Route = "download"
+	Stat           Route = "stat"
 	VolumeCreate   Route = "volume create"
 	VolumeInspect  Route = "volume inspect"
 	NetworkList    Route = "network list"

@@ -29,7 +29,9 @@ type container struct {
 	removed                    bool
 
 	process *Process
-	exits   int // how often it has ended
+	input   []byte // what has come for its standard input and was not read
+	closed  bool   // no more will come
+	exits   int    // how often it has ended
 	log     []chunk
 	changed chan struct{} // closed and replaced with every change
 }
@@ -43,6 +45,8 @@ type config struct {
 	WorkingDir string
 	Labels     map[string]string
 	Volumes    map[string]struct{} // without names
+	OpenStdin  bool
+	StdinOnce  bool
 	HostConfig struct {
 		ReadonlyRootfs bool
 		NetworkMode    string
@@ -112,7 +116,7 @@ func (e *Engine) create(c *Call) {
 	}
 	created := &container{
 		id: hex.EncodeToString(id[:]), name: name, config: asked, image: image, files: image.Files.clone(),
-		status: "created", created: e.nowLocked(), changed: make(chan struct{}),
+		status: "created", created: e.nowLocked(), changed: make(chan struct{}), closed: !asked.OpenStdin,
 	}
 	for mount := range asked.Volumes {
 		created.files.Add(mount, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}, "")

@@ -15,6 +15,7 @@
 //	inspect.go     how a container is described
 //	process.go     what runs in a container
 //	output.go      attach and logs
+//	input.go       what an attached client writes
 //	wait.go        waiting for an end
 //	files.go       a container's files; archive.go is their way in and out
 //	image.go       images, a registry to pull from, commits

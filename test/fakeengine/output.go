@@ -41,6 +41,10 @@ func (e *Engine) attach(c *Call) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
+		if c.Query.Get("stdin") == "1" {
+			io.Copy(&feeder{e, found, s}, conn)
+			e.hangUp(found)
+		}
 		io.Copy(io.Discard, conn)
 	}()
 	// An attach to a container that has ended already never ends, as on all engines.

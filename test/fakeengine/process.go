@@ -14,6 +14,7 @@ type Program func(*Process) int
 // Process is what a program sees.
 type Process struct {
 	Container Container
+	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
 	Files     *Files          // the container's own
@@ -71,6 +72,7 @@ func (e *Engine) run(c *container) {
 		terminate: sync.OnceFunc(func() { close(stop) }),
 		kill:      sync.OnceFunc(func() { close(killed) }),
 	}
+	process.Stdin = &reader{e, c, killed}
 	process.Stdout, process.Stderr = &writer{e, c, process, 1}, &writer{e, c, process, 2}
 	c.process = process
 	c.change()

@@ -1,0 +1,120 @@
+package docker_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// claimInput creates a container that has a standard input.
+func claimInput(t *testing.T, client *docker.Engine) string {
+	t.Helper()
+	id, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", Input: true})
+	require.NoError(t, err)
+	return id
+}
+
+func TestInputReachesTheContainer(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			engine.SetProgram(func(p *fakeengine.Process) int {
+				line := make([]byte, len("a secret"))
+				io.ReadFull(p.Stdin, line)
+				p.Stdout.Write([]byte("got " + string(line)))
+				return 0
+			})
+			id := claimInput(t, client)
+			attached, err := client.Attach(t.Context(), id, []byte("a secret"))
+			require.NoError(t, err)
+			require.NoError(t, client.Start(t.Context(), id))
+			stdout, _, err := output(t, attached)
+			require.NoError(t, err)
+			assert.Equal(t, "got a secret", stdout)
+		})
+	}
+}
+
+// A chaincode that waits for more must not wait for a client that has gone.
+func TestInputEndsWithTheConnection(t *testing.T) {
+	engine, client := connect(t)
+	read := make(chan string, 1)
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		all, _ := io.ReadAll(p.Stdin)
+		read <- string(all)
+		return 0
+	})
+	id := claimInput(t, client)
+	attached, err := client.Attach(t.Context(), id, []byte("half"))
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context(), id))
+	attached.Close()
+	assert.Equal(t, "half", <-read)
+}
+
+// Everything else has no input at all, so that a program that reads one does not wait for ever.
+func TestAContainerWithoutInputReadsNothing(t *testing.T) {
+	engine, client := connect(t)
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		all, err := io.ReadAll(p.Stdin)
+		if len(all) > 0 || err != nil {
+			return 1
+		}
+		return 0
+	})
+	id := claim(t, client)
+	attached, err := client.Attach(t.Context(), id, nil)
+	require.NoError(t, err)
+	defer attached.Close()
+	exits, err := client.Wait(t.Context(), id)
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context(), id))
+	assert.Equal(t, docker.Exit{}, <-exits)
+	assert.Empty(t, engine.Calls(fakeengine.Attach)[0].Query.Get("stdin"))
+}
+
+// An engine that takes no more holds nobody up longer than the context lasts.
+func TestInputThatIsNotTakenIsBounded(t *testing.T) {
+	_, client := connect(t)
+	id := claimInput(t, client)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, io.ErrNoProgress)
+	defer cancel()
+	_, err := client.Attach(ctx, id, bytes.Repeat([]byte("x"), 8<<20))
+	assert.ErrorContains(t, err, `writing to the standard input of container "`+id)
+	assert.ErrorIs(t, err, io.ErrNoProgress)
+}
+
+func TestExistsLooksIntoAContainer(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			engine.AddImage(fakeengine.Image{
+				Name: "full:1", Command: []string{"sh"}, Files: fakeengine.NewFiles(map[string]string{"/bin/sh": "shell"}),
+			})
+			id, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "full:1"})
+			require.NoError(t, err)
+			for path, want := range map[string]bool{"/bin/sh": true, "/bin": true, "/bin/bash": false, "/bin/s": false} {
+				exists, err := client.Exists(t.Context(), id, path)
+				require.NoError(t, err)
+				assert.Equal(t, want, exists, path)
+			}
+			require.NoError(t, client.Remove(t.Context(), id))
+			_, err = client.Exists(t.Context(), id, "/bin/sh")
+			assert.True(t, errdefs.IsNotFound(err), "not the file, the container: %v", err)
+
+			engine.On(fakeengine.Stat, fakeengine.Fail(http.StatusInternalServerError, "no"))
+			_, err = client.Exists(t.Context(), claim(t, client), "/bin/sh")
+			assert.ErrorContains(t, err, "looking for /bin/sh in container")
+		})
+	}
+}
