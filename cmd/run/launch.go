@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,23 +38,15 @@ func (l *launch) run(ctx context.Context) error {
 // launch creates and starts the container, inside the peer's own start time-out: a container that is started later
 // would meet a peer that has given up, or the container of its next try.
 func (l *launch) launch(ctx context.Context) (*session, error) {
-	spec, err := l.spec()
-	if err != nil {
-		return nil, err
-	}
-	l.setReadOnly(&spec)
-	tls, err := l.tlsFiles()
-	if err != nil {
-		return nil, err
-	}
 	limit := l.settings.Chaincode.StartupTimeout
 	starting, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
 		fmt.Errorf("more than %v have passed, see chaincode.startuptimeout", limit))
 	defer cancel()
-	if err := l.setNetworks(starting, &spec); err != nil {
+	chosen, err := l.networks(starting)
+	if err != nil {
 		return nil, err
 	}
-	s, err := l.tryAgain(ctx, starting, spec, tls)
+	s, err := l.tryAgain(ctx, starting, chosen)
 	if err != nil && errors.Is(starting.Err(), context.DeadlineExceeded) {
 		return nil, context.Cause(starting)
 	}
@@ -64,9 +55,13 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 
 // tryAgain tries once more after a prune has taken the container away, and once more after it has taken the image.
 // A prune may take both, in any order.
-func (l *launch) tryAgain(ctx, starting context.Context, spec docker.Spec, tls *upload) (*session, error) {
+func (l *launch) tryAgain(ctx, starting context.Context, chosen networks) (*session, error) {
+	p, err := l.prepare(chosen)
+	if err != nil {
+		return nil, err
+	}
 	for recreated, rebuilt := false, false; ; {
-		s, err := l.try(ctx, starting, spec, tls)
+		s, err := l.try(ctx, starting, p)
 		switch {
 		case err == nil, starting.Err() != nil:
 			return s, err
@@ -75,8 +70,7 @@ func (l *launch) tryAgain(ctx, starting context.Context, spec docker.Spec, tls *
 			if err := l.rebuildImage(starting); err != nil {
 				return nil, err
 			}
-			spec.Image = l.record.Image
-			if tls, err = l.tlsFiles(); err != nil {
+			if p, err = l.prepare(chosen); err != nil { // the new image may take its TLS files in another way
 				return nil, err
 			}
 		case errdefs.IsNotFound(err) && !recreated:
@@ -89,29 +83,27 @@ func (l *launch) tryAgain(ctx, starting context.Context, spec docker.Spec, tls *
 }
 
 // try goes from create to start once. The session that it returns lives as long as ctx; starting bounds the way there.
-func (l *launch) try(ctx, starting context.Context, spec docker.Spec, tls *upload) (*session, error) {
-	id, err := l.create(starting, spec)
+func (l *launch) try(ctx, starting context.Context, p prepared) (*session, error) {
+	id, err := l.create(starting, p.spec)
 	if err != nil {
-		return nil, l.explainNetworks(starting, spec, err)
+		return nil, l.explainNetworks(starting, p.spec, err)
 	}
-	s, err := l.start(ctx, starting, id, spec, tls)
+	s, err := l.start(ctx, starting, id, p)
 	if err != nil {
-		return nil, errors.Join(l.explainNetworks(starting, spec, err), l.remove(ctx, id))
+		return nil, errors.Join(l.explainNetworks(starting, p.spec, err), l.remove(ctx, id))
 	}
 	return s, nil
 }
 
-func (l *launch) start(ctx, starting context.Context, id string, spec docker.Spec, tls *upload) (*session, error) {
+func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*session, error) {
 	if err := context.Cause(starting); err != nil {
 		return nil, err
 	}
-	if err := l.connect(starting, id, spec); err != nil {
+	if err := l.connect(starting, id, p.spec); err != nil {
 		return nil, err
 	}
-	if tls != nil {
-		if err := l.engine.Upload(starting, id, tls.dir, bytes.NewReader(tls.archive)); err != nil {
-			return nil, err
-		}
+	if err := p.tls.upload(starting, l.engine, id); err != nil {
+		return nil, err
 	}
 	// A session outlives the time for starting, but an engine that hangs must not make the opening outlive it.
 	lasting, abandon := context.WithCancelCause(ctx)

@@ -23,22 +23,21 @@ type networks struct {
 	hosts []string // NAME:ADDRESS of the peer
 }
 
-// setNetworks completes a container's specification. What the operator has set is taken literally; otherwise the
-// chaincode goes where the peer is.
-func (l *launch) setNetworks(ctx context.Context, spec *docker.Spec) error {
+// networks are those that the operator has set, literally; otherwise the chaincode goes where the peer is.
+func (l *launch) networks(ctx context.Context) (networks, error) {
 	chosen, err := l.configuredNetworks()
 	if err == nil && len(chosen.names) == 0 {
-		chosen, err = l.peersNetworks(ctx)
+		return l.peersNetworks(ctx)
 	}
-	if err != nil {
-		return err
+	return chosen, err
+}
+
+// join puts a container that is not created yet there.
+func (n networks) join(spec *docker.Spec) {
+	if len(n.names) > 0 {
+		spec.NetworkMode, spec.Networks = n.names[0], n.names[1:]
 	}
-	if len(chosen.names) > 0 {
-		spec.NetworkMode, spec.Networks = chosen.names[0], chosen.names[1:]
-	}
-	spec.Aliases = l.settings.Builder.Aliases
-	spec.ExtraHosts = slices.Concat(spec.ExtraHosts, chosen.hosts) // the first one of a name counts
-	return nil
+	spec.ExtraHosts = slices.Concat(spec.ExtraHosts, n.hosts) // the first one of a name counts
 }
 
 func (l *launch) configuredNetworks() (networks, error) {

@@ -166,16 +166,15 @@ func TestSetNetworksAreTakenLiterally(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, output := newLaunch(containersOnly{err: errors.New("asked for a container")}, "peer0:7052")
 			l.settings.VM.Docker.HostConfig.NetworkMode, l.settings.Builder.Networks = test.mode, test.further
-			l.settings.Builder.Aliases = []string{"basic"}
 			spec := docker.Spec{ExtraHosts: []string{"a:192.0.2.1"}}
-			err := l.setNetworks(t.Context(), &spec)
+			chosen, err := l.networks(t.Context())
 			if test.err != "" {
 				require.ErrorContains(t, err, test.err)
 				return
 			}
 			require.NoError(t, err)
+			chosen.join(&spec)
 			assert.Equal(t, test.want, append([]string{spec.NetworkMode}, spec.Networks...))
-			assert.Equal(t, []string{"basic"}, spec.Aliases)
 			assert.Equal(t, []string{"a:192.0.2.1"}, spec.ExtraHosts)
 			assert.Empty(t, output.String())
 		})

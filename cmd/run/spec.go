@@ -12,6 +12,30 @@ import (
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
+// prepared is a container that can be created, and how it gets its TLS files.
+type prepared struct {
+	spec docker.Spec
+	tls  handover
+}
+
+func (l *launch) prepare(chosen networks) (prepared, error) {
+	spec, err := l.spec()
+	if err != nil {
+		return prepared{}, err
+	}
+	if l.settings.VM.Docker.HostConfig.ReadonlyRootfs {
+		spec.ReadOnly = true
+		spec.Tmpfs = []docker.Tmpfs{tmp}
+	}
+	chosen.join(&spec)
+	tls, err := l.setTLS(&spec)
+	return prepared{spec, tls}, err
+}
+
+// tmp is what a chaincode surely needs to write where its root file system is read-only: temporary files. Java's libraries
+// unpack native code and load it from there.
+var tmp = docker.Tmpfs{Path: "/tmp", Size: "64m", Exec: true}
+
 // spec is the chaincode's container. Its name is the lock between two runs of one chaincode; everything that a name
 // had to cut stands in the labels.
 func (l *launch) spec() (docker.Spec, error) {
@@ -34,6 +58,7 @@ func (l *launch) spec() (docker.Spec, error) {
 			metadata.LabelInstallToken: l.record.InstallToken,
 			metadata.LabelBegan:        l.began.UTC().Format(time.RFC3339Nano),
 		},
+		Aliases:    l.settings.Builder.Aliases,
 		ExtraHosts: host.ExtraHosts,
 		Init:       l.settings.Builder.Security.Init,
 		LogDriver:  host.LogConfig.Type,
