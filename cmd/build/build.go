@@ -92,6 +92,7 @@ func recordOf(pkg metadata.Package, image imagebuild.Image) metadata.Record {
 		Path:         pkg.Path,
 		Image:        image.Name,
 		User:         image.User,
+		TLSByInput:   image.TLSByInput,
 		InstallToken: metadata.NewInstallToken(),
 		Builder:      cli.Release(),
 		Created:      time.Now().UTC().Truncate(time.Second),

@@ -109,7 +109,7 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 	lasting, abandon := context.WithCancelCause(ctx)
 	opened := context.AfterFunc(starting, func() { abandon(context.Cause(starting)) })
 	defer opened()
-	s, err := l.open(lasting, id)
+	s, err := l.open(lasting, id, p.tls.input)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (l *launch) rebuildImage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
 	}
-	l.record.Image, l.record.User = image.Name, image.User
+	l.record.Image, l.record.User, l.record.TLSByInput = image.Name, image.User, image.TLSByInput
 	return nil
 }
 

@@ -22,9 +22,9 @@ type session struct {
 	stderr *resumable
 }
 
-// open attaches to a container that has not started and registers for its end.
-func (l *launch) open(ctx context.Context, id string) (*session, error) {
-	output, err := l.engine.Attach(ctx, id, nil)
+// open attaches to a container that has not started, hands it its input, and registers for its end.
+func (l *launch) open(ctx context.Context, id string, input []byte) (*session, error) {
+	output, err := l.engine.Attach(ctx, id, input)
 	if err != nil {
 		return nil, err
 	}

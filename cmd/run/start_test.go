@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -86,19 +87,31 @@ func TestAnotherPeersContainerIsLeftAlone(t *testing.T) {
 	assert.Len(t, r.engine.Containers(), 1)
 }
 
+// routesToStart are the calls between create and start, and the start.
+func routesToStart(byInput bool) []fakeengine.Route {
+	routes := []fakeengine.Route{fakeengine.Attach, fakeengine.Wait, fakeengine.Start}
+	if byInput {
+		return routes
+	}
+	return append(routes, fakeengine.Upload)
+}
+
 func TestAContainerThatIsPrunedBeforeItsStartIsMadeAgain(t *testing.T) {
 	for flavour, options := range flavours {
-		for _, route := range []fakeengine.Route{fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
-			t.Run(flavour+" "+string(route), func(t *testing.T) {
-				r := newRunner(t, options...).withTLS()
-				r.engine.SetProgram(says("hello\n", 0))
-				r.engine.On(route, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
-				_, err := r.run(t.Context(), t)
-				require.NoError(t, err)
-				assert.Equal(t, "hello\n", r.printed())
-				assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
-				r.assertNothingLeft(t)
-			})
+		for _, byInput := range []bool{true, false} {
+			for _, route := range routesToStart(byInput) {
+				t.Run(fmt.Sprintf("%s %s, TLS by input: %v", flavour, route, byInput), func(t *testing.T) {
+					r := newRunner(t, options...).withTLS()
+					r.record.TLSByInput = byInput
+					r.engine.SetProgram(says("hello\n", 0))
+					r.engine.On(route, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
+					_, err := r.run(t.Context(), t)
+					require.NoError(t, err)
+					assert.Equal(t, "hello\n", r.printed())
+					assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+					r.assertNothingLeft(t)
+				})
+			}
 		}
 	}
 }
@@ -144,16 +157,19 @@ func TestAStartThatFailsLeavesNoContainer(t *testing.T) {
 
 // The peer gives up a launch after its start time-out, and its next try must not meet a container of this one.
 func TestAnEngineThatHangsDoesNotHoldTheStartUp(t *testing.T) {
-	for _, route := range []fakeengine.Route{fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
-		t.Run(string(route), func(t *testing.T) {
-			t.Parallel()
-			r := newRunner(t).withTLS()
-			r.engine.On(route, fakeengine.Hang())
-			process := r.process(t)
-			process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
-			err := run(t.Context(), process)
-			assert.ErrorContains(t, err, "more than 1s have passed, see chaincode.startuptimeout")
-			r.assertNothingLeft(t)
-		})
+	for _, byInput := range []bool{true, false} {
+		for _, route := range routesToStart(byInput) {
+			t.Run(fmt.Sprintf("%s, TLS by input: %v", route, byInput), func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t).withTLS()
+				r.record.TLSByInput = byInput
+				r.engine.On(route, fakeengine.Hang())
+				process := r.process(t)
+				process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
+				err := run(t.Context(), process)
+				assert.ErrorContains(t, err, "more than 1s have passed, see chaincode.startuptimeout")
+				r.assertNothingLeft(t)
+			})
+		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
-	for _, route := range []fakeengine.Route{fakeengine.Ping, fakeengine.Create, fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
+	for _, route := range append(routesToStart(false), fakeengine.Ping, fakeengine.Create) {
 		for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
 			if name == "after" && (route == fakeengine.Attach || route == fakeengine.Wait) {
 				continue // their answers end with the container
@@ -24,6 +24,7 @@ func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
 			t.Run(string(route)+" "+name, func(t *testing.T) {
 				t.Parallel()
 				r := newRunner(t).withTLS()
+				r.record.TLSByInput = route != fakeengine.Upload
 				r.engine.SetProgram(fakeengine.Serve(143))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				r.engine.On(route, fakeengine.Once(fault(func() { cancel(sigterm) })))
@@ -37,10 +38,11 @@ func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
 }
 
 func TestASignalEndsAStartThatHangs(t *testing.T) {
-	for _, route := range []fakeengine.Route{fakeengine.Ping, fakeengine.Upload, fakeengine.Attach, fakeengine.Wait, fakeengine.Start} {
+	for _, route := range append(routesToStart(false), fakeengine.Ping) {
 		t.Run(string(route), func(t *testing.T) {
 			t.Parallel()
 			r := newRunner(t).withTLS()
+			r.record.TLSByInput = route != fakeengine.Upload
 			ctx, cancel := context.WithCancelCause(t.Context())
 			r.engine.On(route, fakeengine.Before(func() { cancel(sigterm) }))
 			r.engine.On(route, fakeengine.Hang())
@@ -89,7 +91,7 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 		}
 		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
 		require.NoError(t, err)
-		s, err := l.open(t.Context(), id)
+		s, err := l.open(t.Context(), id, nil)
 		require.NoError(t, err)
 		require.NoError(t, client.Start(t.Context(), id))
 

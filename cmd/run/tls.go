@@ -10,13 +10,18 @@ import (
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-// handover is how a chaincode gets its TLS files: by an archive before it starts. The zero value is for one that has none.
+// handover is how a chaincode gets its TLS files: through its standard input, or by an archive before it starts. The
+// zero value is for one that has none.
 type handover struct {
+	input   []byte
 	archive []byte
 	dir     string // where the archive is unpacked
 }
 
 // setTLS prepares the container for its TLS files.
+//
+// Where the image has a shell, that takes the files from its standard input into a file system in memory, and becomes
+// the chaincode: the keys are on no disk, and the engine is spared an archive, for which some start themselves anew.
 func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 	if !l.chaincode.TLS() {
 		return handover{}, nil
@@ -25,9 +30,17 @@ func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 	if err := material.Check(); err != nil {
 		return handover{}, fmt.Errorf("reading %s: %w", metadata.ChaincodeFile, err)
 	}
+	if input := material.Input(); l.record.TLSByInput && len(input) <= tlsfiles.MaxInput {
+		spec.Input = true
+		spec.Command = tlsfiles.Receive(tlsfiles.Dir, spec.Command)
+		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
+		return handover{input: input}, nil
+	}
 	return l.archive(spec, material)
 }
 
+// archive is for images without a shell, and for those that packages bring along.
+//
 // Engines write into no read-only root file system, not even before the start, so there the files go to a volume: one
 // without a name, which is removed with the container. A file system in memory would not do: it is mounted at the start
 // only.
@@ -42,6 +55,7 @@ func (l *launch) archive(spec *docker.Spec, material tlsfiles.Material) (handove
 	return handover{archive: archive, dir: "/"}, err
 }
 
+// upload is nothing to do where the files go another way.
 func (h handover) upload(ctx context.Context, engine Engine, id string) error {
 	if h.archive == nil {
 		return nil

@@ -2,55 +2,196 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/tlsfiles"
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// Engines refuse an archive for a read-only root file system, so the files go to a volume. What that does on a real
-// engine test/e2e shows.
-func TestAReadOnlyRootFileSystemGetsItsTLSFilesInAVolume(t *testing.T) {
+const tlsDir = "/etc/hyperledger/fabric"
+
+// byInput is a run of an image with a shell.
+func (r *runner) byInput() *runner {
+	r.record.TLSByInput = true
+	return r
+}
+
+func (r *runner) material() tlsfiles.Material {
+	return tlsfiles.Material{ClientCert: r.chaincode.ClientCert, ClientKey: r.chaincode.ClientKey, RootCert: r.chaincode.RootCert}
+}
+
+// asked is what a create has asked for.
+type asked struct {
+	OpenStdin, StdinOnce bool
+	Volumes              map[string]struct{}
+	HostConfig           struct {
+		ReadonlyRootfs bool
+		Tmpfs          map[string]string
+	}
+}
+
+func askedOf(t *testing.T, r *runner) (a asked) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &a))
+	return a
+}
+
+// uploads are where archives were unpacked.
+func uploads(r *runner) (dirs []string) {
+	for _, call := range r.engine.Calls(fakeengine.Upload) {
+		dirs = append(dirs, call.Query.Get("path"))
+	}
+	return dirs
+}
+
+// How a chaincode gets its TLS files. Engines refuse an archive for a read-only root file system, so there they go to a
+// volume. What all that does on a real engine test/e2e shows.
+func TestTheWayOfTheTLSFiles(t *testing.T) {
+	volume := map[string]struct{}{tlsDir: {}}
 	for name, test := range map[string]struct {
-		tls      bool
-		readOnly string
-		volumes  map[string]struct{}
-		uploads  []string
+		byInput, tls bool
+		readOnly     string
+		volumes      map[string]struct{}
+		uploads      []string
+		tmpfs        []string
 	}{
-		"read-only with TLS":    {true, "true", map[string]struct{}{"/etc/hyperledger/fabric": {}}, []string{"/etc/hyperledger/fabric"}},
-		"read-only without TLS": {false, "true", nil, nil},
-		"writable with TLS":     {true, "false", nil, []string{"/"}},
+		"a shell":                      {byInput: true, tls: true, readOnly: "false", tmpfs: []string{tlsDir}},
+		"a shell, read-only":           {byInput: true, tls: true, readOnly: "true", tmpfs: []string{"/tmp", tlsDir}},
+		"a shell, TLS off":             {byInput: true, readOnly: "false"},
+		"a shell, read-only, TLS off":  {byInput: true, readOnly: "true", tmpfs: []string{"/tmp"}},
+		"no shell":                     {tls: true, readOnly: "false", uploads: []string{"/"}},
+		"no shell, read-only":          {tls: true, readOnly: "true", volumes: volume, uploads: []string{tlsDir}, tmpfs: []string{"/tmp"}},
+		"no shell, read-only, TLS off": {readOnly: "true", tmpfs: []string{"/tmp"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t)
+			r.record.TLSByInput = test.byInput
 			if test.tls {
 				r.withTLS()
 			}
+			var command []string
+			r.engine.SetProgram(func(p *fakeengine.Process) int { command = p.Container.Command; return 0 })
 			process := r.process(t)
 			process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_READONLYROOTFS="+test.readOnly)
 			require.NoError(t, run(t.Context(), process))
 
-			var asked struct {
-				Volumes    map[string]struct{}
-				HostConfig struct {
-					ReadonlyRootfs bool
-					Tmpfs          map[string]string
-				}
-			}
-			require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &asked))
+			asked := askedOf(t, r)
 			assert.Equal(t, test.volumes, asked.Volumes)
 			assert.Equal(t, test.readOnly == "true", asked.HostConfig.ReadonlyRootfs)
-			assert.Equal(t, test.readOnly == "true", asked.HostConfig.Tmpfs["/tmp"] != "")
-			var uploads []string
-			for _, call := range r.engine.Calls(fakeengine.Upload) {
-				uploads = append(uploads, call.Query.Get("path"))
+			var tmpfs []string
+			for path := range asked.HostConfig.Tmpfs {
+				tmpfs = append(tmpfs, path)
 			}
-			assert.Equal(t, test.uploads, uploads)
+			assert.ElementsMatch(t, test.tmpfs, tmpfs)
+			assert.Equal(t, test.uploads, uploads(r))
+			assert.Equal(t, test.byInput && test.tls, asked.OpenStdin)
+			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
+			if asked.OpenStdin {
+				want = tlsfiles.Receive(tlsDir, want)
+			}
+			assert.Equal(t, want, command)
 			for _, call := range r.engine.Calls(fakeengine.Remove) {
 				assert.Equal(t, "1", call.Query.Get("v"), "with its volumes")
 			}
 		})
 	}
+}
+
+// The shell in front of the chaincode gets all of it, and waits for no end of the input. Nothing of it stands in what
+// anybody who may inspect containers sees.
+func TestTheInputIsTheTLSFiles(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...).withTLS().byInput()
+			want := r.material().Input()
+			var got []byte
+			var environment []string
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				environment = p.Container.Env
+				got = make([]byte, len(want))
+				if _, err := io.ReadFull(p.Stdin, got); err != nil {
+					return 1
+				}
+				p.Stdout.Write([]byte("serving\n"))
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), string(got))
+			assert.Equal(t, "serving\n", r.printed())
+			assert.True(t, askedOf(t, r).StdinOnce, "a run that dies in between ends it")
+			assert.Contains(t, environment, "CORE_PEER_TLS_ENABLED=true")
+			assert.Contains(t, environment, "CORE_TLS_CLIENT_KEY_PATH="+tlsDir+"/client.key")
+			block, _ := pem.Decode([]byte(r.chaincode.ClientKey))
+			require.NotNil(t, block)
+			for _, secret := range strings.Fields(string(want)) {
+				if len(secret) > 5 && !strings.HasPrefix(secret, "+-----") {
+					assert.NotContains(t, string(r.engine.Calls(fakeengine.Create)[0].Body), secret[1:])
+				}
+			}
+			assert.NotContains(t, r.output.String(), "BEGIN")
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// Engines take only so much for a container that has not started.
+func TestLargeTLSFilesGoByArchive(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.chaincode.RootCert = strings.Repeat(r.chaincode.RootCert, tlsfiles.MaxInput/len(r.chaincode.RootCert)+1)
+	var got string
+	r.engine.SetProgram(func(p *fakeengine.Process) int { got = p.Files.Read(tlsDir + "/peer.crt"); return 0 })
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, r.chaincode.RootCert, got)
+	assert.False(t, askedOf(t, r).OpenStdin)
+}
+
+// A record of an older build knows nothing of all this.
+func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
+	for name, shell := range map[string]bool{"with a shell": true, "without a shell": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t).withTLS()
+			r.record.TLSByInput = !shell
+			process := withSource(t, r)
+			if shell {
+				for _, base := range []string{"hyperledger/fabric-ccenv:3.1", "hyperledger/fabric-baseos:3.1"} {
+					r.engine.RemoveImage(base)
+					r.engine.AddImage(fakeengine.Image{
+						Name: base, User: "7:8", Files: fakeengine.NewFiles(map[string]string{"/bin/sh": "shell"}),
+					})
+				}
+			}
+			r.engine.SetProgram(compileOrServe)
+			require.NoError(t, run(t.Context(), process))
+			assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+			creates := r.engine.Calls(fakeengine.Create)
+			var last asked
+			require.NoError(t, json.Unmarshal(creates[len(creates)-1].Body, &last))
+			assert.Equal(t, shell, last.OpenStdin)
+			if shell {
+				assert.NotContains(t, uploads(r)[2:], "/", "after package and output")
+			} else {
+				assert.Equal(t, []string{"/"}, uploads(r)[2:])
+			}
+		})
+	}
+}
+
+// A chaincode that could not take its files is one that ends, and says why.
+func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no more connections"))
+	status, err := r.run(t.Context(), t)
+	assert.Equal(t, 1, status)
+	assert.ErrorContains(t, err, "attaching to container")
+	assert.Empty(t, r.engine.Calls(fakeengine.Start))
+	r.assertNothingLeft(t)
 }

@@ -42,10 +42,11 @@ func TestABuildMakesAnImage(t *testing.T) {
 
 			made, _ := engine.Image(image.Name)
 			assert.Equal(t, map[string]string{
-				metadata.LabelKind:           metadata.KindChaincode,
-				metadata.LabelChaincodeType:  "GOLANG",
-				metadata.LabelFabricVersion:  "3.1",
-				"fabric-builder-docker.user": "500:501",
+				metadata.LabelKind:                   metadata.KindChaincode,
+				metadata.LabelChaincodeType:          "GOLANG",
+				metadata.LabelFabricVersion:          "3.1",
+				"fabric-builder-docker.user":         "500:501",
+				"fabric-builder-docker.tls-by-input": "false",
 			}, made.Labels)
 			assert.Equal(t, []string{"CORE_CHAINCODE_BUILDLEVEL=3.1"}, made.Env, "nothing of the build's environment reaches the image")
 			file, _ := made.Files.Get("/usr/local/bin/chaincode")
@@ -305,7 +306,7 @@ func TestASignalLeavesNoContainerBehind(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
 		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Create, fakeengine.Attach,
-		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Commit,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Commit,
 	} {
 		for _, part := range []string{buildPart, assemblyPart, ""} {
 			for name, fault := range map[string]func(stop func()) fakeengine.Fault{
@@ -331,7 +332,7 @@ func TestASignalEndsACallThatHangs(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
 		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Attach,
-		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Commit,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Commit,
 	} {
 		t.Run(string(route), func(t *testing.T) {
 			t.Parallel()

@@ -15,7 +15,7 @@ import (
 
 // recipe is the version of everything in this package and in platform that changes what comes out of a build. Raise it
 // with such a change, and no image of an older program is mistaken for one of this.
-const recipe = 1
+const recipe = 2
 
 // file is one file of a package, as it is uploaded.
 type file struct {

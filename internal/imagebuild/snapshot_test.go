@@ -287,7 +287,7 @@ func TestASnapshotThatIsPrunedIsMadeAgain(t *testing.T) {
 
 // Whatever a builder does when it is told to stop, it leaves no container.
 func TestASignalWhileTheCodeIsAddedLeavesNoContainer(t *testing.T) {
-	for _, route := range []fakeengine.Route{fakeengine.ImageInspect, fakeengine.Create, fakeengine.Upload, fakeengine.Download, fakeengine.Commit} {
+	for _, route := range []fakeengine.Route{fakeengine.ImageInspect, fakeengine.Create, fakeengine.Upload, fakeengine.Download, fakeengine.Stat, fakeengine.Commit} {
 		for _, first := range []bool{true, false} {
 			engine := newNodeEngine(t, officialScript, 0o755)
 			if !first {

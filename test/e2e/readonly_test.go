@@ -9,18 +9,30 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/tlsfiles"
 	"fabric-builder-docker/test/engine"
+	"fabric-builder-docker/test/registry"
 )
 
-// Engines put no file into a read-only root file system, not even before the start: the TLS files go to a volume, which
-// goes with the container.
+// Engines put no file into a read-only root file system, not even before the start. Where the image has a shell, the TLS
+// files are in memory; else they go to a volume, which goes with the container.
 func TestAReadOnlyRootFileSystem(t *testing.T) {
 	readOnly := strings.Replace(config(""), "chaincode:\n", "  docker: {hostConfig: {ReadonlyRootfs: true}}\nchaincode:\n", 1)
-	for language, directory := range map[string]string{"golang": "go", "node": "node"} {
+	r := registry.Start(t)
+	digest := r.Push(t, "chaincodes/kv:1.0", registry.Image(t, prebuilt(t, "1234:5678")))
+	forget(t, r.Ref("chaincodes/kv@"+digest))
+	for name, test := range map[string]struct {
+		pkg   []byte
+		shell bool
+	}{
+		"golang":                   {sample(t, "go", "golang", "golang_1.0"), true},
+		"node":                     {sample(t, "node", "node", "node_1.0"), true},
+		"an image without a shell": {imagePackage(t, "k8s", r.Ref("chaincodes/kv"), digest), false},
+	} {
 		for _, tls := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/tls=%v", language, tls), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/tls=%v", name, tls), func(t *testing.T) {
 				p := newPeer(t, withTLS(tls), withBuilder(builder(t, readOnly)))
-				id := p.install(t, sample(t, directory, language, language+"_1.0"))
+				id := p.install(t, test.pkg)
 				p.invoke(t, id, "put", "colour", "blue")
 				assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
 
@@ -30,11 +42,11 @@ func TestAReadOnlyRootFileSystem(t *testing.T) {
 				var volumes []string
 				for _, mount := range found.Mounts {
 					if mount.Type == "volume" {
-						assert.Equal(t, "/etc/hyperledger/fabric", mount.Destination)
+						assert.Equal(t, tlsfiles.Dir, mount.Destination)
 						volumes = append(volumes, mount.Name)
 					}
 				}
-				assert.Equal(t, tls, len(volumes) == 1, "volumes: %v", volumes)
+				assert.Equal(t, tls && !test.shell, len(volumes) == 1, "volumes: %v", volumes)
 
 				require.NoError(t, p.Stop(timeout(t), id))
 				p.ended(t, id)

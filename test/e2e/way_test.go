@@ -136,21 +136,6 @@ func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
 	}
 }
 
-// A key with mode 0400 that the chaincode's user cannot read, or one that everybody can, are both wrong.
-func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
-	p := newPeer(t)
-	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
-	var file struct {
-		Mode  string
-		UID   int `json:"uid"`
-		Owner int `json:"owner_uid"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(p.invoke(t, id, "file", "/etc/hyperledger/fabric/client_pem.key")), &file))
-	assert.Equal(t, "-r--------", file.Mode)
-	assert.Equal(t, file.UID, file.Owner)
-	assert.NotZero(t, file.UID, "the runtime image's user is not root")
-}
-
 // Decision 12: what the built-in controller leaves open is closed by default.
 func TestAContainerIsConfinedByDefault(t *testing.T) {
 	p := newPeer(t)

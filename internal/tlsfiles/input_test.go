@@ -1,0 +1,129 @@
+package tlsfiles_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/tlsfiles"
+)
+
+// shells are those of this machine, and sh among them: official images have BusyBox's, others dash or bash.
+func shells(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{"sh": {"sh"}}
+	for name, command := range map[string][]string{"bash": {"bash", "--posix"}, "dash": {"dash"}, "busybox": {"busybox", "sh"}} {
+		if path, err := exec.LookPath(command[0]); err == nil {
+			found[name] = append([]string{path}, command[1:]...)
+		}
+	}
+	return found
+}
+
+// receiver runs Receive in a shell of this machine, with a command that shows what it gets.
+func receiver(t *testing.T, shell []string, dir string, command ...string) *exec.Cmd {
+	t.Helper()
+	received := tlsfiles.Receive(dir, command)
+	require.Equal(t, "/bin/sh", received[0])
+	words := append(shell[:len(shell):len(shell)], received[1:]...)
+	return exec.Command(words[0], words[1:]...)
+}
+
+// What comes through the input is, file by file, what the archive holds: contents to the byte, and modes.
+func TestReceivedFilesAreTheArchives(t *testing.T) {
+	odd := material()
+	odd.RootCert = "subject=CN = ca, \\n %s \t \r\n\n  +plus\n-minus\n.\n" + strings.TrimSuffix(block("CERTIFICATE", "no newline at the end"), "\n")
+	for name, m := range map[string]tlsfiles.Material{"plain": material(), "text around, CRLF, no newline at the end": odd} {
+		for shellName, shell := range shells(t) {
+			t.Run(name+", "+shellName, func(t *testing.T) {
+				dir := t.TempDir()
+				cmd := receiver(t, shell, dir, "sh", "-c", `echo "$0|$1"; umask; pwd; cat`, "a b", "c")
+				cmd.Dir = t.TempDir()
+				// No end of the input: the command must start all the same, and get nothing of it.
+				input, err := cmd.StdinPipe()
+				require.NoError(t, err)
+				defer input.Close()
+				var output bytes.Buffer
+				cmd.Stdout, cmd.Stderr = &output, &output
+				require.NoError(t, cmd.Start())
+				_, err = input.Write(append(m.Input(), "for nobody\n"...))
+				require.NoError(t, err)
+				require.NoError(t, cmd.Wait(), output.String())
+
+				umask, err := exec.Command("sh", "-c", "umask").Output()
+				require.NoError(t, err)
+				assert.Equal(t, "a b|c\n"+string(umask)+cmd.Dir+"\n", output.String())
+				archive, err := m.Files(os.Getuid(), os.Getgid())
+				require.NoError(t, err)
+				names := []string{}
+				for _, e := range unpack(t, archive) {
+					names = append(names, e.header.Name)
+					content, err := os.ReadFile(filepath.Join(dir, e.header.Name))
+					require.NoError(t, err)
+					assert.Equal(t, e.content, string(content), e.header.Name)
+					info, err := os.Stat(filepath.Join(dir, e.header.Name))
+					require.NoError(t, err)
+					assert.Equal(t, e.header.FileInfo().Mode(), info.Mode(), e.header.Name)
+				}
+				entries, err := os.ReadDir(dir)
+				require.NoError(t, err)
+				assert.Len(t, entries, len(names))
+			})
+		}
+	}
+}
+
+// A connection that is lost in the middle must not start a chaincode with half a key.
+func TestNothingStartsWithoutAllOfTheInput(t *testing.T) {
+	whole := material().Input()
+	for shellName, shell := range shells(t) {
+		for name, length := range map[string]int{
+			"none": 0, "a part of a line": 10, "without the last empty line": len(whole) - 1, "without the last line": bytes.LastIndex(whole[:len(whole)-2], []byte("\n")) + 1,
+		} {
+			t.Run(shellName+", "+name, func(t *testing.T) {
+				cmd := receiver(t, shell, t.TempDir(), "echo", "started")
+				cmd.Stdin = bytes.NewReader(whole[:length])
+				output, err := cmd.CombinedOutput()
+				var failed *exec.ExitError
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, 1, failed.ExitCode())
+				assert.Equal(t, "the TLS files did not arrive\n", string(output))
+			})
+		}
+	}
+}
+
+func TestADirectoryThatIsNotThereStartsNothing(t *testing.T) {
+	cmd := receiver(t, []string{"sh"}, filepath.Join(t.TempDir(), "missing"), "echo", "started")
+	cmd.Stdin = bytes.NewReader(material().Input())
+	output, err := cmd.CombinedOutput()
+	assert.Error(t, err)
+	assert.NotContains(t, string(output), "started")
+	assert.Contains(t, string(output), "missing")
+}
+
+// The exit status of the chaincode, and of one that is not there, reach the engine.
+func TestTheCommandsStatusIsTheContainers(t *testing.T) {
+	for command, status := range map[string]int{"exit 7": 7, "exec no-such-program": 127} {
+		cmd := receiver(t, []string{"sh"}, t.TempDir(), "sh", "-c", command)
+		cmd.Stdin = bytes.NewReader(material().Input())
+		var failed *exec.ExitError
+		require.ErrorAs(t, cmd.Run(), &failed, command)
+		assert.Equal(t, status, failed.ExitCode(), command)
+	}
+}
+
+// Nothing of the material stands in the command, which anybody who may inspect a container sees.
+func TestTheCommandHoldsNoSecret(t *testing.T) {
+	command := strings.Join(tlsfiles.Receive(tlsfiles.Dir, []string{"chaincode", "-peer.address=peer:7052"}), " ")
+	assert.NotContains(t, command, material().ClientKey)
+	assert.Contains(t, command, "377:client.key")
+	assert.Contains(t, command, "377:client_pem.key")
+	assert.True(t, strings.HasSuffix(command, "chaincode -peer.address=peer:7052"))
+}
