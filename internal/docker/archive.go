@@ -44,8 +44,16 @@ func (e *Engine) Exists(ctx context.Context, id, path string) (bool, error) {
 
 // Commit makes an image of a container. Changes are Dockerfile instructions such as LABEL a=b: the one way to set an
 // image's configuration that all engines honour.
+//
+// A configuration beside them is not sent, since Docker would drop what it lacks, the stop signal among it. Podman fails
+// without one, and gets an empty one, which it ignores.
 func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {
-	_, err := e.api.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Changes: changes})
+	options := container.CommitOptions{Reference: ref, Changes: changes}
+	_, err := e.api.ContainerCommit(ctx, id, options)
+	if errdefs.IsInternal(err) {
+		options.Config = &container.Config{}
+		_, err = e.api.ContainerCommit(ctx, id, options)
+	}
 	if err != nil {
 		return fmt.Errorf("committing container %q as image %q: %w", id, ref, err)
 	}

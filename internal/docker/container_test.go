@@ -317,6 +317,22 @@ func TestCommitSendsItsChanges(t *testing.T) {
 	assert.Len(t, made.Layers, 2)
 }
 
+// Podman fails without a config. Docker takes one for the whole of the image's, and drops what it lacks.
+func TestCommitSendsAConfigToPodmanAlone(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			require.NoError(t, client.Commit(t.Context(), claim(t, client), "made:1", []string{"LABEL a=b"}))
+			made, err := client.Image(t.Context(), "made:1")
+			require.NoError(t, err)
+			assert.Equal(t, "b", made.Labels["a"])
+			calls := engine.Calls(fakeengine.Commit)
+			last := calls[len(calls)-1]
+			assert.Equal(t, name == "podman", len(last.Body) > 0)
+		})
+	}
+}
+
 func TestEnsureVolumeMakesOneOnce(t *testing.T) {
 	engine, client := connect(t)
 	for range 2 {

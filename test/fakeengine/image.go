@@ -179,6 +179,10 @@ func (e *Engine) commit(c *Call) {
 	if found == nil {
 		return
 	}
+	if e.podman && len(c.Body) == 0 {
+		c.fail(http.StatusInternalServerError, "Decode(): EOF")
+		return
+	}
 	image := *found.image
 	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
 	image.Labels, image.Env = maps.Clone(image.Labels), slices.Clone(image.Env)
