@@ -203,6 +203,7 @@ func TestANetworkThatIsThereIsNotTheReason(t *testing.T) {
 	for flavour, options := range flavours {
 		for _, mode := range []string{"host", "fabric_test", "id-fabric"} {
 			t.Run(flavour+" "+mode, func(t *testing.T) {
+				t.Parallel()
 				r := newRunner(t, options...)
 				r.engine.AddNetwork("fabric_test")
 				r.engine.On(fakeengine.Create, fakeengine.Fail(http.StatusInternalServerError, "no space left on device"))
