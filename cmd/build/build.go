@@ -93,6 +93,7 @@ func recordOf(pkg metadata.Package, image imagebuild.Image) metadata.Record {
 		Image:        image.Name,
 		User:         image.User,
 		TLSByInput:   image.TLSByInput,
+		Entrypoint:   image.Entrypoint,
 		InstallToken: metadata.NewInstallToken(),
 		Builder:      cli.Release(),
 		Created:      time.Now().UTC().Truncate(time.Second),

@@ -19,6 +19,10 @@ const stopped = cli.Status(143)
 // errTakenOver says that a later run of the same chaincode is there.
 var errTakenOver = errors.New("a later run of this chaincode has taken over")
 
+// errInputLost says that the engine was restarted between attach and start: the chaincode would wait for its TLS files
+// for ever.
+var errInputLost = errors.New("the connection that carries the TLS files was lost")
+
 // run launches the chaincode and stays with it.
 func (l *launch) run(ctx context.Context) error {
 	s, err := l.launch(ctx)
@@ -53,7 +57,7 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 	return s, err
 }
 
-// tryAgain tries once more after a prune has taken the container away, and once more after it has taken the image.
+// tryAgain tries once more after a prune has taken the container away or a restart of the engine its input, and once more after it has taken the image.
 // A prune may take both, in any order.
 func (l *launch) tryAgain(ctx, starting context.Context, chosen networks) (*session, error) {
 	p, err := l.prepare(chosen)
@@ -73,9 +77,9 @@ func (l *launch) tryAgain(ctx, starting context.Context, chosen networks) (*sess
 			if p, err = l.prepare(chosen); err != nil { // the new image may take its TLS files in another way
 				return nil, err
 			}
-		case errdefs.IsNotFound(err) && !recreated:
+		case (errdefs.IsNotFound(err) || errors.Is(err, errInputLost)) && !recreated:
 			recreated = true
-			l.log.Warn("the container was removed before it was started: creating it again", "error", err)
+			l.log.Warn("the container was removed before it was started, or has lost its input: creating it again", "error", err)
 		default:
 			return nil, err
 		}
@@ -116,6 +120,12 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 	if err := l.engine.Start(starting, id); err != nil {
 		s.close()
 		return nil, err
+	}
+	if p.tls.input != nil {
+		if err := s.lost(); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%w: %w", errInputLost, err)
+		}
 	}
 	return s, nil
 }

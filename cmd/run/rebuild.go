@@ -26,7 +26,8 @@ func (l *launch) rebuildImage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
 	}
-	l.record.Image, l.record.User, l.record.TLSByInput = image.Name, image.User, image.TLSByInput
+	l.record.Image, l.record.User = image.Name, image.User
+	l.record.TLSByInput, l.record.Entrypoint = image.TLSByInput, image.Entrypoint
 	return nil
 }
 

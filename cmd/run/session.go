@@ -62,6 +62,19 @@ func (s *session) follow(output *docker.Output, exits <-chan docker.Exit) {
 	}(s.copied)
 }
 
+// lost is why the wait has failed, if it has. It does not wait.
+func (s *session) lost() error {
+	select {
+	case exit := <-s.exits:
+		again := make(chan docker.Exit, 1)
+		again <- exit // for whoever stays
+		s.exits = again
+		return exit.Err
+	default:
+		return nil
+	}
+}
+
 // close ends the connection and waits until nothing of it is written any more.
 func (s *session) close() {
 	s.output.Close()

@@ -25,16 +25,13 @@ func (l *launch) prepare(chosen networks) (prepared, error) {
 	}
 	if l.settings.VM.Docker.HostConfig.ReadonlyRootfs {
 		spec.ReadOnly = true
-		spec.Tmpfs = []docker.Tmpfs{tmp}
+		// What a chaincode surely needs to write. Java's libraries unpack native code there, and load it.
+		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
 	chosen.join(&spec)
 	tls, err := l.setTLS(&spec)
 	return prepared{spec, tls}, err
 }
-
-// tmp is what a chaincode surely needs to write where its root file system is read-only: temporary files. Java's libraries
-// unpack native code and load it from there.
-var tmp = docker.Tmpfs{Path: "/tmp", Size: "64m", Exec: true}
 
 // spec is the chaincode's container. Its name is the lock between two runs of one chaincode; everything that a name
 // had to cut stands in the labels.

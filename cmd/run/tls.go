@@ -20,8 +20,9 @@ type handover struct {
 
 // setTLS prepares the container for its TLS files.
 //
-// Where the image has a shell, that takes the files from its standard input into a file system in memory, and becomes
-// the chaincode: the keys are on no disk, and the engine is spared an archive, for which some start themselves anew.
+// Where the image has a shell, that takes the files from its standard input into a file system in memory, ahead of the
+// image's own entrypoint: the keys are in no layer, and the engine is spared an archive, for which some start themselves
+// anew.
 func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 	if !l.chaincode.TLS() {
 		return handover{}, nil
@@ -32,14 +33,14 @@ func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 	}
 	if input := material.Input(); l.record.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Command = tlsfiles.Receive(tlsfiles.Dir, spec.Command)
+		spec.Entrypoint = tlsfiles.Receive(tlsfiles.Dir, l.record.Entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return handover{input: input}, nil
 	}
 	return l.archive(spec, material)
 }
 
-// archive is for images without a shell, and for those that packages bring along.
+// archive is for all that cannot take the files itself: see docs/configuration.md, "The TLS files".
 //
 // Engines write into no read-only root file system, not even before the start, so there the files go to a volume: one
 // without a name, which is removed with the container. A file system in memory would not do: it is mounted at the start

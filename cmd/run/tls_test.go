@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,7 @@ func (r *runner) material() tlsfiles.Material {
 // asked is what a create has asked for.
 type asked struct {
 	OpenStdin, StdinOnce bool
+	Entrypoint           []string
 	Volumes              map[string]struct{}
 	HostConfig           struct {
 		ReadonlyRootfs bool
@@ -72,7 +74,7 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t)
-			r.record.TLSByInput = test.byInput
+			r.record.TLSByInput, r.record.Entrypoint = test.byInput, []string{"docker-entrypoint.sh"}
 			if test.tls {
 				r.withTLS()
 			}
@@ -93,10 +95,12 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			assert.Equal(t, test.uploads, uploads(r))
 			assert.Equal(t, test.byInput && test.tls, asked.OpenStdin)
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
-			if asked.OpenStdin {
-				want = tlsfiles.Receive(tlsDir, want)
-			}
 			assert.Equal(t, want, command)
+			if asked.OpenStdin {
+				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
+			} else {
+				assert.Nil(t, asked.Entrypoint, "the image's own")
+			}
 			for _, call := range r.engine.Calls(fakeengine.Remove) {
 				assert.Equal(t, "1", call.Query.Get("v"), "with its volumes")
 			}
@@ -162,10 +166,12 @@ func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
 			r.record.TLSByInput = !shell
 			process := withSource(t, r)
 			if shell {
+				files := fakeengine.NewFiles(nil)
+				files.Write("/bin/sh", "shell", 0o755)
 				for _, base := range []string{"hyperledger/fabric-ccenv:3.1", "hyperledger/fabric-baseos:3.1"} {
 					r.engine.RemoveImage(base)
 					r.engine.AddImage(fakeengine.Image{
-						Name: base, User: "7:8", Files: fakeengine.NewFiles(map[string]string{"/bin/sh": "shell"}),
+						Name: base, User: "7:8", Files: files,
 					})
 				}
 			}
@@ -185,7 +191,6 @@ func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
 	}
 }
 
-// A chaincode that could not take its files is one that ends, and says why.
 func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
 	r := newRunner(t).withTLS().byInput()
 	r.engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no more connections"))
@@ -194,4 +199,40 @@ func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
 	assert.ErrorContains(t, err, "attaching to container")
 	assert.Empty(t, r.engine.Calls(fakeengine.Start))
 	r.assertNothingLeft(t)
+}
+
+// An engine that is restarted between attach and start gives the container a new input, to which nobody writes.
+func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
+		r.engine.Disconnect(fakeengine.Attach, fakeengine.Wait)
+		<-time.After(200 * time.Millisecond) // it takes a while to come back
+	})))
+	want := string(r.material().Input())
+	r.engine.SetProgram(func(p *fakeengine.Process) int {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(p.Stdin, got); err != nil || string(got) != want {
+			return 1
+		}
+		if len(r.engine.Calls(fakeengine.Create)) == 1 {
+			return p.Serve(143) // it would wait for ever
+		}
+		p.Stdout.Write([]byte("serving\n"))
+		return 0
+	})
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, "serving\n", r.printed())
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+	r.assertNothingLeft(t)
+}
+
+// A quick end is no loss, and its status is the chaincode's.
+func TestAChaincodeThatEndsAtOnceIsNotStartedAgain(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.SetProgram(says("last words\n", 3))
+	status, _ := r.run(t.Context(), t)
+	assert.Equal(t, 3, status)
+	assert.Equal(t, "last words\n", r.printed())
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 1)
 }

@@ -27,33 +27,45 @@ func (e *Engine) Download(ctx context.Context, id, path string) (io.ReadCloser, 
 	return archive, nil
 }
 
+// Executable is the program at a path in the container, after symbolic links; empty where none is.
+func (e *Engine) Executable(ctx context.Context, id, path string) (string, error) {
+	stat, err := e.stat(ctx, id, path)
+	if stat != nil && stat.LinkTarget != "" { // as far as it leads
+		path = stat.LinkTarget
+		stat, err = e.stat(ctx, id, path)
+	}
+	if stat == nil || !stat.Mode.IsRegular() || stat.Mode&0o111 == 0 {
+		return "", err
+	}
+	return path, nil
+}
+
 // Exists says whether there is something at a path in the container.
 func (e *Engine) Exists(ctx context.Context, id, path string) (bool, error) {
+	stat, err := e.stat(ctx, id, path)
+	return stat != nil, err
+}
+
+// stat is nil for what is not there.
+func (e *Engine) stat(ctx context.Context, id, path string) (*container.PathStat, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := e.api.ContainerStatPath(ctx, id, path)
+	stat, err := e.api.ContainerStatPath(ctx, id, path)
 	if errdefs.IsNotFound(err) { // as is a container that has gone
 		_, gone := e.Inspect(ctx, id)
-		return false, gone
+		return nil, gone
 	}
 	if err != nil {
-		return false, fmt.Errorf("looking for %s in container %q: %w", path, id, err)
+		return nil, fmt.Errorf("looking for %s in container %q: %w", path, id, err)
 	}
-	return true, nil
+	return &stat, nil
 }
 
 // Commit makes an image of a container. Changes are Dockerfile instructions such as LABEL a=b: the one way to set an
 // image's configuration that all engines honour.
-//
-// A configuration beside them is not sent, since Docker would drop what it lacks, the stop signal among it. Podman fails
-// without one, and gets an empty one, which it ignores.
+// Podman fails without a configuration to decode; an empty one changes nothing of what the image has.
 func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {
-	options := container.CommitOptions{Reference: ref, Changes: changes}
-	_, err := e.api.ContainerCommit(ctx, id, options)
-	if errdefs.IsInternal(err) {
-		options.Config = &container.Config{}
-		_, err = e.api.ContainerCommit(ctx, id, options)
-	}
+	_, err := e.api.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Changes: changes, Config: &container.Config{}})
 	if err != nil {
 		return fmt.Errorf("committing container %q as image %q: %w", id, ref, err)
 	}

@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"io"
@@ -94,26 +95,38 @@ func TestInputThatIsNotTakenIsBounded(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrNoProgress)
 }
 
-func TestExistsLooksIntoAContainer(t *testing.T) {
+func TestALookIntoAContainer(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
-			engine.AddImage(fakeengine.Image{
-				Name: "full:1", Command: []string{"sh"}, Files: fakeengine.NewFiles(map[string]string{"/bin/sh": "shell"}),
-			})
+			files := fakeengine.NewFiles(map[string]string{"/bin/text": "no program"})
+			files.Write("/bin/busybox", "shell", 0o755)
+			for link, target := range map[string]string{"/bin/sh": "busybox", "/bin/ash": "/bin/busybox", "/bin/nothing": "gone"} {
+				files.Add(link, tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}, "")
+			}
+			engine.AddImage(fakeengine.Image{Name: "full:1", Command: []string{"sh"}, Files: files})
 			id, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "full:1"})
 			require.NoError(t, err)
-			for path, want := range map[string]bool{"/bin/sh": true, "/bin": true, "/bin/bash": false, "/bin/s": false} {
+			for path, want := range map[string]struct {
+				exists  bool
+				program string
+			}{
+				"/bin/busybox": {true, "/bin/busybox"}, "/bin/sh": {true, "/bin/busybox"}, "/bin/ash": {true, "/bin/busybox"},
+				"/bin": {true, ""}, "/bin/text": {true, ""}, "/bin/nothing": {true, ""}, "/bin/bash": {false, ""}, "/bin/s": {false, ""},
+			} {
 				exists, err := client.Exists(t.Context(), id, path)
 				require.NoError(t, err)
-				assert.Equal(t, want, exists, path)
+				assert.Equal(t, want.exists, exists, path)
+				program, err := client.Executable(t.Context(), id, path)
+				require.NoError(t, err)
+				assert.Equal(t, want.program, program, path)
 			}
 			require.NoError(t, client.Remove(t.Context(), id))
 			_, err = client.Exists(t.Context(), id, "/bin/sh")
 			assert.True(t, errdefs.IsNotFound(err), "not the file, the container: %v", err)
 
 			engine.On(fakeengine.Stat, fakeengine.Fail(http.StatusInternalServerError, "no"))
-			_, err = client.Exists(t.Context(), claim(t, client), "/bin/sh")
+			_, err = client.Executable(t.Context(), claim(t, client), "/bin/sh")
 			assert.ErrorContains(t, err, "looking for /bin/sh in container")
 		})
 	}

@@ -72,8 +72,8 @@ func (o *Output) Close() { o.close() }
 // Attach connects to what a container prints from now on. It must come before the start: attached later, the
 // beginning is missing, and an ended container never answers. The connection outlives ctx: Close ends it.
 //
-// Input, where there is any, is handed to the container's standard input, which stays open until Close. At most 32 KiB
-// of it: engines take no more from a container that is not started.
+// Input, where there is any, is handed to the container's standard input, which stays open until Close. Engines take no
+// more than 32 KiB from a container that is not started: the caller keeps below that.
 func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -14,13 +14,13 @@ import (
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
-	"fabric-builder-docker/internal/tlsfiles"
 )
 
 // labelUser is the image's label that says whom its processes run as, UID:GID. It saves looking into the image again.
 const labelUser = "fabric-builder-docker.user"
 
-// labelTLSByInput is the image's label that says true where a chaincode can take its TLS files from standard input.
+// labelTLSByInput is the image's label that says true where a chaincode can take its TLS files from standard input. See
+// [Image].
 const labelTLSByInput = "fabric-builder-docker.tls-by-input"
 
 // assembly is how the image of a job is made: a container of base, which is never started, is filled and committed.
@@ -98,45 +98,27 @@ func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) err
 	if err := a.fill(ctx, id); err != nil {
 		return err
 	}
-	if j.user == nil {
-		user, err := b.userOf(ctx, j.plan.Runtime.Name, j.runtime)
+	if j.facts == nil {
+		found, err := b.factsIn(ctx, j, id)
 		if err != nil {
 			return err
 		}
-		j.user = &user
-	}
-	if err := b.lookForShell(ctx, j, id); err != nil {
-		return err
+		j.facts = &found
 	}
 	return b.Engine.Commit(ctx, id, j.image, j.changes())
-}
-
-// lookForShell finds out whether a chaincode in a container like this can take its TLS files from standard input: a shell
-// must be there to do it, before anything of the image itself runs, and a file system in memory must hide nothing.
-func (b *Builder) lookForShell(ctx context.Context, j *job, id string) error {
-	if j.kind == metadata.KindSnapshot || len(j.runtime.Entrypoint) > 0 {
-		return nil
-	}
-	shell, err := b.Engine.Exists(ctx, id, "/bin/sh")
-	if err != nil || !shell {
-		return err
-	}
-	taken, err := b.Engine.Exists(ctx, id, tlsfiles.Dir)
-	j.tlsByInput = err == nil && !taken
-	return err
 }
 
 // changes are what a job's image has besides its files: what the built-in controller notes, and whom it runs as.
 func (j *job) changes() []string {
 	changes := []string{
 		label(metadata.LabelKind, j.kind),
-		label(labelUser, fmt.Sprintf("%d:%d", j.user.UID, j.user.GID)),
+		label(labelUser, fmt.Sprintf("%d:%d", j.facts.user.UID, j.facts.user.GID)),
 	}
 	if j.kind == metadata.KindSnapshot {
 		return append(changes, label(labelScript, j.script))
 	}
 	return append(changes,
-		label(labelTLSByInput, strconv.FormatBool(j.tlsByInput)),
+		label(labelTLSByInput, strconv.FormatBool(j.facts.tlsByInput)),
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
 		label(metadata.LabelFabricVersion, j.plan.Level),
 		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.Level,

@@ -67,15 +67,6 @@ var (
 	}
 )
 
-// commits is how many containers were committed: podman wants to be asked twice.
-func commits(engine *fakeengine.Engine) int {
-	containers := map[string]bool{}
-	for _, call := range engine.Calls(fakeengine.Commit) {
-		containers[call.Query.Get("container")] = true
-	}
-	return len(containers)
-}
-
 // compile is a build that succeeds: what it leaves depends on what it got.
 func compile(p *fakeengine.Process) int {
 	p.Stdout.Write([]byte("compiling\n"))

@@ -50,6 +50,7 @@ type Engine interface {
 	Remove(ctx context.Context, id string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
+	Executable(ctx context.Context, id, path string) (string, error)
 	Exists(ctx context.Context, id, path string) (bool, error)
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
@@ -107,7 +108,8 @@ func New(engine Engine, settings config.Settings, process cli.Process) *Builder 
 type Image struct {
 	Name       string         // PREFIX/TYPE:DIGEST
 	User       metadata.Owner // whom its processes run as
-	TLSByInput bool           // a chaincode can take its TLS files from standard input
+	TLSByInput bool           // a shell in it can take the TLS files from standard input, ahead of all else
+	Entrypoint []string       // which comes after that shell
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.
@@ -186,21 +188,20 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 
 // job is one build of one content.
 type job struct {
-	plan       platform.Plan
-	source     *os.Root
-	files      []file
-	label      string
-	builder    docker.Image
-	runtime    docker.Image
-	digest     string
-	image      string          // name of the image to make
-	lock       string          // name of the build container
-	user       *metadata.Owner // whom the image runs as; nil: not looked up yet
-	tlsByInput bool            // see [Image]
-	kind       string          // of the image
-	warm       bool            // it fills caches alone, and makes no image
-	script     string          // of a snapshot: SHA-256 of the builder image's script, or noScript
-	skew       time.Duration
+	plan    platform.Plan
+	source  *os.Root
+	files   []file
+	label   string
+	builder docker.Image
+	runtime docker.Image
+	digest  string
+	image   string // name of the image to make
+	lock    string // name of the build container
+	facts   *facts // nil: not looked up yet
+	kind    string // of the image
+	warm    bool   // it fills caches alone, and makes no image
+	script  string // of a snapshot: SHA-256 of the builder image's script, or noScript
+	skew    time.Duration
 }
 
 // existing is the image if it is there; its error IsNotFound if not.
@@ -213,7 +214,11 @@ func (b *Builder) existing(ctx context.Context, j *job) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
 	}
-	return Image{Name: j.image, User: owner, TLSByInput: found.Labels[labelTLSByInput] == "true"}, nil
+	image := Image{Name: j.image, User: owner}
+	if found.Labels[labelTLSByInput] == "true" {
+		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
+	}
+	return image, nil
 }
 
 // maxTurns is how often a builder tries to become holder or waiter before it gives up.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/containerd/errdefs"
 
@@ -19,25 +18,35 @@ import (
 // userOf is whom an image's processes run as, in numbers: files that only they may read need them. Only the image
 // itself knows what a name means.
 func (b *Builder) userOf(ctx context.Context, name string, image docker.Image) (owner metadata.Owner, err error) {
-	user, _, _ := strings.Cut(image.User, ":")
-	if user == "" || user == "root" {
-		return metadata.Owner{}, nil
-	}
-	if owner, err := ownerOf(image.User); err == nil {
-		return owner, nil
-	}
-	if owner, err := ownerOf(user); err == nil { // with a group by name
+	if owner, ok := inNumbers(image.User); ok {
 		return owner, nil
 	}
 	err = b.look(ctx, name, func(id string) error {
-		owner, err = b.userIn(ctx, id, name, user)
+		owner, err = b.userIn(ctx, id, name, image.User)
 		return err
 	})
 	return owner, err
 }
 
-// userIn looks a user up in a container of an image.
+// inNumbers is a user that an image gives in numbers, perhaps with a group by name.
+func inNumbers(user string) (metadata.Owner, bool) {
+	if owner, err := ownerOf(user); err == nil {
+		return owner, true
+	}
+	name, _, _ := strings.Cut(user, ":")
+	if name == "" || name == "root" {
+		return metadata.Owner{}, true
+	}
+	owner, err := ownerOf(name)
+	return owner, err == nil
+}
+
+// userIn looks a user up in a container of an image, where it is not in numbers.
 func (b *Builder) userIn(ctx context.Context, id, image, user string) (metadata.Owner, error) {
+	if owner, ok := inNumbers(user); ok {
+		return owner, nil
+	}
+	user, _, _ = strings.Cut(user, ":")
 	archive, err := b.Engine.Download(ctx, id, "/etc/passwd")
 	if errdefs.IsNotFound(err) {
 		if _, gone := b.Engine.Inspect(ctx, id); gone != nil {
@@ -54,18 +63,6 @@ func (b *Builder) userIn(ctx context.Context, id, image, user string) (metadata.
 		return metadata.Owner{}, fmt.Errorf("looking up the user of image %q: %w", image, err)
 	}
 	return owner, nil
-}
-
-// lookAhead finds out whom the image will run as while the build goes on. What goes wrong there is met again when the
-// image is made. The caller waits before it reads the job, and before it ends.
-func (b *Builder) lookAhead(ctx context.Context, j *job) *sync.WaitGroup {
-	var looking sync.WaitGroup
-	looking.Go(func() {
-		if user, err := b.userOf(ctx, j.plan.Runtime.Name, j.runtime); err == nil {
-			j.user = &user
-		}
-	})
-	return &looking
 }
 
 // ownerOf reads UID, or UID:GID.

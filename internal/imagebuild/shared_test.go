@@ -55,7 +55,7 @@ func TestOneOfManyBuildersBuilds(t *testing.T) {
 				assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, o.image.User)
 			}
 			assert.Equal(t, 1, builds)
-			assert.Equal(t, 1, commits(engine))
+			assert.Len(t, engine.Calls(fakeengine.Commit), 1)
 		})
 	}
 }
@@ -227,7 +227,7 @@ func TestALockIsNotTakenForOldByTheWrongClock(t *testing.T) {
 				require.NoError(t, o.err)
 				assert.NotContains(t, o.output.String(), "removing another builder's container")
 			}
-			assert.Equal(t, 1, commits(engine))
+			assert.Len(t, engine.Calls(fakeengine.Commit), 1)
 			assertNothingLeft(t, engine)
 		})
 	}

@@ -1,6 +1,7 @@
 package imagebuild_test
 
 import (
+	"archive/tar"
 	"net/http"
 	"testing"
 
@@ -10,28 +11,43 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// withFiles is an image with more in it.
-func withFiles(image fakeengine.Image, files ...string) fakeengine.Image {
-	all := map[string]string{"/etc/passwd": image.Files.Read("/etc/passwd")}
-	for _, name := range files {
-		all[name] = "a file"
-	}
-	image.Files = fakeengine.NewFiles(all)
+// with is an image with more in it.
+func with(image fakeengine.Image, add func(*fakeengine.Files)) fakeengine.Image {
+	files := fakeengine.NewFiles(map[string]string{"/etc/passwd": image.Files.Read("/etc/passwd")})
+	add(files)
+	image.Files = files
 	return image
 }
 
-// A chaincode can take its TLS files from standard input where a shell is the first to run, and hides nothing.
+func linkTo(f *fakeengine.Files, target string) {
+	f.Add("/bin/sh", tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}, "")
+}
+
+// A chaincode can take its TLS files from standard input where a shell is there for it, and hides nothing.
 func TestWhichImagesTakeTLSFilesByInput(t *testing.T) {
-	entered := withFiles(runtimeImage, "/bin/sh")
-	entered.Entrypoint = []string{"/docker-entrypoint.sh"}
+	entered := with(runtimeImage, func(f *fakeengine.Files) { f.Write("/bin/sh", "shell", 0o755) })
+	entered.Entrypoint = []string{"/docker-entrypoint.sh", "quietly"}
 	for name, test := range map[string]struct {
 		runtime fakeengine.Image
 		want    bool
 	}{
-		"a shell":                            {withFiles(runtimeImage, "/bin/sh"), true},
-		"no shell":                           {runtimeImage, false},
-		"a shell, and files where TLS's are": {withFiles(runtimeImage, "/bin/sh", "/etc/hyperledger/fabric/ca.pem"), false},
-		"a shell behind an entrypoint":       {entered, false},
+		"no shell": {runtimeImage, false},
+		"a shell":  {with(runtimeImage, func(f *fakeengine.Files) { f.Write("/bin/sh", "shell", 0o755) }), true},
+		"a link to a shell": {with(runtimeImage, func(f *fakeengine.Files) {
+			f.Write("/bin/busybox", "shell", 0o755)
+			linkTo(f, "busybox")
+		}), true},
+		"a link to a shell that has no printf of its own": {with(runtimeImage, func(f *fakeengine.Files) {
+			f.Write("/bin/mksh", "shell", 0o755)
+			linkTo(f, "/bin/mksh")
+		}), false},
+		"a link to nothing":               {with(runtimeImage, func(f *fakeengine.Files) { linkTo(f, "/bin/busybox") }), false},
+		"a shell that cannot be executed": {with(runtimeImage, func(f *fakeengine.Files) { f.Write("/bin/sh", "shell", 0o644) }), false},
+		"a shell, and files where TLS's are": {with(runtimeImage, func(f *fakeengine.Files) {
+			f.Write("/bin/sh", "shell", 0o755)
+			f.Write("/etc/hyperledger/fabric/ca.pem", "CA", 0o644)
+		}), false},
+		"a shell, and an entrypoint": {entered, true},
 	} {
 		for flavour, options := range flavours {
 			t.Run(name+" "+flavour, func(t *testing.T) {
@@ -41,6 +57,9 @@ func TestWhichImagesTakeTLSFilesByInput(t *testing.T) {
 				image, err := newBuilder(t, engine).build(t.Context(), t)
 				require.NoError(t, err)
 				assert.Equal(t, test.want, image.TLSByInput)
+				if test.want {
+					assert.Equal(t, test.runtime.Entrypoint, image.Entrypoint)
+				}
 
 				looks := len(engine.Calls(fakeengine.Stat))
 				again, err := newBuilder(t, engine).build(t.Context(), t)
@@ -73,20 +92,23 @@ func TestAnImageOnASnapshotIsLookedIntoItself(t *testing.T) {
 	}
 }
 
-func TestALookThatFailsFailsTheBuild(t *testing.T) {
+// The archive is right for every image.
+func TestALookThatFailsDoesNotFailTheBuild(t *testing.T) {
 	engine := newEngine(t)
-	engine.On(fakeengine.Stat, fakeengine.Fail(http.StatusInternalServerError, "no"))
-	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.ErrorContains(t, err, "looking for /bin/sh in container")
+	engine.On(fakeengine.Stat, fakeengine.Fail(http.StatusInternalServerError, "not a directory"))
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.False(t, image.TLSByInput)
 	assertNothingLeft(t, engine)
 }
 
-func TestAPruneBeforeTheLookIsMadeGood(t *testing.T) {
-	engine := newEngine(t)
-	b := newBuilder(t, engine)
-	engine.On(fakeengine.Stat, fakeengine.Once(fakeengine.Before(engine.Prune)))
-	image, err := b.build(t.Context(), t)
-	require.NoError(t, err)
-	assertBuilt(t, engine, image)
-	assert.Contains(t, b.output.String(), "removed from the engine")
+func TestAPruneDuringTheLookIsMadeGood(t *testing.T) {
+	for _, part := range []string{"", assemblyPart} {
+		engine := newNodeEngine(t, officialScript, 0o755)
+		engine.On(fakeengine.Stat, fakeengine.Of(part, fakeengine.Once(fakeengine.Before(engine.Prune))))
+		image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, nodeSource(t, "one", "lock 1"), "basic_1.0")
+		require.NoError(t, err)
+		assert.Len(t, inTarget(t, engine, image), 6)
+		assertNothingLeft(t, engine)
+	}
 }

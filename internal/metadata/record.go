@@ -35,6 +35,7 @@ type Record struct {
 	Image        string    `json:"image"`                  // the image's name, which holds the content digest
 	User         Owner     `json:"user"`                   // who the chaincode runs as in that image
 	TLSByInput   bool      `json:"tls_by_input,omitempty"` // in that image it can take its TLS files from standard input
+	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of that image, where TLSByInput
 	InstallToken string    `json:"install_token"`          // random; tells apart two peers that share all else
 	NPMStart     *NPMStart `json:"npm_start,omitempty"`
 	Builder      string    `json:"builder"` // the version of the program that built

@@ -5,12 +5,16 @@ import (
 	"strings"
 )
 
-// MaxInput is how many bytes of Input an engine surely takes before the container runs, and reads them.
+// MaxInput is how many bytes of Input every engine takes for a container that does not run yet.
 const MaxInput = 32 << 10
 
+// Shells are those that have a printf of their own, so that no key is ever an argument of a process: by the names of
+// their programs.
+var Shells = []string{"ash", "bash", "busybox", "dash", "sh"}
+
 // receive is a script that makes the files out of Input, and becomes the chaincode. Its arguments are the directory and
-// the chaincode's command. It reads no further than the last file, so that nobody has to close the input; the shell
-// reads byte by byte, and nothing here is a program of its own, in whose arguments a key could be seen.
+// the chaincode's command. It reads no further than the last file, so that nobody has to close the input: a shell reads
+// byte by byte.
 //
 // The files belong to whom the container runs as, and have the modes of the archive.
 const receive = `(
@@ -19,12 +23,12 @@ const receive = `(
 		umask "${file%%%%:*}"
 		while IFS= read -r line; do
 			case $line in
-			+*) printf '%%s\n' "${line#+}" ;;
-			-*) printf %%s "${line#-}" ;;
+			+*) printf '%%s\n' "${line#+}" || exit ;;
+			-*) printf %%s "${line#-}" || exit ;;
 			*) continue 2 ;;
 			esac
 		done >"${file#*:}"
-		echo "the TLS files did not arrive" >&2
+		echo "the TLS files are not in $1: it cannot be written, or the connection to the engine was lost before they came" >&2
 		exit 1
 	done
 ) || exit

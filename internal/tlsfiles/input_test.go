@@ -87,13 +87,14 @@ func TestNothingStartsWithoutAllOfTheInput(t *testing.T) {
 			"none": 0, "a part of a line": 10, "without the last empty line": len(whole) - 1, "without the last line": bytes.LastIndex(whole[:len(whole)-2], []byte("\n")) + 1,
 		} {
 			t.Run(shellName+", "+name, func(t *testing.T) {
-				cmd := receiver(t, shell, t.TempDir(), "echo", "started")
+				dir := t.TempDir()
+				cmd := receiver(t, shell, dir, "echo", "started")
 				cmd.Stdin = bytes.NewReader(whole[:length])
 				output, err := cmd.CombinedOutput()
 				var failed *exec.ExitError
 				require.ErrorAs(t, err, &failed)
 				assert.Equal(t, 1, failed.ExitCode())
-				assert.Equal(t, "the TLS files did not arrive\n", string(output))
+				assert.Equal(t, "the TLS files are not in "+dir+": it cannot be written, or the connection to the engine was lost before they came\n", string(output))
 			})
 		}
 	}
@@ -108,22 +109,49 @@ func TestADirectoryThatIsNotThereStartsNothing(t *testing.T) {
 	assert.Contains(t, string(output), "missing")
 }
 
-// The exit status of the chaincode, and of one that is not there, reach the engine.
-func TestTheCommandsStatusIsTheContainers(t *testing.T) {
-	for command, status := range map[string]int{"exit 7": 7, "exec no-such-program": 127} {
-		cmd := receiver(t, []string{"sh"}, t.TempDir(), "sh", "-c", command)
-		cmd.Stdin = bytes.NewReader(material().Input())
-		var failed *exec.ExitError
-		require.ErrorAs(t, cmd.Run(), &failed, command)
-		assert.Equal(t, status, failed.ExitCode(), command)
+// A file system that is full must not start a chaincode with half a key either.
+func TestNothingStartsWithoutRoomForTheFiles(t *testing.T) {
+	for shellName, shell := range shells(t) {
+		t.Run(shellName, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.Symlink("/dev/full", filepath.Join(dir, "peer.crt")))
+			cmd := receiver(t, shell, dir, "echo", "started")
+			cmd.Stdin = bytes.NewReader(material().Input())
+			output, err := cmd.CombinedOutput()
+			assert.Error(t, err)
+			assert.NotContains(t, string(output), "started")
+		})
 	}
 }
 
-// Nothing of the material stands in the command, which anybody who may inspect a container sees.
-func TestTheCommandHoldsNoSecret(t *testing.T) {
+// The exit status of the chaincode, and of one that is not there, reach the engine.
+func TestTheCommandsStatusIsTheContainers(t *testing.T) {
+	for shellName, shell := range shells(t) {
+		for name, test := range map[string]struct {
+			command []string
+			status  int
+		}{
+			"ends":         {[]string{"sh", "-c", "exit 7"}, 7},
+			"is not there": {[]string{"no-such-program"}, 127},
+		} {
+			t.Run(name+", "+shellName, func(t *testing.T) {
+				cmd := receiver(t, shell, t.TempDir(), test.command...)
+				cmd.Stdin = bytes.NewReader(material().Input())
+				output, err := cmd.CombinedOutput()
+				var failed *exec.ExitError
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, test.status, failed.ExitCode())
+				if test.status == 127 {
+					assert.Contains(t, string(output), "no-such-program", "it is named")
+				}
+			})
+		}
+	}
+}
+
+// The keys are for the chaincode's user alone.
+func TestTheCommandNamesTheFilesAndTheirModes(t *testing.T) {
 	command := strings.Join(tlsfiles.Receive(tlsfiles.Dir, []string{"chaincode", "-peer.address=peer:7052"}), " ")
-	assert.NotContains(t, command, material().ClientKey)
-	assert.Contains(t, command, "377:client.key")
-	assert.Contains(t, command, "377:client_pem.key")
-	assert.True(t, strings.HasSuffix(command, "chaincode -peer.address=peer:7052"))
+	assert.Contains(t, command, "333:client.crt 377:client.key 333:client_pem.crt 377:client_pem.key 333:peer.crt;")
+	assert.True(t, strings.HasSuffix(command, tlsfiles.Dir+" chaincode -peer.address=peer:7052"))
 }

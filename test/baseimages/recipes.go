@@ -93,7 +93,8 @@ chown -R chaincode:chaincode /chaincode
 			parent:  "compilers",
 			machine: []string{m.system.nodeVersion, m.system.npmVersion, nodeBuild, nodeStart},
 			files:   m.nodeFiles,
-			script:  "node --version\nnpm --version\nrm -rf /root/.npm\n",
+			script:  "node --version\nnpm --version\nrm -rf /root/.npm\n" + nodeEntrypoint,
+			changes: []string{`ENTRYPOINT ["docker-entrypoint.sh"]`},
 		},
 		"javaenv": {
 			parent:  "debian",
@@ -105,6 +106,11 @@ chown -R chaincode:chaincode /chaincode
 		},
 	}
 }
+
+// nodeEntrypoint makes an entrypoint as the official image has it: it becomes the command that it is given.
+const nodeEntrypoint = `printf '#!/bin/sh\nset -e\nexec "$@"\n' >/usr/local/bin/docker-entrypoint.sh
+chmod 755 /usr/local/bin/docker-entrypoint.sh
+`
 
 // fingerprint changes with whatever an image is made of.
 func fingerprint(recipes map[string]recipe, name string) string {

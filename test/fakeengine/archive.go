@@ -1,6 +1,7 @@
 package fakeengine
 
 import (
+	"archive/tar"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -49,7 +50,14 @@ func (e *Engine) stat(c *Call) {
 
 // describe sets the header that comes with the answer for a file.
 func (c *Call) describe(name string, file File) {
-	stat, _ := json.Marshal(map[string]any{"name": path.Base(name), "size": len(file.Content), "mode": file.Header.Mode})
+	about := map[string]any{"name": path.Base(name), "size": len(file.Content), "mode": file.Header.FileInfo().Mode()}
+	if file.Header.Typeflag == tar.TypeSymlink {
+		about["linkTarget"] = path.Join(path.Dir(name), file.Header.Linkname)
+		if path.IsAbs(file.Header.Linkname) {
+			about["linkTarget"] = file.Header.Linkname
+		}
+	}
+	stat, _ := json.Marshal(about)
 	c.w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(stat))
 }
 
