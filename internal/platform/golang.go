@@ -56,13 +56,20 @@ mkfifo "$directory/output"
 exec 3<>"$directory/output" 4<"$directory/output"
 CGO_ENABLED=0 go build -v $mode $gcflags -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$target" >&3 2>&3 3>&- 4<&- &
 exec 3>&-
-cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target" 4<&-)
+abandon() {
+	kill $! 2>/dev/null || true
+	wait $! 2>/dev/null || true # which says "Terminated"
+}
+cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target" 4<&-) || {
+	status=$?
+	abandon
+	exit $status
+}
 if [ -z "$cgo" ]; then
 	cat <&4 >&2
 	wait $!
 else
-	kill $! 2>/dev/null || true
-	wait $! || true
+	abandon
 	CGO_ENABLED=1 go build -v $mode -ldflags "-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
 fi
 `

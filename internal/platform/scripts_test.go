@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -232,6 +233,24 @@ func TestGoBuildScriptWithoutAModule(t *testing.T) {
 		calls = slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "go in ") })
 		assert.Equal(t, slices.Repeat([]string{"GO111MODULE=off GOPATH=" + b.path(platform.InputDir) + gopath}, 3), calls)
 	}
+}
+
+// A build that goes on after its script would write where nobody looks any more.
+func TestAFailedSearchForCgoLeavesNoBuildBehind(t *testing.T) {
+	b := newBox(t)
+	b.tool("/tools/go", `case $1 in
+build) echo $$ >ROOT/started && mv ROOT/started ROOT/building; exec sleep 60 ;;
+list) while [ ! -e ROOT/building ]; do sleep 0.01; done; exit 3 ;;
+esac
+`)
+	status, _, _ := b.run(plan(t, metadata.Package{Type: "golang"}, fstest.MapFS{"src/go.mod": {Data: []byte("module x\n")}}).Command)
+	assert.Equal(t, 3, status)
+	written, err := os.ReadFile(b.path("building"))
+	require.NoError(t, err)
+	building, err := strconv.Atoi(strings.TrimSpace(string(written)))
+	require.NoError(t, err)
+	assert.ErrorIs(t, syscall.Kill(building, 0), syscall.ESRCH)
+	syscall.Kill(building, syscall.SIGKILL)
 }
 
 // user-needs 8: a toolchain that is too old for the package has to be said, with the setting.
