@@ -57,8 +57,8 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 	return s, err
 }
 
-// tryAgain tries once more after a prune has taken the container away or a restart of the engine its input, and once more after it has taken the image.
-// A prune may take both, in any order.
+// tryAgain tries once more after a prune has taken the container away, or a restart of the engine its input; and once
+// more after a prune has taken the image. A prune may take both, in any order.
 func (l *launch) tryAgain(ctx, starting context.Context, chosen networks) (*session, error) {
 	p, err := l.prepare(chosen)
 	if err != nil {

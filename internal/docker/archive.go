@@ -63,6 +63,7 @@ func (e *Engine) stat(ctx context.Context, id, path string) (*container.PathStat
 
 // Commit makes an image of a container. Changes are Dockerfile instructions such as LABEL a=b: the one way to set an
 // image's configuration that all engines honour.
+//
 // Podman fails without a configuration to decode; an empty one changes nothing of what the image has.
 func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {
 	_, err := e.api.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Changes: changes, Config: &container.Config{}})

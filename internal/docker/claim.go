@@ -12,7 +12,7 @@ const (
 	settleTime  = 2 * time.Second        // how long an answer is waited for after the context's end
 	claimTime   = 30 * time.Second       // how long a name may be in use by a container that cannot be seen
 	claimPause  = 100 * time.Millisecond // between two tries
-	claimErrors = 15                     // tries on an engine that fails without saying that the name is in use: podman, whose removals take a while
+	claimErrors = 15                     // tries on an engine that fails and does not say why: podman frees a name late
 )
 
 // Claim creates a container, and with it takes its name. If the name is taken, holder is the container that has it,

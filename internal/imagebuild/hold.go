@@ -78,9 +78,6 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 
 // run runs the build and shows what it prints.
 func (b *Builder) run(ctx context.Context, j *job, id string) error {
-	if !j.warm {
-		defer b.lookAhead(ctx, j).Wait()
-	}
 	output, err := b.Engine.Attach(ctx, id, nil)
 	if err != nil {
 		return err
@@ -95,6 +92,9 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	}
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
+	}
+	if !j.warm { // not sooner: the engine has enough to do until now
+		defer b.lookAhead(ctx, j).Wait()
 	}
 	shown := b.show(output, j)
 	select {

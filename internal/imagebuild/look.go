@@ -14,15 +14,21 @@ import (
 )
 
 // look lets read see what is in an image: in a container of it that is never started, and gone afterwards.
-func (b *Builder) look(ctx context.Context, image string, read func(id string) error) (err error) {
-	id, _, err := b.Engine.Claim(ctx, docker.Spec{
-		Name:    metadata.AssemblyName(b.Prefix, metadata.NewInstallToken()),
-		Image:   image,
-		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
-		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: b.Version},
-	})
+func (b *Builder) look(ctx context.Context, image string, read func(id string) error) error {
+	name := metadata.AssemblyName(b.Prefix, metadata.NewInstallToken())
+	labels := map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: b.Version}
+	return b.lookIn(ctx, docker.Spec{Name: name, Image: image, Labels: labels}, read)
+}
+
+// lookIn is look with a container of that name. One that somebody has left is as good, and goes, too.
+func (b *Builder) lookIn(ctx context.Context, spec docker.Spec, read func(id string) error) (err error) {
+	spec.Command = []string{"/bin/sh"} // an image without a command cannot be created from; this one never starts
+	id, left, err := b.Engine.Claim(ctx, spec)
 	if err != nil {
 		return err
+	}
+	if left != nil {
+		id = left.ID
 	}
 	defer func() {
 		if discardErr := b.discard(ctx, id); err == nil {
@@ -39,11 +45,15 @@ type facts struct {
 }
 
 // lookAhead looks into the runtime image while the build goes on. What goes wrong there is met again when the image is
-// made. The caller waits before it reads the job, and before it ends.
+// made. The caller waits before it reads the job, and before it ends. The name is that of the content, so that whoever
+// takes over from a builder that was killed removes what it has left.
 func (b *Builder) lookAhead(ctx context.Context, j *job) *sync.WaitGroup {
 	var looking sync.WaitGroup
 	looking.Go(func() {
-		b.look(ctx, j.plan.Runtime.Name, func(id string) error {
+		spec := docker.Spec{
+			Name: metadata.LookName(b.Prefix, j.digest), Image: j.plan.Runtime.Name, Labels: b.labels(j, metadata.KindAssembly),
+		}
+		b.lookIn(ctx, spec, func(id string) error {
 			found, err := b.factsIn(ctx, j, id)
 			if err == nil {
 				j.facts = &found

@@ -84,6 +84,7 @@ func TestAWaiterMakesTheImageOfABuildWhoseHolderHasDied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavour...)
 			runLock(t, engine, lock)
+			create(t, engine, containerName(t, metadata.LookName), "baseos:1") // which it was killed with
 			engine.Age(lock, 2*periods.Assembly)
 			b := newBuilder(t, engine)
 			image, err := b.build(t.Context(), t)

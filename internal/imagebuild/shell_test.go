@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -111,4 +112,25 @@ func TestAPruneDuringTheLookIsMadeGood(t *testing.T) {
 		assert.Len(t, inTarget(t, engine, image), 6)
 		assertNothingLeft(t, engine)
 	}
+}
+
+// A builder that was killed while it looked into the runtime image has left a container.
+func TestALookThatSomebodyHasLeftIsUsedAndRemoved(t *testing.T) {
+	engine := newEngine(t)
+	engine.RemoveImage(runtimeImage.Name)
+	engine.AddImage(with(runtimeImage, func(f *fakeengine.Files) { f.Write("/bin/sh", "shell", 0o755) }))
+	var digest string
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		digest = p.Container.Labels[metadata.LabelDigest]
+		return compile(p)
+	})
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	engine.RemoveImage(image.Name)
+
+	create(t, engine, metadata.LookName("fabric-chaincode", digest), runtimeImage.Name)
+	again, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, image, again)
+	assertNothingLeft(t, engine)
 }
