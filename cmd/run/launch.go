@@ -122,7 +122,7 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 		return nil, err
 	}
 	if p.tls.input != nil {
-		if err := s.lost(); err != nil {
+		if err := s.broken(); err != nil {
 			s.close()
 			return nil, fmt.Errorf("%w: %w", errInputLost, err)
 		}

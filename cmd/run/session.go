@@ -62,8 +62,8 @@ func (s *session) follow(output *docker.Output, exits <-chan docker.Exit) {
 	}(s.copied)
 }
 
-// lost is why the wait has failed, if it has. It does not wait.
-func (s *session) lost() error {
+// broken is why the wait has failed, if it has. It does not wait.
+func (s *session) broken() error {
 	select {
 	case exit := <-s.exits:
 		again := make(chan docker.Exit, 1)
