@@ -106,7 +106,7 @@ func left(t *testing.T) dirs {
 	t.Helper()
 	d := newDirs(t, "", "src/go.mod", "src/main.go", "META-INF/statedb/couchdb/indexes/owner.json")
 	pkg := metadata.Package{Type: "golang", Label: "basic_1.0", Path: "."}
-	require.NoError(t, leave(d.output, d.source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: metadata.Owner{UID: 500, GID: 500}}), true))
+	require.NoError(t, leave(d.output, d.source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}}), true))
 	return d
 }
 
@@ -125,7 +125,7 @@ func TestWhatBuildLeaves(t *testing.T) {
 	record.InstallToken, record.Created = "", time.Time{}
 	assert.Equal(t, metadata.Record{
 		Type: "golang", Label: "basic_1.0", Path: ".", Image: "fabric-chaincode/golang:0123",
-		User: metadata.Owner{UID: 500, GID: 500}, Builder: cli.Release(),
+		User: &metadata.Owner{UID: 500, GID: 500}, Builder: cli.Release(),
 	}, record)
 }
 

@@ -106,7 +106,7 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 	if err := l.connect(starting, id, p.spec); err != nil {
 		return nil, err
 	}
-	if err := p.tls.upload(starting, l.engine, id); err != nil {
+	if err := l.upload(starting, id, p.tls); err != nil {
 		return nil, err
 	}
 	// A session outlives the time for starting, but an engine that hangs must not make the opening outlive it.

@@ -18,9 +18,11 @@ import (
 
 // Engine is what a run needs of a container engine.
 type Engine interface {
+	Image(ctx context.Context, ref string) (docker.Image, error)
 	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
+	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)

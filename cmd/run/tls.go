@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/tlsfiles"
 )
@@ -14,8 +15,8 @@ import (
 // zero value is for one that has none.
 type handover struct {
 	input   []byte
-	archive []byte
-	dir     string // where the archive is unpacked
+	archive func(uid, gid int) ([]byte, error) // of files that belong to that user
+	dir     string                             // where the archive is unpacked
 }
 
 // setTLS prepares the container for its TLS files.
@@ -37,29 +38,47 @@ func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return handover{input: input}, nil
 	}
-	return l.archive(spec, material)
+	return l.byArchive(spec, material), nil
 }
 
-// archive is for all that cannot take the files itself: see docs/configuration.md, "The TLS files".
+// byArchive is for all that cannot take the files itself: see docs/configuration.md, "The TLS files".
 //
 // Engines write into no read-only root file system, not even before the start, so there the files go to a volume: one
 // without a name, which is removed with the container. A file system in memory would not do: it is mounted at the start
 // only.
-func (l *launch) archive(spec *docker.Spec, material tlsfiles.Material) (handover, error) {
-	user := l.record.User
+func (l *launch) byArchive(spec *docker.Spec, material tlsfiles.Material) handover {
 	if spec.ReadOnly {
 		spec.Scratch = append(spec.Scratch, tlsfiles.Dir)
-		archive, err := material.Files(user.UID, user.GID)
-		return handover{archive: archive, dir: tlsfiles.Dir}, err
+		return handover{archive: material.Files, dir: tlsfiles.Dir}
 	}
-	archive, err := material.Archive(user.UID, user.GID)
-	return handover{archive: archive, dir: "/"}, err
+	return handover{archive: material.Archive, dir: "/"}
 }
 
 // upload is nothing to do where the files go another way.
-func (h handover) upload(ctx context.Context, engine Engine, id string) error {
-	if h.archive == nil {
+func (l *launch) upload(ctx context.Context, id string, tls handover) error {
+	if tls.archive == nil {
 		return nil
 	}
-	return engine.Upload(ctx, id, h.dir, bytes.NewReader(h.archive))
+	user, err := l.user(ctx, id)
+	if err != nil {
+		return err
+	}
+	archive, err := tls.archive(user.UID, user.GID)
+	if err != nil {
+		return err
+	}
+	return l.engine.Upload(ctx, id, tls.dir, bytes.NewReader(archive))
+}
+
+// user is whom the chaincode runs as. A build does not look that up for an image that takes its TLS files by input: an
+// archive is rare there, since they must be too many for that.
+func (l *launch) user(ctx context.Context, id string) (metadata.Owner, error) {
+	if l.record.User != nil {
+		return *l.record.User, nil
+	}
+	image, err := l.engine.Image(ctx, l.record.Image)
+	if err != nil {
+		return metadata.Owner{}, err
+	}
+	return imagebuild.OwnerIn(ctx, l.engine, id, l.record.Image, image.User)
 }

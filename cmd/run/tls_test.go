@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -20,7 +21,7 @@ const tlsDir = "/etc/hyperledger/fabric"
 
 // byInput is a run of an image with a shell.
 func (r *runner) byInput() *runner {
-	r.record.TLSByInput = true
+	r.record.TLSByInput, r.record.User = true, nil
 	return r
 }
 
@@ -146,16 +147,59 @@ func TestTheInputIsTheTLSFiles(t *testing.T) {
 	}
 }
 
-// Engines take only so much for a container that has not started.
-func TestLargeTLSFilesGoByArchive(t *testing.T) {
-	r := newRunner(t).withTLS().byInput()
+// withLargeTLS has more than engines take for a container that has not started, and runs as a user whom only its image
+// knows.
+func (r *runner) withLargeTLS() *runner {
+	r.withTLS().byInput()
 	r.chaincode.RootCert = strings.Repeat(r.chaincode.RootCert, tlsfiles.MaxInput/len(r.chaincode.RootCert)+1)
-	var got string
-	r.engine.SetProgram(func(p *fakeengine.Process) int { got = p.Files.Read(tlsDir + "/peer.crt"); return 0 })
+	r.engine.RemoveImage(imageName)
+	r.engine.AddImage(fakeengine.Image{
+		Name: imageName, User: "chaincode",
+		Files: fakeengine.NewFiles(map[string]string{"/etc/passwd": "chaincode:x:500:501::/:/bin/sh\n"}),
+	})
+	return r
+}
+
+func TestLargeTLSFilesGoByArchive(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...).withLargeTLS()
+			var got string
+			var key tar.Header
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				got = p.Files.Read(tlsDir + "/peer.crt")
+				file, _ := p.Files.Get(tlsDir + "/client.key")
+				key = file.Header
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, r.chaincode.RootCert, got)
+			assert.Equal(t, []int{500, 501}, []int{key.Uid, key.Gid})
+			assert.False(t, askedOf(t, r).OpenStdin)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+func TestAPruneBeforeTheUserIsLookedUpIsMadeGood(t *testing.T) {
+	r := newRunner(t).withLargeTLS()
+	r.engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
 	_, err := r.run(t.Context(), t)
 	require.NoError(t, err)
-	assert.Equal(t, r.chaincode.RootCert, got)
-	assert.False(t, askedOf(t, r).OpenStdin)
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+	r.assertNothingLeft(t)
+}
+
+func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
+	r := newRunner(t).withLargeTLS()
+	r.engine.RemoveImage(imageName)
+	r.engine.AddImage(fakeengine.Image{Name: imageName, User: "nobody"})
+	status, err := r.run(t.Context(), t)
+	assert.Equal(t, 1, status)
+	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
+		`" runs as user "nobody" and has no /etc/passwd: give the user in numbers`)
+	r.assertNothingLeft(t)
 }
 
 // A record of an older build knows nothing of all this.

@@ -16,7 +16,8 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// labelUser is the image's label that says whom its processes run as, UID:GID. It saves looking into the image again.
+// labelUser is the image's label that says whom its processes run as, UID:GID, where its TLS files go by archive. It saves
+// looking into the image again.
 const labelUser = "fabric-builder-docker.user"
 
 // labelTLSByInput is the image's label that says true where a chaincode can take its TLS files from standard input. See
@@ -98,31 +99,34 @@ func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) err
 	if err := a.fill(ctx, id); err != nil {
 		return err
 	}
-	if j.facts == nil {
-		found, err := b.factsIn(ctx, j, id)
-		if err != nil {
-			return err
-		}
-		j.facts = &found
+	changes, err := b.changes(ctx, j, id)
+	if err != nil {
+		return err
 	}
-	return b.Engine.Commit(ctx, id, j.image, j.changes())
+	return b.Engine.Commit(ctx, id, j.image, changes)
 }
 
-// changes are what a job's image has besides its files: what the built-in controller notes, and whom it runs as.
-func (j *job) changes() []string {
-	changes := []string{
-		label(metadata.LabelKind, j.kind),
-		label(labelUser, fmt.Sprintf("%d:%d", j.facts.user.UID, j.facts.user.GID)),
-	}
+// changes are what a job's image has besides its files: what the built-in controller notes, and what a look into it
+// tells.
+func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, error) {
+	kind := label(metadata.LabelKind, j.kind)
 	if j.kind == metadata.KindSnapshot {
-		return append(changes, label(labelScript, j.script))
+		return []string{kind, label(labelScript, j.script)}, nil
 	}
-	return append(changes,
-		label(labelTLSByInput, strconv.FormatBool(j.facts.tlsByInput)),
+	changes := []string{
+		kind,
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
 		label(metadata.LabelFabricVersion, j.plan.Level),
-		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.Level,
-	)
+		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.Level,
+	}
+	found, err := b.factsIn(ctx, j, id)
+	if err != nil {
+		return nil, err
+	}
+	if found.user != nil {
+		changes = append(changes, label(labelUser, fmt.Sprintf("%d:%d", found.user.UID, found.user.GID)))
+	}
+	return append(changes, label(labelTLSByInput, strconv.FormatBool(found.tlsByInput))), nil
 }
 
 func label(key, value string) string {

@@ -35,7 +35,7 @@ func TestABuildMakesAnImage(t *testing.T) {
 			require.NoError(t, err)
 
 			assert.Regexp(t, `^fabric-chaincode/golang:[0-9a-f]{64}$`, image.Name)
-			assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, image.User, "as the runtime image's passwd says")
+			assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User, "as the runtime image's passwd says")
 			assertBuilt(t, engine, image)
 			assert.Contains(t, b.output.String(), "basic_1.0 | compiling\n")
 			assert.Contains(t, b.output.String(), "basic_1.0 | a warning\n")
@@ -275,18 +275,17 @@ func TestTheUserOfTheRuntimeImageIsFound(t *testing.T) {
 			engine.AddImage(image)
 			made, err := newBuilder(t, engine).build(t.Context(), t)
 			require.NoError(t, err)
-			assert.Equal(t, test.want, made.User)
+			assert.Equal(t, &test.want, made.User)
 		})
 	}
 }
 
-// The look-up goes on beside the build. What a prune takes from it is looked up again before the image is made.
 func TestTheUserIsLookedUpAgainAfterAPrune(t *testing.T) {
 	engine := newEngine(t)
-	engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "No such container")))
+	engine.On(fakeengine.Download, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Before(engine.Prune))))
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
-	assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, image.User)
+	assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User)
 	assertBuilt(t, engine, image)
 }
 

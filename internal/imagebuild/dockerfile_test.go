@@ -133,7 +133,7 @@ func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
 	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: imagebuild.Pulls{Policy: config.PullAlways}}
 	image, said, err := r.run(t)
 	require.NoError(t, err)
-	assert.Equal(t, metadata.Owner{UID: 500, GID: 500}, image.User)
+	assert.Equal(t, &metadata.Owner{UID: 500, GID: 500}, image.User)
 	assert.Contains(t, said, "cc_1 | built\n")
 	asked := r.asked[0]
 	assert.Equal(t, `{"A":"1","B":"x=y"}`, asked["buildargs"])

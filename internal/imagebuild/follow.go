@@ -80,7 +80,6 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 		}
 	}
 	b.Log.Info("the other builder is gone: making the image of its container", "container_id", container.ID)
-	b.lookAhead(ctx, j).Wait()
 	err := b.assembleOutput(ctx, j, container.ID)
 	return errors.Join(err, b.discard(ctx, container.ID))
 }

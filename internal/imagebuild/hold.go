@@ -93,9 +93,6 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}
-	if !j.warm { // not sooner: the engine has enough to do until now
-		defer b.lookAhead(ctx, j).Wait()
-	}
 	shown := b.show(output, j)
 	select {
 	case <-ctx.Done():

@@ -106,10 +106,10 @@ func New(engine Engine, settings config.Settings, process cli.Process) *Builder 
 
 // Image is a chaincode's image.
 type Image struct {
-	Name       string         // PREFIX/TYPE:DIGEST
-	User       metadata.Owner // whom its processes run as
-	TLSByInput bool           // a shell in it can take the TLS files from standard input, ahead of all else
-	Entrypoint []string       // which comes after that shell
+	Name       string          // PREFIX/TYPE:DIGEST
+	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of all else
+	Entrypoint []string        // which comes after that shell
+	User       *metadata.Owner // whom its processes run as; nil: not looked up, see OwnerIn
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.
@@ -197,7 +197,6 @@ type job struct {
 	digest  string
 	image   string // name of the image to make
 	lock    string // name of the build container
-	facts   *facts // nil: not looked up yet
 	kind    string // of the image
 	warm    bool   // it fills caches alone, and makes no image
 	script  string // of a snapshot: SHA-256 of the builder image's script, or noScript
@@ -210,13 +209,16 @@ func (b *Builder) existing(ctx context.Context, j *job) (Image, error) {
 	if err != nil {
 		return Image{}, err
 	}
-	owner, err := ownerOf(found.Labels[labelUser])
-	if err != nil {
-		return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
-	}
-	image := Image{Name: j.image, User: owner}
+	image := Image{Name: j.image}
 	if found.Labels[labelTLSByInput] == "true" {
 		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
+	}
+	if user, ok := found.Labels[labelUser]; ok {
+		owner, err := ownerOf(user)
+		if err != nil {
+			return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
+		}
+		image.User = &owner
 	}
 	return image, nil
 }

@@ -17,15 +17,16 @@ import (
 
 // userOf is whom an image's processes run as, in numbers: files that only they may read need them. Only the image
 // itself knows what a name means.
-func (b *Builder) userOf(ctx context.Context, name string, image docker.Image) (owner metadata.Owner, err error) {
-	if owner, ok := inNumbers(image.User); ok {
-		return owner, nil
+func (b *Builder) userOf(ctx context.Context, name string, image docker.Image) (*metadata.Owner, error) {
+	owner, ok := inNumbers(image.User)
+	if ok {
+		return &owner, nil
 	}
-	err = b.look(ctx, name, func(id string) error {
-		owner, err = b.userIn(ctx, id, name, image.User)
+	err := b.look(ctx, name, func(id string) (err error) {
+		owner, err = OwnerIn(ctx, b.Engine, id, name, image.User)
 		return err
 	})
-	return owner, err
+	return &owner, err
 }
 
 // inNumbers is a user that an image gives in numbers, perhaps with a group by name.
@@ -41,15 +42,22 @@ func inNumbers(user string) (metadata.Owner, bool) {
 	return owner, err == nil
 }
 
-// userIn looks a user up in a container of an image, where it is not in numbers.
-func (b *Builder) userIn(ctx context.Context, id, image, user string) (metadata.Owner, error) {
+// Contents is what a look into a container needs of an engine.
+type Contents interface {
+	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
+}
+
+// OwnerIn looks a user up in a container of an image, where it is not in numbers. Its error IsNotFound if the container
+// is gone.
+func OwnerIn(ctx context.Context, engine Contents, id, image, user string) (metadata.Owner, error) {
 	if owner, ok := inNumbers(user); ok {
 		return owner, nil
 	}
 	user, _, _ = strings.Cut(user, ":")
-	archive, err := b.Engine.Download(ctx, id, "/etc/passwd")
+	archive, err := engine.Download(ctx, id, "/etc/passwd")
 	if errdefs.IsNotFound(err) {
-		if _, gone := b.Engine.Inspect(ctx, id); gone != nil {
+		if _, gone := engine.Inspect(ctx, id); gone != nil {
 			return metadata.Owner{}, gone
 		}
 		return metadata.Owner{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: give the user in numbers", image, user)

@@ -29,7 +29,7 @@ func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
 			for range 2 {
 				image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
 				require.NoError(t, err)
-				assert.Equal(t, imagebuild.Image{Name: pinned}, image)
+				assert.Equal(t, imagebuild.Image{Name: pinned, User: &metadata.Owner{}}, image)
 			}
 			assert.Len(t, engine.Calls(fakeengine.Pull), 1)
 			assert.Empty(t, engine.Calls(fakeengine.Create, fakeengine.Commit))
@@ -64,7 +64,7 @@ func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
 			image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
 			if test.err == "" {
 				require.NoError(t, err)
-				assert.Equal(t, test.want, image.User)
+				assert.Equal(t, &test.want, image.User)
 			} else {
 				assert.EqualError(t, err, test.err)
 			}

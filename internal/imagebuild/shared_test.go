@@ -52,7 +52,7 @@ func TestOneOfManyBuildersBuilds(t *testing.T) {
 			for _, o := range together(t, engine, func(p *fakeengine.Process) int { builds++; return compile(p) }) {
 				require.NoError(t, o.err)
 				assertBuilt(t, engine, o.image)
-				assert.Equal(t, metadata.Owner{UID: 500, GID: 501}, o.image.User)
+				assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, o.image.User)
 			}
 			assert.Equal(t, 1, builds)
 			assert.Len(t, engine.Calls(fakeengine.Commit), 1)
@@ -84,7 +84,6 @@ func TestAWaiterMakesTheImageOfABuildWhoseHolderHasDied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavour...)
 			runLock(t, engine, lock)
-			create(t, engine, containerName(t, metadata.LookName), "baseos:1") // which it was killed with
 			engine.Age(lock, 2*periods.Assembly)
 			b := newBuilder(t, engine)
 			image, err := b.build(t.Context(), t)

@@ -20,6 +20,16 @@ func with(image fakeengine.Image, add func(*fakeengine.Files)) fakeengine.Image 
 	return image
 }
 
+// downloads is how often something was downloaded.
+func downloads(engine *fakeengine.Engine, path string) (times int) {
+	for _, call := range engine.Calls(fakeengine.Download) {
+		if call.Query.Get("path") == path {
+			times++
+		}
+	}
+	return times
+}
+
 func linkTo(f *fakeengine.Files, target string) {
 	f.Add("/bin/sh", tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}, "")
 }
@@ -60,7 +70,12 @@ func TestWhichImagesTakeTLSFilesByInput(t *testing.T) {
 				assert.Equal(t, test.want, image.TLSByInput)
 				if test.want {
 					assert.Equal(t, test.runtime.Entrypoint, image.Entrypoint)
+					assert.Nil(t, image.User)
+					assert.Zero(t, downloads(engine, "/etc/passwd"), "an archive costs some engines 40 ms")
+				} else {
+					assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User)
 				}
+				assert.Len(t, engine.Calls(fakeengine.Create), 2, "the build, and what becomes the image")
 
 				looks := len(engine.Calls(fakeengine.Stat))
 				again, err := newBuilder(t, engine).build(t.Context(), t)
@@ -90,6 +105,7 @@ func TestAnImageOnASnapshotIsLookedIntoItself(t *testing.T) {
 		assert.Equal(t, shell, image.TLSByInput)
 		snapshot, _ := engine.Image(snapshots(engine)[0])
 		assert.NotContains(t, snapshot.Labels, "fabric-builder-docker.tls-by-input")
+		assert.NotContains(t, snapshot.Labels, "fabric-builder-docker.user")
 	}
 }
 
@@ -104,33 +120,10 @@ func TestALookThatFailsDoesNotFailTheBuild(t *testing.T) {
 }
 
 func TestAPruneDuringTheLookIsMadeGood(t *testing.T) {
-	for _, part := range []string{"", assemblyPart} {
-		engine := newNodeEngine(t, officialScript, 0o755)
-		engine.On(fakeengine.Stat, fakeengine.Of(part, fakeengine.Once(fakeengine.Before(engine.Prune))))
-		image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, nodeSource(t, "one", "lock 1"), "basic_1.0")
-		require.NoError(t, err)
-		assert.Len(t, inTarget(t, engine, image), 6)
-		assertNothingLeft(t, engine)
-	}
-}
-
-// A builder that was killed while it looked into the runtime image has left a container.
-func TestALookThatSomebodyHasLeftIsUsedAndRemoved(t *testing.T) {
-	engine := newEngine(t)
-	engine.RemoveImage(runtimeImage.Name)
-	engine.AddImage(with(runtimeImage, func(f *fakeengine.Files) { f.Write("/bin/sh", "shell", 0o755) }))
-	var digest string
-	engine.SetProgram(func(p *fakeengine.Process) int {
-		digest = p.Container.Labels[metadata.LabelDigest]
-		return compile(p)
-	})
-	image, err := newBuilder(t, engine).build(t.Context(), t)
+	engine := newNodeEngine(t, officialScript, 0o755)
+	engine.On(fakeengine.Stat, fakeengine.Once(fakeengine.Before(engine.Prune)))
+	image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, nodeSource(t, "one", "lock 1"), "basic_1.0")
 	require.NoError(t, err)
-	engine.RemoveImage(image.Name)
-
-	create(t, engine, metadata.LookName("fabric-chaincode", digest), runtimeImage.Name)
-	again, err := newBuilder(t, engine).build(t.Context(), t)
-	require.NoError(t, err)
-	assert.Equal(t, image, again)
+	assert.Len(t, inTarget(t, engine, image), 6)
 	assertNothingLeft(t, engine)
 }

@@ -48,9 +48,6 @@ func BuildName(prefix, digest string) string { return containerName(prefix) + "-
 // AssemblyName is the name of the container that becomes the image with that content, and the lock for doing so.
 func AssemblyName(prefix, digest string) string { return containerName(prefix) + "-assembly-" + digest }
 
-// LookName is the name of the container that a build of that content looks into the runtime image with.
-func LookName(prefix, digest string) string { return containerName(prefix) + "-look-" + digest }
-
 // CacheName is the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
 

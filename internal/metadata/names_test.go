@@ -107,7 +107,7 @@ func TestNamesOfABuild(t *testing.T) {
 		assert.Equal(t, digest, parsed.(reference.Tagged).Tag())
 		fmt.Fprintf(&lines, "%s\n", image)
 		for _, name := range []string{
-			metadata.BuildName(prefix, digest), metadata.AssemblyName(prefix, digest), metadata.LookName(prefix, digest), metadata.CacheName(prefix, "golang"),
+			metadata.BuildName(prefix, digest), metadata.AssemblyName(prefix, digest), metadata.CacheName(prefix, "golang"),
 		} {
 			assert.Regexp(t, container, name)
 			assert.Equal(t, name == metadata.CacheName(prefix, "golang"), !strings.HasSuffix(name, digest), "a lock's name holds the digest")

@@ -24,8 +24,8 @@ const RecordFile = "build-record.json"
 // SourceFile is the package's own source in OUTPUT_DIR, for the day its image is gone: a gzipped tar.
 const SourceFile = "source.tar.gz"
 
-// recordVersion is what this program writes. It reads all versions up to this one.
-const recordVersion = 1
+// recordVersion is what this program writes. It reads all versions up to this one. The first always had User.
+const recordVersion = 2
 
 // Record is what run must know of a build.
 type Record struct {
@@ -33,7 +33,7 @@ type Record struct {
 	Label        string    `json:"label"`
 	Path         string    `json:"path,omitempty"`
 	Image        string    `json:"image"`                  // the image's name, which holds the content digest
-	User         Owner     `json:"user"`                   // who the chaincode runs as in that image
+	User         *Owner    `json:"user,omitempty"`         // who the chaincode runs as in that image; nil: not looked up
 	TLSByInput   bool      `json:"tls_by_input,omitempty"` // in that image it can take its TLS files from standard input
 	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of that image, where TLSByInput
 	InstallToken string    `json:"install_token"`          // random; tells apart two peers that share all else

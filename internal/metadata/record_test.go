@@ -18,10 +18,18 @@ var record = metadata.Record{
 	Label:        "basic_1.0",
 	Path:         "github.com/example/basic",
 	Image:        "fabric-chaincode/golang:" + strings.Repeat("0123456789abcdef", 4),
-	User:         metadata.Owner{UID: 500, GID: 501},
+	TLSByInput:   true,
+	Entrypoint:   []string{"docker-entrypoint.sh"},
 	InstallToken: "0011223344556677",
 	Builder:      "v1.0.0",
 	Created:      time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC),
+}
+
+// firstRecord is what a program of the first version wrote.
+func firstRecord() metadata.Record {
+	first := record
+	first.User, first.TLSByInput, first.Entrypoint = &metadata.Owner{UID: 500, GID: 501}, false, nil
+	return first
 }
 
 var outputFiles = tree{
@@ -44,7 +52,15 @@ func TestRecordRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, record, got)
 
-	assert.Equal(t, readTree(t, filepath.Join("testdata", "version-1")), readTree(t, dir), "another form needs another version")
+	assert.Equal(t, readTree(t, filepath.Join("testdata", "version-2")), readTree(t, dir), "another form needs another version")
+}
+
+func TestRecordOfAnImageThatTakesAnArchive(t *testing.T) {
+	dir, want := t.TempDir(), firstRecord()
+	require.NoError(t, metadata.WriteRecord(dir, want))
+	got, err := metadata.ReadRecord(dir)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
 }
 
 func TestRecordWithCharactersThatJSONEscapes(t *testing.T) {
@@ -63,17 +79,17 @@ func TestRecordWrittenTwiceDoesNotSumItself(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// testdata/version-1 is what a peer keeps for ever: it is never written anew. A new version gets a directory beside it.
+// testdata/version-N is what a peer keeps for ever: it is never written anew. A new version gets a directory beside it.
 func TestReadRecordOfTheFirstVersion(t *testing.T) {
 	got, err := metadata.ReadRecord(filepath.Join("testdata", "version-1"))
 	require.NoError(t, err)
-	assert.Equal(t, record, got)
+	assert.Equal(t, firstRecord(), got)
 }
 
 func TestReadRecordOfANewerVersion(t *testing.T) {
-	dir := dirWith(t, metadata.RecordFile, `{"version": 2, "form": ["that", "nobody", "knows"]}`)
+	dir := dirWith(t, metadata.RecordFile, `{"version": 3, "form": ["that", "nobody", "knows"]}`)
 	_, err := metadata.ReadRecord(dir)
-	assert.EqualError(t, err, filepath.Join(dir, metadata.RecordFile)+" has version 2, this program knows up to 1: run the newer one, or delete "+
+	assert.EqualError(t, err, filepath.Join(dir, metadata.RecordFile)+" has version 3, this program knows up to 2: run the newer one, or delete "+
 		dir+" and restart the peer, which then builds the chaincode again")
 	assert.NotErrorIs(t, err, metadata.ErrPartial)
 }
