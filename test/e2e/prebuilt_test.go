@@ -68,7 +68,7 @@ func TestAPrebuiltImage(t *testing.T) {
 				p := newPeer(t, withTLS(tls))
 				id := p.install(t, imagePackage(t, test.packageType, r.Ref("chaincodes/kv:1.0"), digest))
 				assert.Equal(t, want, p.record(t, id).Image)
-				assert.Equal(t, test.want, p.record(t, id).User)
+				assert.Equal(t, &test.want, p.record(t, id).User)
 				assert.False(t, p.record(t, id).TLSByInput, "nothing runs in a package's image but the package's own")
 				noContainers(t, metadata.LabelKind, metadata.KindAssembly)
 				p.invoke(t, id, "put", "colour", "blue")

@@ -11,6 +11,7 @@ import (
 
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/tlsfiles"
+	"fabric-builder-docker/test/peer"
 	"fabric-builder-docker/test/registry"
 )
 
@@ -43,16 +44,23 @@ func withoutShell(t *testing.T) string {
 func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  string
+		shell   bool
+		roots   int
 		byInput bool
 	}{
-		"a runtime image with a shell": {config(""), true},
-		"one without":                  {withoutShell(t), false},
+		"a runtime image with a shell":                {config(""), true, 1, true},
+		"one with a shell, more than its input takes": {config(""), true, 100, false},
+		"one without": {withoutShell(t), false, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPeer(t, withBuilder(builder(t, test.config)))
+			p := newPeer(t, withBuilder(builder(t, test.config)), func(o *peer.Options) { o.Roots = test.roots })
 			id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
-			assert.Equal(t, test.byInput, p.record(t, id).TLSByInput)
+			assert.Equal(t, test.shell, p.record(t, id).TLSByInput)
 			file := keyOf(t, p, id)
+			found := awaitContainer(t, metadata.LabelInstallToken, p.record(t, id).InstallToken, "running")
+			var inspected struct{ Config struct{ OpenStdin bool } }
+			require.NoError(t, world.engine.Get(timeout(t), "/containers/"+found.ID+"/json", &inspected))
+			assert.Equal(t, test.byInput, inspected.Config.OpenStdin)
 			assert.Equal(t, "-r--------", file.Mode)
 			assert.Equal(t, file.UID, file.Owner)
 			assert.NotZero(t, file.UID, "the runtime image's user is not root")

@@ -25,6 +25,9 @@ type Options struct {
 
 	// TLS switches mutual TLS on the chaincode address on.
 	TLS bool
+	// Roots is how often the peer's authority stands in what chaincodes get to
+	// trust: 1. The bundle of a real one may hold many.
+	Roots int
 	// MSPID is the peer's organisation: "Org1MSP".
 	MSPID string
 	// Listen is the chaincode address: "127.0.0.1:0".
@@ -61,6 +64,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MSPID = cmp.Or(o.MSPID, "Org1MSP")
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
 	o.Channel = cmp.Or(o.Channel, "mychannel")
+	o.Roots = cmp.Or(o.Roots, 1)
 	o.StartupTimeout = cmp.Or(o.StartupTimeout, 300*time.Second)
 	o.ExecuteTimeout = cmp.Or(o.ExecuteTimeout, 30*time.Second)
 	o.TermTimeout = cmp.Or(o.TermTimeout, 5*time.Second)

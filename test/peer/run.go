@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // instance is a built chaincode. Its run is the handle of the newest one.
@@ -62,7 +63,7 @@ func (p *Peer) writeRunConfig(packageID string) (string, error) {
 		}
 		p.clients.remember(pair.cert, packageID)
 		config.ClientCert, config.ClientKey = string(pair.certPEM), string(pair.keyPEM)
-		config.RootCert = p.RootCert()
+		config.RootCert = strings.Repeat(p.RootCert(), p.opts.Roots)
 	}
 	raw, err := json.Marshal(config)
 	if err != nil {
