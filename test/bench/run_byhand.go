@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -21,7 +21,7 @@ func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := l.material().Archive(l.record.User.UID, l.record.User.GID)
+	archive, err := l.tlsArchive()
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 		_, err := docker(ctx, nil, "rm", "--force", id)
 		return err
 	}
-	if _, err := docker(ctx, archive, "cp", "-", id+":/"); err != nil {
+	if _, err := docker(ctx, archive, "cp", "-", id+":/"); err != nil { // for all to read: no user is looked up
 		return remove, err
 	}
 	_, err = docker(ctx, nil, "start", id)
@@ -51,9 +51,9 @@ func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 }
 
 // docker is the docker command. It reads DOCKER_HOST itself.
-func docker(ctx context.Context, stdin []byte, args ...string) (string, error) {
+func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", args...)
-	command.Stdin = bytes.NewReader(stdin)
+	command.Stdin = stdin
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
