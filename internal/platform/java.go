@@ -11,8 +11,29 @@ var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.j
 // javaBuild calls the image's build.sh, in the image's working directory. A build lasts for seconds, so Maven's JVM does
 // not compile what it runs as hard as it could, and collects garbage in one thread. What the image or the operator has
 // in MAVEN_OPTS comes later and wins.
-const javaBuild = `export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC${MAVEN_OPTS:+ $MAVEN_OPTS}"
-exec ./build.sh
+//
+// Its argument is a directory of the cache. The first build that ends well leaves there what its JVM has made of the
+// classes it has loaded, and later builds start with that: a thirteenth of the time less, for a second once and 26 MB. A JVM
+// passes over an archive of another JVM, but dies of one that is cut short, so the size stands beside it.
+const javaBuild = `options="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+archive=
+release=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")}/release
+if [ -n "$1" ] && grep -Eq '^JAVA_VERSION="(1[3-9]|[2-9][0-9])' "$release" 2>/dev/null; then
+	archive=$1/$(cksum <"$release" | cut -d ' ' -f 1)
+	if [ -f "$archive" ] && [ "$(wc -c <"$archive")" = "$(cat "$archive.size" 2>/dev/null)" ]; then
+		options="$options -XX:SharedArchiveFile=$archive"
+	else
+		rm -rf "$1"
+		mkdir -p "$1"
+		options="$options -XX:ArchiveClassesAtExit=$archive.new -Xlog:disable -Xlog:all=error" # hundreds of warnings
+	fi
+fi
+export MAVEN_OPTS="$options${MAVEN_OPTS:+ $MAVEN_OPTS}"
+./build.sh || exit
+if [ -n "$archive" ] && [ -s "$archive.new" ]; then
+	mv "$archive.new" "$archive"
+	wc -c <"$archive" >"$archive.size"
+fi
 `
 
 // planJava leaves everything to the image's build.sh. Both tools run code that they
@@ -23,7 +44,7 @@ func planJava(r request) (Plan, error) {
 	plan := Plan{
 		Builder:     image,
 		Runtime:     image,
-		Command:     []string{"/bin/sh", "-c", javaBuild},
+		Command:     []string{"/bin/sh", "-c", javaBuild, "build"},
 		Environment: r.environ.pick(proxies...),
 		Rooted:      r.atRoot,
 		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer's CLI drops the bit
@@ -32,6 +53,7 @@ func planJava(r request) (Plan, error) {
 	if scope := r.labelled("java"); scope != "" && r.settings.Builder.Cache.Scope != config.CacheOff {
 		plan.Serial = scope
 		plan.Caches = []Cache{{scope + "-m2", "/root/.m2"}, {scope + "-gradle", "/root/.gradle"}}
+		plan.Command = append(plan.Command, "/root/.m2/.fabric-builder-docker")
 	}
 	return plan, nil
 }

@@ -1,6 +1,9 @@
 package platform_test
 
 import (
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,8 +20,9 @@ func TestJavaPlan(t *testing.T) {
 	pkg := metadata.Package{Type: "java", Label: "basic_1.1", Path: "ignored"}
 	got, err := platform.For(pkg, source("src/pom.xml", "src/mvnw"), settings, []string{"GOFLAGS=-x", "HTTPS_PROXY=http://proxy:3128"})
 	require.NoError(t, err)
-	require.Len(t, got.Command, 3)
+	require.Len(t, got.Command, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
+	assert.Equal(t, []string{"build", "/root/.m2/.fabric-builder-docker"}, got.Command[3:])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
 		Type:        "java",
@@ -47,6 +51,68 @@ func TestJavaBuildScript(t *testing.T) {
 	assert.Equal(t, ours+" -Xmx1g\n", stderr)
 }
 
+const (
+	java17 = `JAVA_RUNTIME_VERSION="17.0.19+10"` + "\n" + `JAVA_VERSION="17.0.19"` + "\n"
+	java21 = `JAVA_VERSION="21.0.2"` + "\n"
+)
+
+// mavenJVM plays build.sh and the JVM of Maven: it notes what it is told about archives of classes, and leaves one.
+const mavenJVM = `#!/bin/sh
+for option in $MAVEN_OPTS; do
+	case $option in
+	-XX:ArchiveClassesAtExit=*) echo made >>ROOT/calls; echo "some classes" >"${option#*=}" ;;
+	-XX:SharedArchiveFile=*) echo "used: $(cat "${option#*=}")" >>ROOT/calls ;;
+	esac
+done
+`
+
+// What a JVM has made of Maven's classes is kept for the next build, if it is whole and of the same JVM.
+func TestJavaBuildsShareAnArchiveOfClasses(t *testing.T) {
+	const used = "used: some classes"
+	type build struct{ release, script string }
+	for name, test := range map[string]struct {
+		first  build
+		damage string // shell, in the directory of the archive
+		second build
+		calls  []string
+		kept   int // files in the directory at the end
+	}{
+		"again":                   {build{java17, mavenJVM}, "", build{java17, mavenJVM}, []string{"made", used}, 2},
+		"another JVM":             {build{java17, mavenJVM}, "", build{java21, mavenJVM}, []string{"made", "made"}, 2},
+		"cut short":               {build{java17, mavenJVM}, `for f in *; do case $f in *.size) ;; *) printf s >$f ;; esac; done`, build{java17, mavenJVM}, []string{"made", "made"}, 2},
+		"without its size":        {build{java17, mavenJVM}, "rm *.size", build{java17, mavenJVM}, []string{"made", "made"}, 2},
+		"a build that fails":      {build{java17, mavenJVM + "exit 7\n"}, "", build{java17, mavenJVM}, []string{"made", "made"}, 2},
+		"no Maven":                {build{java17, "#!/bin/sh\n"}, "", build{java17, "#!/bin/sh\n"}, nil, 0},
+		"a JVM that has none yet": {build{`JAVA_VERSION="11.0.2"`, mavenJVM}, "", build{`JAVA_VERSION="1.8.0_1"`, mavenJVM}, nil, 0},
+		"nothing known of it":     {build{"", mavenJVM}, "", build{"", mavenJVM}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			classes := b.path("/m2/classes")
+			command := plan(t, metadata.Package{Type: "java", Label: "basic_1.0"}, source("src/pom.xml")).Command
+			command[2], command[4] = "JAVA_HOME=ROOT/jdk\n"+command[2], classes
+			var calls []string
+			for i, made := range []build{test.first, test.second} {
+				b.file("/jdk/release", made.release, 0o644)
+				b.file("/build.sh", made.script, 0o755)
+				var status int
+				var stderr string
+				status, stderr, calls = b.run(command)
+				assert.Equal(t, strings.Contains(made.script, "exit 7"), status == 7)
+				assert.Empty(t, stderr)
+				if i == 0 && test.damage != "" {
+					damage := exec.Command("/bin/sh", "-c", test.damage)
+					damage.Dir = classes
+					require.NoError(t, damage.Run())
+				}
+			}
+			assert.Equal(t, test.calls, calls)
+			kept, _ := os.ReadDir(classes)
+			assert.Len(t, kept, test.kept)
+		})
+	}
+}
+
 func TestJavaWithoutCaches(t *testing.T) {
 	off := config.Defaults()
 	off.Builder.Cache.Scope = config.CacheOff
@@ -58,6 +124,7 @@ func TestJavaWithoutCaches(t *testing.T) {
 			got, err := platform.For(metadata.Package{Type: "java", Label: test.label}, source("src/pom.xml"), test.settings, nil)
 			require.NoError(t, err)
 			assert.Empty(t, got.Caches)
+			assert.Len(t, got.Command, 4, "nor is there a place for classes")
 			assert.Empty(t, got.Serial, "nothing to wait for")
 		})
 	}

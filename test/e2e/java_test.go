@@ -113,6 +113,21 @@ func TestEveryJavaLayout(t *testing.T) {
 	}
 }
 
+// A JVM that must share classes ends if it cannot.
+func TestVersionsOfAJavaChaincodeShareWhatTheirJVMHasLoaded(t *testing.T) {
+	const asks = "#!/bin/sh\nset -e\ncase $MAVEN_OPTS in\n" +
+		"*ArchiveClassesAtExit*) echo first; java $MAVEN_OPTS -version ;;\n" +
+		"*SharedArchiveFile*) echo next; java -Xshare:on $MAVEN_OPTS -version ;;\n*) exit 9 ;;\nesac\n"
+	_ = world.engine.Delete(t.Context(), "/volumes/"+prefix+"-cache-java-classes-m2") // of an earlier run of this test
+	p := javaPeer(t)
+	for _, version := range []string{"first", "next", "next"} {
+		before := strings.Count(p.said("build"), " | "+version+"\n")
+		p.install(t, fresh(t, "java", "classes_1.0", warmed()[1], peer.File("src/pom.xml", "<project/>"),
+			peer.File("src/mvnw", asks+wrapper("target/chaincode.jar"))))
+		assert.Equal(t, before+1, strings.Count(p.said("build"), " | "+version+"\n"))
+	}
+}
+
 func TestAJavaPackageWithNothingToBuildFrom(t *testing.T) {
 	p := javaPeer(t)
 	_, err := p.Install(timeout(t), fresh(t, "java", "nothing_1.0", peer.File("src/README.md", "")))
