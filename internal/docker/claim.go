@@ -42,6 +42,9 @@ func (e *Engine) Claim(ctx context.Context, spec Spec) (id string, holder *Conta
 			return "", nil, createErr
 		case <-time.After(claimPause):
 		}
+		if found, err := e.Inspect(ctx, spec.Name); err == nil { // by now it can be seen: less work than another create
+			return "", &found, nil
+		}
 	}
 }
 

@@ -109,6 +109,18 @@ func TestClaimWaitsForAHolderThatCannotBeSeen(t *testing.T) {
 	}
 }
 
+// Another create would cost the engine more than a look, while the holder has it work.
+func TestClaimLooksAgainBeforeItTriesAgain(t *testing.T) {
+	engine, client := connect(t)
+	want := claim(t, client)
+	engine.On(fakeengine.Inspect, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "No such container")))
+	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+	require.NoError(t, err)
+	assert.Empty(t, id)
+	assert.Equal(t, want, holder.ID)
+	assert.Len(t, engine.Calls(fakeengine.Create), 2, "its own, and the first try")
+}
+
 func TestClaimGivesUpOnAnEngineThatFails(t *testing.T) {
 	engine, client := connect(t)
 	engine.On(fakeengine.Create, fakeengine.Fail(http.StatusInternalServerError, "catatonit is missing"))
