@@ -126,6 +126,20 @@ func TestManyWaitersMakeTheImageOfADeadHolderOnce(t *testing.T) {
 	}
 }
 
+// Some engines work for telling the time, while they are making the image that is waited for.
+func TestAShortWaitAsksForNoTime(t *testing.T) {
+	engine := newEngine(t)
+	name := containerName(t, metadata.AssemblyName)
+	create(t, engine, name, "baseos:1")
+	engine.On(fakeengine.Inspect, fakeengine.Of(assemblyPart, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer(name) }))))
+	b := newBuilder(t, engine)
+	b.Periods.Poll = 2 * time.Second // a wait is short until then
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+	assert.Empty(t, engine.Calls(fakeengine.Info))
+}
+
 func TestAnAssemblyThatHasDiedIsReplaced(t *testing.T) {
 	for _, age := range []time.Duration{2 * periods.Assembly, 0} {
 		t.Run(age.String(), func(t *testing.T) {

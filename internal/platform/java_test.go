@@ -3,6 +3,7 @@ package platform_test
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,36 +70,48 @@ done
 // What a JVM has made of Maven's classes is kept for the next build, if it is whole and of the same JVM.
 func TestJavaBuildsShareAnArchiveOfClasses(t *testing.T) {
 	const used = "used: some classes"
-	type build struct{ release, script string }
+	const shares, cannot = "exit 0", "exit 1"
+	type build struct{ release, script, java string }
+	built := build{java17, mavenJVM, shares}
 	for name, test := range map[string]struct {
 		first  build
 		damage string // shell, in the directory of the archive
+		others string // shell, ahead of the script
 		second build
 		calls  []string
 		kept   int // files in the directory at the end
 	}{
-		"again":                   {build{java17, mavenJVM}, "", build{java17, mavenJVM}, []string{"made", used}, 2},
-		"another JVM":             {build{java17, mavenJVM}, "", build{java21, mavenJVM}, []string{"made", "made"}, 2},
-		"cut short":               {build{java17, mavenJVM}, `for f in *; do case $f in *.size) ;; *) printf s >$f ;; esac; done`, build{java17, mavenJVM}, []string{"made", "made"}, 2},
-		"without its size":        {build{java17, mavenJVM}, "rm *.size", build{java17, mavenJVM}, []string{"made", "made"}, 2},
-		"a build that fails":      {build{java17, mavenJVM + "exit 7\n"}, "", build{java17, mavenJVM}, []string{"made", "made"}, 2},
-		"no Maven":                {build{java17, "#!/bin/sh\n"}, "", build{java17, "#!/bin/sh\n"}, nil, 0},
-		"a JVM that has none yet": {build{`JAVA_VERSION="11.0.2"`, mavenJVM}, "", build{`JAVA_VERSION="1.8.0_1"`, mavenJVM}, nil, 0},
-		"nothing known of it":     {build{"", mavenJVM}, "", build{"", mavenJVM}, nil, 0},
+		"again":                   {first: built, second: built, calls: []string{"made", used}, kept: 2},
+		"another JVM":             {first: built, second: build{java21, mavenJVM, shares}, calls: []string{"made", "made"}, kept: 2},
+		"cut short":               {first: built, damage: `for f in *; do case $f in *.size) ;; *) printf s >$f ;; esac; done`, second: built, calls: []string{"made", "made"}, kept: 2},
+		"without its size":        {first: built, damage: "rm *.size", second: built, calls: []string{"made", "made"}, kept: 2},
+		"a build that fails":      {first: build{java17, mavenJVM + "exit 7\n", shares}, second: built, calls: []string{"made", "made"}, kept: 2},
+		"a JVM that dies of it":   {first: built, second: build{java17, mavenJVM + "exit 134\n", shares}, calls: []string{"made", used}},
+		"no Maven":                {first: build{java17, "#!/bin/sh\n", shares}, second: build{java17, "#!/bin/sh\n", shares}},
+		"a JVM that shares none":  {first: build{java17, mavenJVM, cannot}, second: build{java17, mavenJVM, cannot}},
+		"options of others":       {first: built, others: "MAVEN_OPTS=-Xshare:off\n", second: built},
+		"the package's options":   {first: built, others: "mkdir -p " + platform.InputDir + "/.mvn; echo -Xshare:off >" + platform.InputDir + "/.mvn/jvm.config\n", second: built},
+		"a JVM that has none yet": {first: build{`JAVA_VERSION="11.0.2"`, mavenJVM, shares}, second: build{`JAVA_VERSION="1.8.0_1"`, mavenJVM, shares}},
+		"nothing known of it":     {first: build{"", mavenJVM, shares}, second: build{"", mavenJVM, shares}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
 			classes := b.path("/m2/classes")
 			command := plan(t, metadata.Package{Type: "java", Label: "basic_1.0"}, source("src/pom.xml")).Command
-			command[2], command[4] = "JAVA_HOME=ROOT/jdk\n"+command[2], classes
+			command[2], command[4] = "JAVA_HOME=ROOT/jdk\n"+test.others+command[2], classes
 			var calls []string
 			for i, made := range []build{test.first, test.second} {
 				b.file("/jdk/release", made.release, 0o644)
+				b.file("/jdk/bin/java", "#!/bin/sh\n"+made.java+"\n", 0o755)
 				b.file("/build.sh", made.script, 0o755)
 				var status int
 				var stderr string
 				status, stderr, calls = b.run(command)
-				assert.Equal(t, strings.Contains(made.script, "exit 7"), status == 7)
+				_, failure, fails := strings.Cut(made.script, "\nexit ")
+				assert.Equal(t, fails, status != 0)
+				if fails {
+					assert.Equal(t, strings.TrimSpace(failure), strconv.Itoa(status), "it is the build's own")
+				}
 				assert.Empty(t, stderr)
 				if i == 0 && test.damage != "" {
 					damage := exec.Command("/bin/sh", "-c", test.damage)
