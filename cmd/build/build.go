@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -30,7 +30,15 @@ func build(ctx context.Context, process cli.Process) error {
 	}
 	settings = settings.ForLabel(pkg.Label)
 	configureLog(&process, settings)
-	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, process.Environ)
+	if err := metadata.CheckMetaInf(sourceDir); err != nil {
+		return err
+	}
+	source, err := content.Open(sourceDir)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	plan, err := platform.For(pkg, source, settings, process.Environ)
 	if err != nil {
 		return err
 	}
@@ -51,13 +59,16 @@ func build(ctx context.Context, process cli.Process) error {
 	defer engine.Close()
 
 	began := time.Now()
-	image, err := imagebuild.New(engine, settings, process).Build(ctx, plan, sourceDir, pkg.Label)
+	image, err := imagebuild.New(engine, settings, process).Build(ctx, plan, source, pkg.Label)
 	if err != nil {
 		return err
 	}
 	record := recordOf(pkg, image)
 	record.NPMStart = plan.NPMStart
-	if err := leave(outputDir, sourceDir, record, settings.Builder.SaveSource); err != nil {
+	if !settings.Builder.SaveSource {
+		source = nil
+	}
+	if err := leave(outputDir, sourceDir, source, record); err != nil {
 		return err
 	}
 	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
@@ -72,13 +83,14 @@ func configureLog(process *cli.Process, settings config.Settings) {
 	}
 }
 
-// leave writes OUTPUT_DIR: META-INF for release, the source for the day the image is gone, and last the record.
-func leave(outputDir, sourceDir string, record metadata.Record, saveSource bool) error {
+// leave writes OUTPUT_DIR: META-INF for release, the source, unless it is nil, for the day the image is gone, and last
+// the record.
+func leave(outputDir, sourceDir string, source *content.Package, record metadata.Record) error {
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
-	if saveSource {
-		if err := imagebuild.SaveSource(sourceDir, outputDir); err != nil {
+	if source != nil {
+		if err := source.Save(outputDir); err != nil {
 			return err
 		}
 	}

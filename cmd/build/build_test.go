@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 )
@@ -106,7 +107,10 @@ func left(t *testing.T) dirs {
 	t.Helper()
 	d := newDirs(t, "", "src/go.mod", "src/main.go", "META-INF/statedb/couchdb/indexes/owner.json")
 	pkg := metadata.Package{Type: "golang", Label: "basic_1.0", Path: "."}
-	require.NoError(t, leave(d.output, d.source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}}), true))
+	source, err := content.Open(d.source)
+	require.NoError(t, err)
+	defer source.Close()
+	require.NoError(t, leave(d.output, d.source, source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}})))
 	return d
 }
 

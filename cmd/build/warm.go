@@ -10,6 +10,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -38,7 +39,7 @@ func warm(ctx context.Context, process cli.Process) error {
 	defer engine.Close()
 	began := time.Now()
 	for _, w := range works {
-		if err := imagebuild.New(engine, w.settings, process).Warm(ctx, w.plan, w.sourceDir, w.label); err != nil {
+		if err := imagebuild.New(engine, w.settings, process).Warm(ctx, w.plan, w.source, w.label); err != nil {
 			return fmt.Errorf("warming up for %s: %w", w.of, err)
 		}
 	}
@@ -48,21 +49,17 @@ func warm(ctx context.Context, process cli.Process) error {
 
 // work is one thing to do ahead of time.
 type work struct {
-	of        string // for messages
-	label     string
-	sourceDir string
-	plan      platform.Plan
-	settings  config.Settings
+	of       string // for messages
+	label    string
+	source   *content.Package
+	plan     platform.Plan
+	settings config.Settings
 }
 
 // worksOf finds what is wrong with a package before the first of them has taken a minute.
 func worksOf(process cli.Process, settings config.Settings, scratch string) ([]work, error) {
-	nothing := filepath.Join(scratch, "nothing")
-	if err := os.Mkdir(nothing, 0o700); err != nil {
-		return nil, fmt.Errorf("unpacking packages: %w", err)
-	}
 	works := []work{{
-		of: "Go's standard library", sourceDir: nothing, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
+		of: "Go's standard library", source: &content.Package{}, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
 	}}
 	for i, path := range process.Args {
 		w, err := workOf(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
@@ -75,7 +72,7 @@ func worksOf(process cli.Process, settings config.Settings, scratch string) ([]w
 }
 
 func workOf(path, dir string, settings config.Settings, environ []string) (work, error) {
-	sourceDir, metadataDir, err := imagebuild.UnpackPackage(path, dir)
+	sourceDir, metadataDir, err := content.UnpackPackage(path, dir)
 	if err != nil {
 		return work{}, err
 	}
@@ -87,6 +84,10 @@ func workOf(path, dir string, settings config.Settings, environ []string) (work,
 		return work{}, err
 	}
 	settings = settings.ForLabel(pkg.Label)
-	plan, err := platform.For(pkg, os.DirFS(sourceDir), settings, environ)
-	return work{of: path, label: pkg.Label, sourceDir: sourceDir, plan: plan, settings: settings}, err
+	source, err := content.Read(os.DirFS(sourceDir))
+	if err != nil {
+		return work{}, err
+	}
+	plan, err := platform.For(pkg, source, settings, environ)
+	return work{of: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
 }

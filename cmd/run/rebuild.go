@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -39,16 +40,21 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 			return imagebuild.Image{}, fmt.Errorf("unpacking the source: %w", err)
 		}
 		defer os.RemoveAll(dir)
-		if err := imagebuild.RestoreSource(l.outputDir, dir); err != nil {
+		if err := content.RestoreSource(l.outputDir, dir); err != nil {
 			return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(l.outputDir))
 		}
 		pkg := metadata.Package{Type: l.record.Type, Label: l.record.Label, Path: l.record.Path}
-		plan, err := platform.For(pkg, os.DirFS(dir), l.settings, process.Environ)
+		source, err := content.Open(dir)
+		if err != nil {
+			return imagebuild.Image{}, err
+		}
+		defer source.Close()
+		plan, err := platform.For(pkg, source, l.settings, process.Environ)
 		if err != nil {
 			return imagebuild.Image{}, err
 		}
 		builder := imagebuild.New(engine, l.settings, process)
 		builder.Periods.Cleanup = removeTime // the peer has no patience with a run
-		return builder.Build(ctx, plan, dir, pkg.Label)
+		return builder.Build(ctx, plan, source, pkg.Label)
 	}
 }

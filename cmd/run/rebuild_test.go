@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/test/fakeengine"
@@ -29,7 +29,10 @@ func withSource(t *testing.T, r *runner) cli.Process {
 		require.NoError(t, os.WriteFile(filepath.Join(source, name), []byte(content), 0o644))
 	}
 	process := r.process(t)
-	require.NoError(t, imagebuild.SaveSource(source, process.Args[0]))
+	pkg, err := content.Open(source)
+	require.NoError(t, err)
+	defer pkg.Close()
+	require.NoError(t, pkg.Save(process.Args[0]))
 	require.NoError(t, metadata.WriteRecord(process.Args[0], r.record))
 	return process
 }

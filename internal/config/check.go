@@ -190,6 +190,11 @@ func (b Builder) checkEnvironments() error {
 	if err := b.Build.Environment.check("builder.build.environment"); err != nil {
 		return err
 	}
+	for _, pattern := range b.Build.Transport {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return impossible("builder.build.transport", pattern, "names of variables, or patterns such as NEXUS_*")
+		}
+	}
 	if err := b.BuildArgs.check("builder.buildArgs"); err != nil {
 		return err
 	}

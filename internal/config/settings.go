@@ -154,6 +154,7 @@ type Build struct {
 	Pids        int64       `key:"pids"`        // processes and threads; 0: the engine's default
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
+	Transport   []string    `key:"transport"`   // names of variables that change nothing in an image, or patterns as path.Match has them
 }
 
 // Cache is which builds share a cache volume.

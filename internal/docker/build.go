@@ -17,6 +17,7 @@ type Build struct {
 	Name    string            // of the image, once it is whole
 	Context io.Reader         // a tar with the Dockerfile at its root
 	Args    map[string]string // build arguments
+	Caches  string            // the name space of BuildKit's cache mounts, unless Args name one: only builds with the same share them
 	Labels  map[string]string // of the image, whatever the Dockerfile says
 	Pull    bool              // ask the registry for base images that are there already
 	Network string            // of the steps: empty, host or none; other engines than Docker take more
@@ -46,6 +47,9 @@ func (e *Engine) Build(ctx context.Context, b Build, output io.Writer) error {
 
 func (e *Engine) build(ctx context.Context, b Build, output io.Writer) error {
 	args := map[string]*string{}
+	if b.Caches != "" {
+		args["BUILDKIT_CACHE_MOUNT_NS"] = &b.Caches
+	}
 	for name, value := range b.Args {
 		args[name] = &value
 	}

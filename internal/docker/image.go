@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/docker/docker/client"
 )
@@ -19,7 +21,8 @@ type Image struct {
 	Entrypoint []string
 	Command    []string
 	WorkingDir string
-	Volumes    []string // paths that every container of the image mounts a volume on
+	Volumes    []string // paths that every container of the image mounts a volume on, sorted
+	StopSignal string   // empty: the engine's default
 	Labels     map[string]string
 }
 
@@ -35,9 +38,8 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	if config := found.Config; config != nil {
 		result.User, result.Env, result.WorkingDir, result.Labels = config.User, config.Env, config.WorkingDir, config.Labels
 		result.Entrypoint, result.Command = config.Entrypoint, config.Cmd
-		for volume := range config.Volumes {
-			result.Volumes = append(result.Volumes, volume)
-		}
+		result.Volumes = slices.Sorted(maps.Keys(config.Volumes))
+		result.StopSignal = config.StopSignal
 	}
 	return result, nil
 }

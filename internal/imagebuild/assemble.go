@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -164,7 +165,7 @@ func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io
 		return err
 	}
 	defer output.Close()
-	if err := filter(output, w, j.plan.Target); err != nil {
+	if err := content.Filter(output, w, j.plan.Target); err != nil {
 		return fmt.Errorf("taking over the build's output: %w", err)
 	}
 	return nil

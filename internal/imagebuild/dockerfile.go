@@ -1,14 +1,11 @@
 package imagebuild
 
 import (
-	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
@@ -18,6 +15,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
@@ -32,18 +30,18 @@ const (
 // dockerfile makes sure of the image of a package that brings a Dockerfile. The engine builds it. There is no lock: two
 // builders of the same content share the steps inside the engine, and the image of the first to be done is the one.
 // Base images are the Dockerfile's own business, so they are no part of the digest, and a newer one is not noticed.
-func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, source *os.Root, label string) (Image, error) {
-	files, err := buildContext(plan, source)
+func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
+	pkg, err := buildContext(plan, pkg)
 	if err != nil {
 		return Image{}, fmt.Errorf("reading the package: %w", err)
 	}
-	name := metadata.ImageName(b.Prefix, plan.Type, dockerfileDigest(plan, files))
+	name := metadata.ImageName(b.Prefix, plan.Type, dockerfileDigest(plan, pkg))
 	found, err := b.Engine.Image(ctx, name)
 	switch {
 	case err == nil:
 		b.Log.Info("the image is there already", "image", name)
 	case errdefs.IsNotFound(err):
-		if err := b.buildDockerfile(ctx, plan, source, files, name, label); err != nil {
+		if err := b.buildDockerfile(ctx, plan, pkg, name, label); err != nil {
 			return Image{}, err
 		}
 		if found, err = b.Engine.Image(ctx, name); err != nil {
@@ -61,12 +59,12 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, source *os
 
 // buildDockerfile has the engine build. Of several builders of the same content at the same moment, some engines tell
 // one alone which step has failed and what it has printed. The others try again: a step that has failed is not kept.
-func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, source *os.Root, files []file, name, label string) error {
+func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
 	b.Log.Info("building", "type", plan.Type, "image", name)
 	var failed *docker.BuildError
 	for turn := 1; ; turn++ {
 		made := name + "-" + metadata.NewInstallToken()
-		err := b.tryDockerfile(ctx, plan, source, files, made, label)
+		err := b.tryDockerfile(ctx, plan, pkg, made, label)
 		switch {
 		case err == nil:
 			return b.settleName(ctx, made, name)
@@ -93,17 +91,18 @@ func (b *Builder) settleName(ctx context.Context, made, name string) error {
 	return errors.Join(err, b.Engine.Untag(ctx, made))
 }
 
-func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, source *os.Root, files []file, name, label string) error {
+func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
 	reader, writer := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		err := packContext(plan, source, files, writer)
+		err := pkg.WriteTar(writer, content.Layout{Dir: "/"})
 		writer.CloseWithError(err)
 		packed <- err
 	}()
 	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
 	err := b.Engine.Build(ctx, docker.Build{
 		Name: name, Context: reader, Args: pairs(plan.BuildArgs),
+		Caches:  name, // a random one: what a package's steps leave in a cache is for no other build
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
 		Pull:    b.Pulls.Policy == config.PullAlways,
 		Network: b.Limits.Network, Memory: b.Limits.Memory,
@@ -125,41 +124,25 @@ func pairs(list []string) map[string]string {
 	return m
 }
 
-// contextRoot is the directory of the package that the build sees.
-func contextRoot(plan platform.Plan) string {
-	if plan.Rooted {
-		return "."
-	}
-	return "src"
-}
-
-// buildContext lists what the build sees, relative to the context's root: all but what .dockerignore leaves out. The
-// Dockerfile is always there, since no other way leads it to the builder.
-func buildContext(plan platform.Plan, source *os.Root) ([]file, error) {
-	all, err := readPackage(source)
+// buildContext is what the build sees: all but what .dockerignore leaves out. The Dockerfile is always there, since no
+// other way leads it to the builder.
+func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, error) {
+	root := codeDir(plan)
+	ignored, err := readIgnore(pkg.FS, root)
 	if err != nil {
 		return nil, err
 	}
-	root := contextRoot(plan)
-	ignored, err := readIgnore(source, root)
-	if err != nil {
-		return nil, err
-	}
-	var files []file
-	for _, f := range below(all, root) {
-		out, err := ignored.MatchesOrParentMatches(f.Path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", ignoreFile, err)
+	return pkg.Below(root).Only(func(f content.File) bool {
+		out, matchErr := ignored.MatchesOrParentMatches(f.Path)
+		if matchErr != nil {
+			err = fmt.Errorf("%s: %w", ignoreFile, matchErr)
 		}
-		if !out || f.Path == recipeFile {
-			files = append(files, f)
-		}
-	}
-	return files, nil
+		return !out || f.Path == recipeFile
+	}), err
 }
 
 // readIgnore reads Dockerfile.dockerignore or, where there is none, .dockerignore.
-func readIgnore(source *os.Root, root string) (*patternmatcher.PatternMatcher, error) {
+func readIgnore(source fs.FS, root string) (*patternmatcher.PatternMatcher, error) {
 	for _, name := range []string{recipeFile + ignoreFile, ignoreFile} {
 		opened, err := source.Open(path.Join(root, name))
 		if errors.Is(err, os.ErrNotExist) {
@@ -180,40 +163,4 @@ func readIgnore(source *os.Root, root string) (*patternmatcher.PatternMatcher, e
 		return matcher, nil
 	}
 	return patternmatcher.New(nil)
-}
-
-// packContext writes the context as a tar. Nothing in it depends on who packs it, or when.
-func packContext(plan platform.Plan, source *os.Root, files []file, w io.Writer) error {
-	archive := tar.NewWriter(w)
-	for _, dir := range directories(files) {
-		if dir == "." {
-			continue
-		}
-		if err := archive.WriteHeader(directory(dir, 0o755)); err != nil {
-			return err
-		}
-	}
-	for _, f := range files {
-		name := f.Path
-		f.Path = path.Join(contextRoot(plan), name)
-		if err := packFile(archive, source, f, name); err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
-		}
-	}
-	return archive.Close()
-}
-
-// dockerfileDigest names the result of a build by all of it that is known here.
-func dockerfileDigest(plan platform.Plan, files []file) string {
-	data, err := json.Marshal(struct {
-		Recipe   int
-		Type     string
-		Settings []string
-		Files    []file
-	}{recipe, plan.Type, plan.Settings, files})
-	if err != nil {
-		panic(err) // strings, numbers and booleans only
-	}
-	digest := sha256.Sum256(data)
-	return hex.EncodeToString(digest[:])
 }

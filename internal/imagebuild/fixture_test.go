@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
@@ -105,7 +106,7 @@ func newBuilder(t *testing.T, engine *fakeengine.Engine) *builder {
 
 func (b *builder) build(ctx context.Context, t *testing.T) (imagebuild.Image, error) {
 	t.Helper()
-	return b.Build(ctx, plan, newSource(t), "basic_1.0")
+	return b.Build(ctx, plan, newPackage(t), "basic_1.0")
 }
 
 // newSource is a package as the peer unpacks it.
@@ -123,6 +124,16 @@ func newSource(t *testing.T) string {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 	}
 	return dir
+}
+
+func newPackage(t *testing.T) *content.Package { return open(t, newSource(t)) }
+
+func open(t *testing.T, dir string) *content.Package {
+	t.Helper()
+	pkg, err := content.Open(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { pkg.Close() })
+	return pkg
 }
 
 // lockName is the name of the build container of newSource.

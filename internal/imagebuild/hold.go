@@ -8,6 +8,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
@@ -23,7 +24,7 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 		Name:        j.lock,
 		Image:       j.plan.Builder.Name,
 		Command:     j.plan.Command,
-		Environment: j.plan.Environment,
+		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
 		Labels:      b.labels(j, metadata.KindBuild),
 		NetworkMode: b.Limits.Network,
 		Init:        !b.Limits.NoInit,

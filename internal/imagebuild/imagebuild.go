@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -28,6 +27,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -129,31 +129,26 @@ func (f *Failed) Error() string {
 }
 
 // Build makes sure that the image of a package exists. Label goes in front of every line that the build prints.
-func (b *Builder) Build(ctx context.Context, plan platform.Plan, sourceDir, label string) (Image, error) {
+func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
 	if plan.Way == platform.Prebuilt {
 		image, err := b.prebuilt(ctx, plan)
 		return image, b.explain(ctx, err)
 	}
-	source, err := os.OpenRoot(sourceDir)
-	if err != nil {
-		return Image{}, fmt.Errorf("reading the package: %w", err)
-	}
-	defer source.Close()
-	image, err := b.build(ctx, plan, source, label)
+	image, err := b.build(ctx, plan, pkg, label)
 	if errdefs.IsNotFound(err) && ctx.Err() == nil {
 		b.Log.Warn("something was removed from the engine in the middle of the build: starting over", "error", err)
-		image, err = b.build(ctx, plan, source, label)
+		image, err = b.build(ctx, plan, pkg, label)
 	}
 	return image, b.explain(ctx, err)
 }
 
-func (b *Builder) build(ctx context.Context, plan platform.Plan, source *os.Root, label string) (Image, error) {
+func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	if plan.Way == platform.Dockerfile {
-		return b.dockerfile(ctx, plan, source, label)
+		return b.dockerfile(ctx, plan, pkg, label)
 	}
-	job, err := b.prepare(ctx, plan, source, label)
+	job, err := b.prepare(ctx, plan, pkg, label)
 	if err != nil {
 		return Image{}, err
 	}
@@ -189,8 +184,7 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 // job is one build of one content.
 type job struct {
 	plan    platform.Plan
-	source  *os.Root
-	files   []file
+	pkg     *content.Package // what is uploaded
 	label   string
 	builder docker.Image
 	runtime docker.Image
@@ -250,19 +244,12 @@ func (b *Builder) produce(ctx context.Context, j *job) error {
 
 // turn tries to become the holder, else follows whoever is.
 func (b *Builder) turn(ctx context.Context, j *job) error {
-	caches, err := b.lockCaches(ctx, j)
-	if err != nil {
-		return err
-	}
 	id, holder, err := b.claim(ctx, j)
 	switch {
 	case err != nil:
-		return b.unlockCaches(ctx, caches, err)
+		return err
 	case holder != nil:
-		return errors.Join(b.unlockCaches(ctx, caches, nil), b.follow(ctx, j, *holder))
-	case caches == "" && j.plan.Serial != "":
-		return errors.Join(startOver{errors.New("the build that was to be followed has gone")}, b.discard(ctx, id))
-	default:
-		return b.unlockCaches(ctx, caches, b.hold(ctx, j, id))
+		return b.follow(ctx, j, *holder)
 	}
+	return b.hold(ctx, j, id)
 }

@@ -52,7 +52,7 @@ func networkOfBuild(t *testing.T, b *builder, engine *fakeengine.Engine, plan pl
 		network = p.Container.Network
 		return compile(p)
 	})
-	_, err := b.Build(t.Context(), plan, newSource(t), "basic_1.0")
+	_, err := b.Build(t.Context(), plan, newPackage(t), "basic_1.0")
 	require.NoError(t, err)
 	var asked []string
 	for _, call := range engine.Calls(fakeengine.Create) {

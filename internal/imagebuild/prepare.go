@@ -3,21 +3,17 @@ package imagebuild
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
 
-// prepare reads the package, makes sure of the base images and computes the content digest.
-func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Root, label string) (*job, error) {
-	files, err := readPackage(source)
-	if err != nil {
-		return nil, fmt.Errorf("reading the package: %w", err)
-	}
+// prepare makes sure of the base images and computes the content digest.
+func (b *Builder) prepare(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (*job, error) {
 	builder, runtime, err := b.baseImages(ctx, &plan)
 	if err != nil {
 		return nil, err
@@ -25,13 +21,13 @@ func (b *Builder) prepare(ctx context.Context, plan platform.Plan, source *os.Ro
 	if err := checkVolumes(plan, runtime); err != nil {
 		return nil, err
 	}
-	j := &job{plan: plan, source: source, files: files, label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
+	j := &job{plan: plan, pkg: pkg.Without(plan.LeftOut...), label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
 	return j.named(b.Prefix), nil
 }
 
 // named completes a job with what follows from its content.
 func (j *job) named(prefix string) *job {
-	return j.identified(prefix, contentDigest(j.plan, j.files, j.builder, j.runtime))
+	return j.identified(prefix, contentDigest(j.plan, j.pkg, j.builder, j.runtime))
 }
 
 func (j *job) identified(prefix, digest string) *job {

@@ -18,6 +18,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/platform"
@@ -122,7 +123,7 @@ func obtain(t *testing.T, store *imageStore, pulls imagebuild.Pulls, image platf
 	b := imagebuild.Builder{
 		Engine: client, Log: cli.NewLogger("build", output), Stderr: output, Prefix: "p", Version: "1", Periods: periods, Pulls: pulls,
 	}
-	made, err := b.Build(t.Context(), platform.Plan{Type: "docker", Way: platform.Prebuilt, Runtime: image}, t.TempDir(), "cc_1")
+	made, err := b.Build(t.Context(), platform.Plan{Type: "docker", Way: platform.Prebuilt, Runtime: image}, &content.Package{}, "cc_1")
 	return made.Name, output.String(), err
 }
 

@@ -33,7 +33,7 @@ func together(t *testing.T, engine *fakeengine.Engine, program fakeengine.Progra
 	for range builders {
 		b, source := newBuilder(t, engine), newSource(t)
 		go func() {
-			image, err := b.Build(t.Context(), plan, source, "basic_1.0")
+			image, err := b.Build(t.Context(), plan, open(t, source), "basic_1.0")
 			outcomes <- outcome{b, image, err}
 		}()
 	}
@@ -263,7 +263,7 @@ func TestAWaiterBuildsWhenTheHolderIsToldToStop(t *testing.T) {
 	source := newSource(t)
 	held := make(chan error, 1)
 	go func() {
-		_, err := holder.Build(ctx, plan, source, "basic_1.0")
+		_, err := holder.Build(ctx, plan, open(t, source), "basic_1.0")
 		held <- err
 	}()
 	engine.Await(t, fakeengine.Start, 1)
@@ -297,7 +297,7 @@ func TestAWaiterThatStopsLeavesTheHolderAlone(t *testing.T) {
 	source := newSource(t)
 	held := make(chan error, 1)
 	go func() {
-		_, err := holder.Build(t.Context(), plan, source, "basic_1.0")
+		_, err := holder.Build(t.Context(), plan, open(t, source), "basic_1.0")
 		held <- err
 	}()
 	engine.Await(t, fakeengine.Start, 1)

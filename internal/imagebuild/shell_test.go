@@ -100,7 +100,7 @@ func TestAnImageOnASnapshotIsLookedIntoItself(t *testing.T) {
 			engine.AddImage(base)
 			engine.RemoveImage(snapshots(engine)[0])
 		}
-		image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, nodeSource(t, name, "lock 1"), "basic_1.0")
+		image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, open(t, nodeSource(t, name, "lock 1")), "basic_1.0")
 		require.NoError(t, err)
 		assert.Equal(t, shell, image.TLSByInput)
 		snapshot, _ := engine.Image(snapshots(engine)[0])
@@ -122,7 +122,7 @@ func TestALookThatFailsDoesNotFailTheBuild(t *testing.T) {
 func TestAPruneDuringTheLookIsMadeGood(t *testing.T) {
 	engine := newNodeEngine(t, officialScript, 0o755)
 	engine.On(fakeengine.Stat, fakeengine.Once(fakeengine.Before(engine.Prune)))
-	image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, nodeSource(t, "one", "lock 1"), "basic_1.0")
+	image, err := newBuilder(t, engine).Build(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0")
 	require.NoError(t, err)
 	assert.Len(t, inTarget(t, engine, image), 6)
 	assertNothingLeft(t, engine)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 )
 
@@ -60,12 +61,9 @@ func (b *Builder) snapshotOf(j *job) *job {
 	s.kind = metadata.KindSnapshot
 	s.plan.Type += "-snapshot"
 	s.plan.Level = ""
-	s.files = nil
-	for _, f := range j.files {
-		if slices.Contains(j.plan.Snapshot.Files, f.Path) {
-			f.Executable = false
-			s.files = append(s.files, f)
-		}
+	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
+	for i := range s.pkg.Files {
+		s.pkg.Files[i].Executable = false
 	}
 	return s.named(b.Prefix)
 }

@@ -93,7 +93,7 @@ func nodeSource(t *testing.T, code, lock string) string {
 func buildNode(t *testing.T, engine *fakeengine.Engine, plan platform.Plan, code, lock string) (*builder, imagebuild.Image) {
 	t.Helper()
 	b := newBuilder(t, engine)
-	image, err := b.Build(t.Context(), plan, nodeSource(t, code, lock), "basic_1.0")
+	image, err := b.Build(t.Context(), plan, open(t, nodeSource(t, code, lock)), "basic_1.0")
 	require.NoError(t, err, b.output.String())
 	assertNothingLeft(t, engine)
 	return b, image
@@ -234,7 +234,7 @@ func TestDependenciesThatCannotBeInstalledFailTheBuild(t *testing.T) {
 	engine := newNodeEngine(t, officialScript, 0o755)
 	engine.SetProgram(fails(1))
 	b := newBuilder(t, engine)
-	_, err := b.Build(t.Context(), nodePlan, nodeSource(t, "one", "lock 1"), "basic_1.0")
+	_, err := b.Build(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0")
 	require.EqualError(t, err, "the build ended with exit status 1; its output stands above")
 	assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 	assert.Equal(t, []string{"nodeenv:2"}, engine.Images())
@@ -256,7 +256,7 @@ func TestManyBuildersShareOneSnapshot(t *testing.T) {
 			for i := range 10 {
 				b, source := newBuilder(t, engine), nodeSource(t, string(rune('a'+i/2)), "lock 1")
 				go func() {
-					image, err := b.Build(t.Context(), nodePlan, source, "basic_1.0")
+					image, err := b.Build(t.Context(), nodePlan, open(t, source), "basic_1.0")
 					outcomes <- outcome{b, image, err}
 				}()
 			}
@@ -295,7 +295,7 @@ func TestASignalWhileTheCodeIsAddedLeavesNoContainer(t *testing.T) {
 			}
 			ctx, stop := context.WithCancelCause(t.Context())
 			engine.On(route, fakeengine.Before(func() { stop(signalled{}) }))
-			_, err := newBuilder(t, engine).Build(ctx, nodePlan, nodeSource(t, "two", "lock 1"), "basic_1.0")
+			_, err := newBuilder(t, engine).Build(ctx, nodePlan, open(t, nodeSource(t, "two", "lock 1")), "basic_1.0")
 			if route == fakeengine.Download && !first {
 				require.NoError(t, err, "nothing is downloaded then")
 			} else {

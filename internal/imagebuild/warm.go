@@ -3,28 +3,22 @@ package imagebuild
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"slices"
 
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
 
 // Warm does ahead of time what a first build of such a package takes longest for: base images are pulled, and caches
 // or the snapshot of dependencies are made. No image of a chaincode is.
-func (b *Builder) Warm(ctx context.Context, plan platform.Plan, sourceDir, label string) error {
+func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
-	source, err := os.OpenRoot(sourceDir)
-	if err != nil {
-		return fmt.Errorf("reading the package: %w", err)
-	}
-	defer source.Close()
-	return b.explain(ctx, b.warm(ctx, plan, source, label))
+	return b.explain(ctx, b.warm(ctx, plan, pkg, label))
 }
 
-func (b *Builder) warm(ctx context.Context, plan platform.Plan, source *os.Root, label string) error {
+func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	switch plan.Way {
 	case platform.Prebuilt:
 		_, err := b.baseImage(ctx, "chaincode", &plan.Runtime)
@@ -33,7 +27,7 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, source *os.Root,
 		b.Log.Info("nothing of such a package can be done ahead of its install", "type", plan.Type)
 		return nil
 	}
-	j, err := b.prepare(ctx, plan, source, label)
+	j, err := b.prepare(ctx, plan, pkg, label)
 	switch {
 	case err != nil:
 		return err

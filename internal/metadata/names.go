@@ -31,7 +31,6 @@ const (
 	KindChaincode = "chaincode" // image that build made, and container that run made
 	KindSnapshot  = "snapshot"  // image of a package's dependencies, on which its image is built
 	KindCache     = "cache"     // volume that outlives builds
-	KindCacheLock = "cachelock" // container that is never started; its name is the lock on caches
 )
 
 // maxName bounds a container's name in bytes. Engines take more; tools that show names do not.
@@ -50,11 +49,6 @@ func AssemblyName(prefix, digest string) string { return containerName(prefix) +
 
 // CacheName is the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
-
-// CacheLockName is the name of the container that locks caches which one build at a time may use.
-func CacheLockName(prefix, caches string) string {
-	return containerName(prefix) + "-cachelock-" + caches
-}
 
 // RunName is the one name of a chaincode's container: MSPID-PEER_HOST-CHAINCODE_ID, sanitised and cut, with a hash
 // over all that identifies the chaincode of one peer. The install token is in the hash alone.

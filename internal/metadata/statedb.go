@@ -16,9 +16,36 @@ const metaInf = "META-INF"
 // stateDB is the only part of META-INF that the peer knows.
 const stateDB = "statedb"
 
+// CheckMetaInf finds what [KeepMetaInf] or [ReleaseStateDB] would refuse, before anything is built. A package without
+// META-INF, or with a file of that name, is fine.
+func CheckMetaInf(sourceDir string) error {
+	dir := filepath.Join(sourceDir, metaInf)
+	if !isDir(dir) {
+		return nil
+	}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !entry.Type().IsRegular() {
+			err = fmt.Errorf("%s is neither a file nor a directory, and a package holds nothing else", path)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading the package: %w", err)
+	}
+	return checkIndexes(filepath.Join(dir, stateDB))
+}
+
 // KeepMetaInf copies META-INF of a package to OUTPUT_DIR, for release. A package without one is fine.
 func KeepMetaInf(sourceDir, outputDir string) error {
+	if !isDir(filepath.Join(sourceDir, metaInf)) {
+		return nil
+	}
 	return copyTree(filepath.Join(sourceDir, metaInf), filepath.Join(outputDir, metaInf))
+}
+
+func isDir(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
 }
 
 // ReleaseStateDB copies META-INF/statedb of OUTPUT_DIR to RELEASE_DIR, once every index in it is known to be valid.

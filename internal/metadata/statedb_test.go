@@ -114,7 +114,40 @@ func TestKeepMetaInf(t *testing.T) {
 // "There is none" is said of META-INF alone, never of the place it is copied to.
 func TestKeepMetaInfThatCannotBeWritten(t *testing.T) {
 	source := t.TempDir()
-	tree{"META-INF": "a file, not a directory"}.write(t, source)
+	tree{"META-INF/x": "y"}.write(t, source)
 	output := filepath.Join(t.TempDir(), "missing")
+	tree{"missing": "a file, not a directory"}.write(t, filepath.Dir(output))
 	assert.ErrorContains(t, metadata.KeepMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
+}
+
+// What would be refused at the end is refused before minutes of building.
+func TestCheckMetaInf(t *testing.T) {
+	const good = "META-INF/statedb/couchdb/indexes/a.json"
+	for name, test := range map[string]struct {
+		files tree
+		link  string
+		want  string // empty: fine
+	}{
+		"none":               {files: tree{"src/main.go": ""}},
+		"an index":           {files: tree{good: index}},
+		"a file of the name": {files: tree{"META-INF": "x"}},
+		"something else":     {files: tree{"META-INF/MANIFEST.MF": "{"}},
+		"a broken index":     {files: tree{good: "{"}, want: "a.json: not the JSON expected here: line 1: unexpected end of JSON input"},
+		"a link":             {files: tree{good: index}, link: "META-INF/x", want: "META-INF/x is neither a file nor a directory, and a package holds nothing else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := t.TempDir()
+			test.files.write(t, source)
+			if test.link != "" {
+				require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(source, test.link)))
+			}
+			err := metadata.CheckMetaInf(source)
+			if test.want == "" {
+				assert.NoError(t, err)
+				assert.NoError(t, metadata.KeepMetaInf(source, filepath.Join(t.TempDir(), "output")))
+				return
+			}
+			assert.ErrorContains(t, err, test.want)
+		})
+	}
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"fabric-builder-docker/internal/metadata"
 )
 
 // planDocker is the plan of a package of type docker: it names an image, or holds a Dockerfile to build one from.
 func planDocker(r request) (Plan, error) {
-	if _, err := fs.Stat(r.source, metadata.ImageFile); err == nil {
+	if _, err := fs.Stat(r.content.FS, metadata.ImageFile); err == nil {
 		return planImage(r)
 	}
 	if at := r.rooted("Dockerfile"); at.isFile("src/Dockerfile") {
@@ -29,14 +28,5 @@ func planDocker(r request) (Plan, error) {
 // built; build arguments and all else about how come from the settings.
 func planDockerfile(r request) Plan {
 	args := slices.Sorted(slices.Values(r.settings.Builder.BuildArgs))
-	return Plan{
-		Way:       Dockerfile,
-		Rooted:    r.atRoot,
-		BuildArgs: args,
-		// The builder knows these without an ARG, and leaves them out of its own cache's keys, too.
-		Settings: slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
-			name, _, _ := strings.Cut(arg, "=")
-			return slices.Contains(proxies, name)
-		}),
-	}
+	return Plan{Way: Dockerfile, Rooted: r.atRoot, BuildArgs: args, Settings: r.output(args)}
 }

@@ -29,7 +29,7 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			plan, err := platform.For(metadata.Package{Type: "docker"}, source(test.files...), config.Defaults(), nil)
+			plan, err := planFor(metadata.Package{Type: "docker"}, source(test.files...), config.Defaults(), nil)
 			if test.want != "" {
 				assert.ErrorContains(t, err, test.want)
 				return
@@ -42,10 +42,10 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 	both := source("src/Dockerfile")
 	both["image.json"] = source("x")["x"]
 	both["image.json"].Data = []byte(pinnedImage)
-	plan, err := platform.For(metadata.Package{Type: "docker"}, both, config.Defaults(), nil)
+	plan, err := planFor(metadata.Package{Type: "docker"}, both, config.Defaults(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, platform.Prebuilt, plan.Way, "the image that is named by its digest")
-	_, err = platform.For(metadata.Package{Type: "k8s"}, source("src/Dockerfile"), config.Defaults(), nil)
+	_, err = planFor(metadata.Package{Type: "k8s"}, source("src/Dockerfile"), config.Defaults(), nil)
 	assert.ErrorContains(t, err, "image.json", "the Kubernetes builder would not build it")
 }
 
@@ -53,7 +53,7 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 func TestBuildArgumentsAreTheOperators(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.BuildArgs = config.Environment{"VERSION=2", "HTTPS_PROXY=http://user:secret@proxy.example.com", "A=1"}
-	plan, err := platform.For(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
+	plan, err := planFor(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
 	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.Settings, "a proxy does not change what comes out")

@@ -5,19 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"fabric-builder-docker/internal/config"
 )
 
 // goBuild is the script of the build container. Its arguments are the directory to build from, the module mode
-// (vendor, readonly or gopath), the package to build, how to link (static or dynamic), and what go.mod asks for: its
-// go and its toolchain line, both perhaps empty.
+// (vendor, readonly or gopath), the package to build, how to link (static or dynamic), what go.mod asks for (its go and
+// its toolchain line, each empty where there is none), and what goKey says: a key, and the packages that are compiled under it.
 //
 // A package whose dependencies use cgo is linked as the built-in controller does it, static and external: what the
 // builder image links against is not in the runtime image. All others are built without cgo: same result, in half the
 // time. Most packages need no cgo, so that build runs while the go command looks for cgo, and is thrown away when it
-// finds any. Dynamic is the built-in's dynamicLink: no flags at all, as the builder image is set up.
+// finds any. Where CGO_ENABLED is set, by the operator or in the image, nothing is looked for. Dynamic is the
+// built-in's dynamicLink: no flags for the linker, as the builder image is set up.
 //
 // A build that fails under an older Go than the package asks for ends with a line that says so. What is compared are
 // go.mod and the versions that the go command tells, never the text of an error.
@@ -37,9 +39,10 @@ const goBuild = goPrepare + `explain() {
 	fi
 	exit $status
 }
-mode=$2 target=$3 link=$4 go=$5 toolchain=$6 used=
+mode=$2 target=$3 link=$4 go=$5 toolchain=$6 key=$7 used=
 trap explain EXIT
 cd "$1"
+shift 7
 if [ "$mode" = gopath ]; then
 	export GO111MODULE=off GOPATH="` + InputDir + `${GOPATH:+:$GOPATH}"
 	mode=
@@ -47,14 +50,52 @@ else
 	mode=-mod=$mode
 fi
 prepare
-if [ "$link" = dynamic ]; then
-	go build -v $mode -o ` + OutputDir + `/chaincode "$target"
-	exit
+if [ -n "$mode" ]; then
+	use_image_modules
 fi
+if [ -n "$key" ] && [ -n "$others" ]; then # they win, so a key among ours would be lost: a cache of its own does the same
+	export GOCACHE="$GOCACHE/$key"
+	set --
+fi
+compile() { # CGO_ENABLED, flags for the linker, flags for the compiler, packages to compile under the key...
+	if [ -n "$1" ]; then
+		export CGO_ENABLED="$1"
+	fi
+	ldflags=$2 flags=$3
+	shift 3
+	count=$#
+	if [ -n "$flags" ]; then
+		set -- "$@" "-gcflags=all=$flags"
+	fi
+	while [ $count -gt 0 ]; do
+		set -- "$@" "-gcflags=$1=$flags -I=$key"
+		if [ "$1" = all ]; then
+			set -- "$@" "-gcflags=std=$flags"
+		fi
+		shift
+		count=$((count - 1))
+	done
+	exec go build -v $mode "$@" ${ldflags:+"-ldflags=$ldflags"} -o ` + OutputDir + `/chaincode "$target"
+}
+external="-linkmode external -extldflags '-static'"
+case "$link$CGO_ENABLED" in
+dynamic*)
+	(compile "" "" "" "$@")
+	exit
+	;;
+static0)
+	(compile 0 "-s -w" "$nodebug" "$@")
+	exit
+	;;
+static1)
+	(compile 1 "$external" "" "$@")
+	exit
+	;;
+esac
 directory=$(mktemp -d)
 mkfifo "$directory/output"
 exec 3<>"$directory/output" 4<"$directory/output"
-CGO_ENABLED=0 go build -v $mode $gcflags -ldflags '-s -w' -o ` + OutputDir + `/chaincode "$target" >&3 2>&3 3>&- 4<&- &
+compile 0 "-s -w" "$nodebug" "$@" >&3 2>&3 3>&- 4<&- &
 exec 3>&-
 abandon() {
 	kill $! 2>/dev/null || true
@@ -70,13 +111,19 @@ if [ -z "$cgo" ]; then
 	wait $!
 else
 	abandon
-	CGO_ENABLED=1 go build -v $mode -ldflags "-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
+	(compile 1 "$external" "" "$@")
 fi
 `
 
 // goPrepare is what the scripts of builds have in common. They say which Go they have. Its tools live for a second and
 // hardly ever need to collect garbage: they do so from GOMEMLIMIT on, which Go knows since 1.19. Debug information is
-// not linked, so it is not compiled either, unless the operator has flags of their own for the compiler.
+// not linked without cgo, so it is not compiled either, unless there are flags of others for the compiler.
+//
+// No program holds a path of the build, and none is stamped with a state of version control: what is uploaded has none,
+// and the tools that would be asked run what a package's own settings name.
+//
+// Modules that the builder image brings are one more source, ahead of all others. Private ones are not asked of any
+// proxy, so those are fetched from there first.
 const goPrepare = `set -e
 number() (
 	version=${1#go}
@@ -85,22 +132,46 @@ number() (
 	echo $((${1:-0} * 1000000 + ${2:-0} * 1000 + ${3:-0}))
 )
 prepare() {
+	export GOCACHE=` + goBuildCache + `
 	version=$(go version)
 	echo "$version"
 	used=${version#go version } used=${used%% *}
 	if [ -n "$GOMEMLIMIT" ] && [ "$(number "$used")" -ge 1019000 ]; then
 		export GOGC="${GOGC:-off}"
 	fi
-	gcflags=-gcflags=all=-dwarf=false
+	nodebug=-dwarf=false others=
 	case "$GOFLAGS" in
-	*gcflags*) gcflags= ;;
+	*gcflags*) nodebug= others=yes ;;
 	esac
+	stamp=
+	if [ "$(number "$used")" -ge 1018000 ]; then
+		stamp=-buildvcs=false
+	fi
+	export GOFLAGS="-trimpath $stamp $GOFLAGS"
+}
+use_image_modules() {
+	modules=${GOPATH:-$HOME/go}
+	modules=${GOMODCACHE:-${modules%%:*}/pkg/mod}/cache/download
+	export GOMODCACHE=` + goModuleCache + `
+	if [ ! -d "$modules" ]; then
+		return
+	fi
+	if [ -n "$(go env GONOPROXY)" ]; then
+		GOPROXY="file://$modules" GONOPROXY=none go list $mode -e -deps "$target" >/dev/null 2>&1 || true
+	fi
+	export GOPROXY="file://$modules,$(go env GOPROXY)"
 }
 `
 
+// Where builds have their caches.
+const (
+	goBuildCache  = CacheDir + "/build"
+	goModuleCache = CacheDir + "/mod"
+)
+
 // goTransport are variables that say where modules come from, goOutput those that can change what is built.
 var (
-	goTransport = []string{"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE"}
+	goTransport = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "NETRC"}
 	goOutput    = []string{"GOFLAGS", "GOTOOLCHAIN"}
 )
 
@@ -115,46 +186,49 @@ func planGolang(r request) (Plan, error) {
 		return Plan{}, err
 	}
 	asked := r.goAsked(layout)
-	plan := r.goPlan(goBuild, path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain)
+	key, keyed := r.goKey(layout)
+	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain, key}
+	plan := r.goPlan(goBuild, append(args, keyed...)...)
 	plan.Rooted = r.atRoot
-	if own := environment(r.settings.Builder.Build.Environment); layout.mode == "vendor" && len(own.pick("GOOS", "GOARCH")) == 0 {
-		plan.Vendor = r.at(path.Join(layout.dir, "vendor"))
-	}
 	return plan, nil
 }
 
 // goMemory is from where on each of Go's tools collects garbage.
 const goMemory = "GOMEMLIMIT=512MiB"
 
+// goLeftOut are the names of files that no build gets. Version control systems run what their settings name, and a
+// compiler that finds a precompiled header maps it into its memory as it is.
+var goLeftOut = []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"}
+
 // goPlan is the plan of anything that a Go image does: a script with its arguments.
 func (r request) goPlan(script string, args ...string) Plan {
-	output := r.environ.pick(goOutput...)
-	environment := []string{"GOCACHE=" + CacheDir + "/build", "GOMODCACHE=" + CacheDir + "/mod"}
-	if r.settings.Builder.Build.Memory == 0 { // what a limit leaves is not known
-		environment = append(environment, goMemory)
-	}
-	environment = append(environment, output...)
-	environment = append(environment, r.environ.pick(goTransport...)...)
-	environment = append(environment, r.environ.pick(proxies...)...)
-	return Plan{
+	given := r.given(slices.Concat(goOutput, goTransport, proxies)...)
+	plan := Plan{
 		Builder:     Image{r.settings.Chaincode.Builder, "chaincode.builder"},
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
 		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
-		Environment: environment,
-		Settings:    output,
+		Environment: given,
+		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
-		Caches:      []Cache{{r.goCache(), CacheDir}},
-		Target:      "/usr/local/bin",
+		Caches: []Cache{
+			{r.goCache("go-build"), goBuildCache, r.output(given)},
+			{r.goCache("go-modules"), goModuleCache, given.without(proxies...)},
+		},
+		Target: "/usr/local/bin",
 	}
+	if r.settings.Builder.Build.Memory == 0 { // what a limit leaves is not known
+		plan.Tuning = []string{goMemory}
+	}
+	return plan
 }
 
 // goLibrary compiles the standard library as builds use it. Its argument is how they link.
 const goLibrary = goPrepare + `cd /
 prepare
-if [ "$1" = dynamic ]; then
-	exec go build std
-fi
-CGO_ENABLED=0 go build $gcflags std
+case "$1$CGO_ENABLED" in
+dynamic* | static1) exec go build std ;;
+esac
+CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 `
 
 // ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of
@@ -163,7 +237,6 @@ func ForGoLibrary(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary, r.goLink())
 	plan.Type = "golang"
-	plan.Environment = config.Environment(plan.Environment).With(settings.Builder.Build.Environment...)
 	return plan
 }
 
@@ -220,7 +293,7 @@ func (r request) goAsked(layout goLayout) goVersions {
 	if layout.mode == "gopath" {
 		return asked
 	}
-	text, _ := fs.ReadFile(r.source, r.at(path.Join(layout.dir, "go.mod")))
+	text, _ := fs.ReadFile(r.content.FS, r.at(path.Join(layout.dir, "go.mod")))
 	for line := range strings.Lines(string(text)) {
 		switch words := strings.Fields(line); {
 		case len(words) < 2:
@@ -233,23 +306,22 @@ func (r request) goAsked(layout goLayout) goVersions {
 	return asked
 }
 
-// goCache is the name of the cache volume, empty for none. Builds may use one at the same time, and go build runs no
-// code of a package.
-func (r request) goCache() string {
-	const all = "golang"
+// goCache is the name of a cache for those who share it, empty for none. Builds may use one at the same time, and go
+// build runs no code of a package.
+func (r request) goCache(kind string) string {
 	switch scope := r.settings.Builder.Cache.Scope; scope {
 	case config.CacheOff:
 		return ""
 	case config.CacheLabel:
-		return r.labelled(all)
+		return r.labelled(kind)
 	case config.CacheMSP:
 		msp := r.environ.value("CORE_PEER_LOCALMSPID")
 		if msp == "" {
-			return r.labelled(all) // the closer bounds, where the organisation is not told
+			return r.labelled(kind) // the closer bounds, where the organisation is not told
 		}
-		return all + "-msp-" + volumePart(msp)
+		return kind + "-msp-" + volumePart(msp)
 	}
-	return all
+	return kind
 }
 
 func startGolang(l launch) []string {

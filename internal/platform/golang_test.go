@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -51,7 +52,7 @@ func TestGolangLayouts(t *testing.T) {
 func TestGolangDynamicLink(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Golang.DynamicLink = true
-	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
+	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
 	assert.Equal(t, "dynamic", got.Command[7])
 	assert.Equal(t, "static", plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command[7])
@@ -72,11 +73,11 @@ func TestWhatAModuleAsksFor(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			files := fstest.MapFS{"src/basic/go.mod": {Data: []byte(test.mod)}}
-			assert.Equal(t, test.want, plan(t, metadata.Package{Type: "golang", Path: "basic"}, files).Command[8:])
+			assert.Equal(t, test.want, plan(t, metadata.Package{Type: "golang", Path: "basic"}, files).Command[8:10])
 		})
 	}
 	without := fstest.MapFS{"src/main.go": {}}
-	assert.Equal(t, []string{"", ""}, plan(t, metadata.Package{Type: "golang"}, without).Command[8:])
+	assert.Equal(t, []string{"", ""}, plan(t, metadata.Package{Type: "golang"}, without).Command[8:10])
 }
 
 func TestGolangCacheScope(t *testing.T) {
@@ -85,21 +86,22 @@ func TestGolangCacheScope(t *testing.T) {
 		environ      []string
 		want         string
 	}{
-		{config.CacheEngine, "basic_1.0", nil, "golang"},
-		{config.CacheLabel, "basic_1.0", nil, "golang-basic"},
-		{config.CacheLabel, "basic_1.1", nil, "golang-basic"},
+		{config.CacheEngine, "basic_1.0", nil, "KIND"},
+		{config.CacheLabel, "basic_1.0", nil, "KIND-basic"},
+		{config.CacheLabel, "basic_1.1", nil, "KIND-basic"},
 		{config.CacheLabel, "", nil, ""},
-		{config.CacheMSP, "basic_1.0", []string{"CORE_PEER_LOCALMSPID=Org1MSP"}, "golang-msp-Org1MSP"},
-		{config.CacheMSP, "basic_1.0", nil, "golang-basic"},
+		{config.CacheMSP, "basic_1.0", []string{"CORE_PEER_LOCALMSPID=Org1MSP"}, "KIND-msp-Org1MSP"},
+		{config.CacheMSP, "basic_1.0", nil, "KIND-basic"},
 		{config.CacheOff, "basic_1.0", nil, ""},
 	}
 	for _, test := range tests {
 		settings := config.Defaults()
 		settings.Builder.Cache.Scope = test.scope
-		got, err := platform.For(metadata.Package{Type: "golang", Label: test.label}, source("src/go.mod"), settings, test.environ)
+		got, err := planFor(metadata.Package{Type: "golang", Label: test.label}, source("src/go.mod"), settings, test.environ)
 		require.NoError(t, err)
-		assert.Equal(t, []platform.Cache{{Name: test.want, Path: platform.CacheDir}}, got.Caches, "%s %s", test.scope, test.label)
-		assert.Empty(t, got.Serial, "go build may use one cache many times at once")
+		for i, kind := range []string{"go-build", "go-modules"} {
+			assert.Equal(t, strings.ReplaceAll(test.want, "KIND", kind), got.Caches[i].Name, "%s %s", test.scope, test.label)
+		}
 	}
 }
 
@@ -108,7 +110,7 @@ func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
 	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
 		library := platform.ForGoLibrary(settings, environ)
-		build, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
+		build, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
 		require.NoError(t, err)
 		assert.Equal(t, build.Builder, library.Builder)
 		assert.Equal(t, build.Environment, library.Environment)

@@ -11,7 +11,7 @@ import (
 // planImage is the plan of a package that names an image, as the Kubernetes builder has them too. Only a digest says
 // which image that is: a tag may mean another one tomorrow, or on the next peer.
 func planImage(r request) (Plan, error) {
-	image, err := metadata.ReadImage(r.source)
+	image, err := metadata.ReadImage(r.content.FS)
 	if err != nil {
 		return Plan{}, err
 	}

@@ -18,7 +18,7 @@ const digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012345678
 
 func imagePlan(packageType, content string) (platform.Plan, error) {
 	files := fstest.MapFS{"image.json": {Data: []byte(content)}}
-	return platform.For(metadata.Package{Type: packageType, Label: "x"}, files, config.Defaults(), nil)
+	return planFor(metadata.Package{Type: packageType, Label: "x"}, files, config.Defaults(), nil)
 }
 
 func TestPrebuiltPlan(t *testing.T) {
@@ -68,7 +68,7 @@ func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
 			assert.NotContains(t, err.Error(), "\n")
 		})
 	}
-	_, err := platform.For(metadata.Package{Type: "docker"}, source("src/image.json"), config.Defaults(), nil)
+	_, err := planFor(metadata.Package{Type: "docker"}, source("src/image.json"), config.Defaults(), nil)
 	assert.ErrorContains(t, err, "planning the build of a docker package: reading image.json: ")
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
-	"fabric-builder-docker/internal/platform"
 )
 
 func TestPackageJSONMustBeJSON(t *testing.T) {
@@ -26,7 +25,7 @@ func TestPackageJSONMustBeJSON(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := platform.For(metadata.Package{Type: "node"}, fstest.MapFS{"src/package.json": {Data: []byte(test.content)}}, config.Defaults(), nil)
+			_, err := planFor(metadata.Package{Type: "node"}, fstest.MapFS{"src/package.json": {Data: []byte(test.content)}}, config.Defaults(), nil)
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -34,6 +33,6 @@ func TestPackageJSONMustBeJSON(t *testing.T) {
 			assert.ErrorContains(t, err, prefix+test.want)
 		})
 	}
-	_, err := platform.For(metadata.Package{Type: "node"}, fstest.MapFS{"package.json": {Data: []byte("x")}}, config.Defaults(), nil)
+	_, err := planFor(metadata.Package{Type: "node"}, fstest.MapFS{"package.json": {Data: []byte("x")}}, config.Defaults(), nil)
 	assert.ErrorContains(t, err, prefix+"package.json is not a JSON object", "named as it stands in the package")
 }

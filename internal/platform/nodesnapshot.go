@@ -67,6 +67,13 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 	return snapshot, ""
 }
 
+// snapshotSettings are the settings that decide whether dependencies are installed ahead of the code, which one of them
+// may look at.
+func (r request) snapshotSettings() []string {
+	node := r.settings.Builder.Node
+	return append([]string{fmt.Sprintf("builder.node.snapshots=%t", node.Snapshots)}, node.KnownScripts...)
+}
+
 // npmLock is a lock file of any version: packages from version 2 on, dependencies up to it.
 type npmLock struct {
 	Packages     map[string]npmLocked
@@ -87,7 +94,7 @@ type npmNested struct {
 
 // checkLock says what in a lock file is a file of the package, if so.
 func (r request) checkLock(name string) string {
-	text, err := fs.ReadFile(r.source, r.at("src/"+name))
+	text, err := fs.ReadFile(r.content.FS, r.at("src/"+name))
 	if err != nil {
 		return fmt.Sprintf("%s cannot be read: %v", name, err)
 	}

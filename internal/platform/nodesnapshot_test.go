@@ -10,7 +10,6 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
-	"fabric-builder-docker/internal/platform"
 )
 
 // lock is what npm writes for one dependency with a script of its own and one of its dependencies.
@@ -122,13 +121,13 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.Node.KnownScripts = []string{strings.Repeat("a", 64)}
-	got, err := platform.For(metadata.Package{Type: "node"}, files(), settings, nil)
+	got, err := planFor(metadata.Package{Type: "node"}, files(), settings, nil)
 	require.NoError(t, err)
 	require.NotNil(t, got.Snapshot)
 	assert.Contains(t, got.Snapshot.Known, strings.Repeat("a", 64))
 	assert.Len(t, got.Snapshot.Known, 3, "beside the official ones")
 	settings.Builder.Node.Snapshots = false
-	got, err = platform.For(metadata.Package{Type: "node"}, files(), settings, nil)
+	got, err = planFor(metadata.Package{Type: "node"}, files(), settings, nil)
 	require.NoError(t, err)
 	assert.Nil(t, got.Snapshot)
 	assert.Equal(t, "builder.node.snapshots is false", got.Whole)

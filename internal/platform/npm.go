@@ -22,7 +22,7 @@ type npmManifest struct {
 // npmManifest reads package.json, and finds what npm would stumble over after minutes.
 func (r request) npmManifest() (npmManifest, error) {
 	name := r.at("src/package.json")
-	text, err := fs.ReadFile(r.source, name)
+	text, err := fs.ReadFile(r.content.FS, name)
 	if err != nil {
 		return npmManifest{}, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -94,7 +94,7 @@ var npmAuth = []string{"_authToken", "_auth", "_password", "username", "email", 
 
 // plainNPMRC says whether the package's .npmrc, if there is one, has nothing but such keys.
 func (r request) plainNPMRC() bool {
-	text, err := fs.ReadFile(r.source, r.at("src/.npmrc"))
+	text, err := fs.ReadFile(r.content.FS, r.at("src/.npmrc"))
 	if err != nil {
 		return true
 	}

@@ -12,6 +12,7 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/config/claims"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 )
 
@@ -40,14 +41,14 @@ type Plan struct {
 	Runtime     Image
 	Command     []string // of the build container
 	Environment []string // of the build container, KEY=VALUE; none of it reaches the image
+	Tuning      []string // of the build container as well, KEY=VALUE: changes how fast it is, and nothing else
 	BuildArgs   []string // of a Dockerfile, KEY=VALUE
-	Settings    []string // what of the settings changes the output, for the content digest; never proxies or credentials
+	Settings    []string // what of the settings changes the output, for the content digest; nothing that is transport
 	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
 	Executables []string // files that are uploaded with their execute bit, whatever the package says
-	Vendor      string   // directory of SOURCE_DIR whose Go files for other systems need not be uploaded; empty: none
+	LeftOut     []string // names of files and directories that are not uploaded, patterns as path.Match has them
 	Caches      []Cache
 	RunsNoCode  bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
-	Serial      string // builds that have the same one run one after another; empty: side by side
 	Target      string // where the output stands in the image
 	Level       string // of Fabric, as the built-in controller notes it in its images
 
@@ -71,8 +72,8 @@ type platform struct {
 // request is what a plan is made from.
 type request struct {
 	pkg      metadata.Package
-	source   fs.FS // SOURCE_DIR
-	atRoot   bool  // src/ is the package's root
+	content  *content.Package // in SOURCE_DIR
+	atRoot   bool             // src/ is the package's root
 	settings config.Settings
 	environ  environment // of the program
 }
@@ -96,19 +97,20 @@ var platforms = map[string]platform{
 
 // For plans the build of a package. Environ is the program's own environment: settings of the language's tools that
 // are found there are handed to the build, and all that the operator has set for builds.
-func For(pkg metadata.Package, source fs.FS, settings config.Settings, environ []string) (Plan, error) {
+func For(pkg metadata.Package, content *content.Package, settings config.Settings, environ []string) (Plan, error) {
 	p, err := find(pkg.Type)
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := p.plan(request{pkg: pkg, source: source, settings: settings, environ: settings.BuildEnvironment(environ)})
+	r := request{pkg: pkg, content: content, settings: settings, environ: settings.BuildEnvironment(environ)}
+	plan, err := p.plan(r)
 	if err != nil {
 		return Plan{}, fmt.Errorf("planning the build of a %s package: %w", pkg.Type, err)
 	}
 	plan.Type = pkg.Type
 	if plan.Way == Container {
 		plan.Level = settings.Builder.FabricVersion
-		plan.Environment = config.Environment(plan.Environment).With(settings.Builder.Build.Environment...)
+		plan.Settings = append(plan.Settings, r.output(plan.Environment)...)
 	}
 	return plan, nil
 }
@@ -146,35 +148,6 @@ func find(packageType string) (platform, error) {
 // planService is the plan of a package that holds no code, only how to connect to it.
 func planService(request) (Plan, error) { return Plan{Way: Service}, nil }
 
-// environment is KEY=VALUE pairs.
-type environment []string
-
-// pick is those of the named variables that are set and not empty.
-func (e environment) pick(names ...string) []string {
-	var picked []string
-	for _, variable := range e {
-		name, value, _ := strings.Cut(variable, "=")
-		if value != "" && slices.Contains(names, name) {
-			picked = append(picked, variable)
-		}
-	}
-	slices.Sort(picked)
-	return picked
-}
-
-// value is that of one variable, empty when it is not set.
-func (e environment) value(name string) string {
-	for _, variable := range e {
-		if value, ok := strings.CutPrefix(variable, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
-// proxies lead a build out of its network. Tools know them in both cases.
-var proxies = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-
 // rooted is the request with src/ being the package's root, where a hand-made package has its code there: no src/ at
 // all, or one that belongs to the code, since none of the manifests is in it and one of them is at the root.
 func (r request) rooted(manifests ...string) request {
@@ -191,10 +164,10 @@ func (r request) rooted(manifests ...string) request {
 func (r request) holds(dir string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		if extension, ok := strings.CutPrefix(name, "*"); ok {
-			entries, _ := fs.ReadDir(r.source, dir)
+			entries, _ := fs.ReadDir(r.content.FS, dir)
 			return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Type().IsRegular() && path.Ext(e.Name()) == extension })
 		}
-		info, err := fs.Stat(r.source, path.Join(dir, name))
+		info, err := fs.Stat(r.content.FS, path.Join(dir, name))
 		return err == nil && info.Mode().IsRegular()
 	})
 }
@@ -212,11 +185,11 @@ func (r request) at(name string) string {
 }
 
 func (r request) isFile(name string) bool {
-	info, err := fs.Stat(r.source, r.at(name))
+	info, err := fs.Stat(r.content.FS, r.at(name))
 	return err == nil && info.Mode().IsRegular()
 }
 
 func (r request) isDir(name string) bool {
-	info, err := fs.Stat(r.source, r.at(name))
+	info, err := fs.Stat(r.content.FS, r.at(name))
 	return err == nil && info.IsDir()
 }

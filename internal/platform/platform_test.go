@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/config/claims"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -24,9 +26,18 @@ func source(names ...string) fstest.MapFS {
 	return files
 }
 
+// planFor plans the build of a package that holds these files.
+func planFor(pkg metadata.Package, files fs.FS, settings config.Settings, environ []string) (platform.Plan, error) {
+	source, err := content.Read(files)
+	if err != nil {
+		return platform.Plan{}, err
+	}
+	return platform.For(pkg, source, settings, environ)
+}
+
 func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...string) platform.Plan {
 	t.Helper()
-	plan, err := platform.For(pkg, files, config.Defaults(), environ)
+	plan, err := planFor(pkg, files, config.Defaults(), environ)
 	require.NoError(t, err)
 	return plan
 }
@@ -45,7 +56,7 @@ func TestWhatIsClaimedIsKnown(t *testing.T) {
 
 func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
 	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
-	_, err := platform.For(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
+	_, err := planFor(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
 	_, err = platform.Start(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
 	assert.EqualError(t, err, want)
@@ -55,21 +66,22 @@ func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
 func TestGolangPlan(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Builder, settings.Chaincode.Golang.Runtime = "example/ccenv:1", "example/baseos:1"
-	got, err := platform.For(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
+	got, err := planFor(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
-	require.Len(t, got.Command, 10)
+	require.Len(t, got.Command, 11)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
 	assert.Equal(t, platform.Plan{
-		Type:        "golang",
-		Builder:     platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
-		Runtime:     platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
-		Command:     []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", ""},
-		Environment: []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB"},
-		RunsNoCode:  true,
-		Caches:      []platform.Cache{{Name: "golang", Path: "/chaincode/cache"}},
-		Target:      "/usr/local/bin",
-		Level:       "3.1",
+		Type:       "golang",
+		Builder:    platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
+		Runtime:    platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
+		Command:    []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
+		Tuning:     []string{"GOMEMLIMIT=512MiB"},
+		LeftOut:    []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
+		RunsNoCode: true,
+		Caches:     []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
+		Target:     "/usr/local/bin",
+		Level:      "3.1",
 	}, got)
 }
 
@@ -92,14 +104,14 @@ func TestGolangTarget(t *testing.T) {
 	}
 	for _, path := range []string{"/", "/etc", "..", "../x", "a/../..", "a/../../b", "./../x", ".//../x"} {
 		t.Run("outside "+path, func(t *testing.T) {
-			_, err := platform.For(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
+			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
 			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+
 				"\" of metadata.json leads out of the package: expected a Go import path or a directory inside src")
 		})
 	}
 	for _, path := range []string{"-flag", "-o=/x", "-", "--"} {
 		t.Run("flag "+path, func(t *testing.T) {
-			_, err := platform.For(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
+			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
 			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+"\" of metadata.json is no Go package")
 		})
 	}
@@ -123,7 +135,7 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := platform.For(test.pkg, test.files, config.Defaults(), nil)
+			_, err := planFor(test.pkg, test.files, config.Defaults(), nil)
 			assert.EqualError(t, err, test.want)
 		})
 	}
@@ -137,18 +149,19 @@ func nodePackage() fstest.MapFS {
 func TestNodePlan(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Node.Runtime = "example/nodeenv:1"
-	got, err := platform.For(metadata.Package{Type: "node", Path: "ignored"}, nodePackage(), settings, []string{"GOFLAGS=-x", "GOPROXY=off"})
+	got, err := planFor(metadata.Package{Type: "node", Path: "ignored"}, nodePackage(), settings, []string{"GOFLAGS=-x", "GOPROXY=off"})
 	require.NoError(t, err)
 	require.Len(t, got.Command, 3)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
-		Type:    "node",
-		Builder: platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Runtime: platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Target:  "/usr/local/src",
-		Level:   "3.1",
-		Whole:   "there is no lock file",
+		Type:     "node",
+		Builder:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		Runtime:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		Settings: []string{"builder.node.snapshots=true"},
+		Target:   "/usr/local/src",
+		Level:    "3.1",
+		Whole:    "there is no lock file",
 	}, got)
 }
 
@@ -159,23 +172,25 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 		"http_proxy=http://proxy:3128", "https_proxy=http://proxy:3128", "no_proxy=.example.com",
 	}
 	transport := []string{
-		"GOINSECURE=*", "GONOPROXY=x", "GONOSUMDB=x", "GOPRIVATE=x", "GOPROXY=https://user:secret@goproxy,direct", "GOSUMDB=off",
+		"GOAUTH=netrc", "GOINSECURE=*", "GONOPROXY=x", "GONOSUMDB=x", "GOPRIVATE=x", "GOPROXY=https://user:secret@goproxy,direct",
+		"GOSUMDB=off", "NETRC=/netrc",
 	}
 	output := []string{"GOFLAGS=-tags=x -buildvcs=false", "GOTOOLCHAIN=go1.26.0"}
 	others := []string{
 		"PATH=/usr/bin", "HOME=/root", "GOPATH=/go", "GOCACHE=/x", "GOMODCACHE=/x", "GOROOT=/x", "CGO_ENABLED=1", "GOPROXYX=1", "XGOPROXY=1",
 		"CORE_PEER_MSPCONFIGPATH=/msp", "CORE_VM_ENDPOINT=unix:///x", "DOCKER_HOST=unix:///x", "AWS_SECRET_ACCESS_KEY=secret", "GOFLAGS", "=x", "",
 	}
-	caches := []string{"GOCACHE=/chaincode/cache/build", "GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB"}
 	environ := slices.Concat(others, proxies, transport, output)
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
-	assert.Equal(t, slices.Concat(caches, output, transport, proxies), golang.Environment)
+	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
 	assert.Equal(t, output, golang.Settings, "these change what is built, and no other")
+	assert.Equal(t, output, golang.Caches[0].Given, "so they decide what is in the cache of builds")
+	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Given, "a module is for those alone who were given the way to it")
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
-	assert.Empty(t, node.Settings)
+	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.Settings)
 
 	for _, planned := range []platform.Plan{golang, node} {
 		for _, setting := range planned.Settings {
@@ -190,10 +205,15 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.Build.Environment = config.Environment{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}
-	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
+	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GOMODCACHE=/chaincode/cache/mod", "GOMEMLIMIT=512MiB", "GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, []string(got.Environment))
+	assert.Equal(t, []string{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, got.Environment)
+	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.Settings, "who knows what a variable changes")
+	settings.Builder.Build.Transport = []string{"CUSTOM", "GOCACH[E]"}
+	got, err = planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
+	require.NoError(t, err)
 	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.Settings)
+	assert.Len(t, got.Environment, 4)
 }
 
 func TestWhichEnvironmentDoesNotDependOnItsOrder(t *testing.T) {

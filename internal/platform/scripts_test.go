@@ -84,8 +84,8 @@ func (b box) run(command []string) (int, string, []string) {
 
 const (
 	listCgo = "list -mod=readonly -deps -f {{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
-	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags -s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
-	withCgo = "build -v -mod=readonly -ldflags -linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
+	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
+	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
 
 // The build without cgo begins before it is known whether cgo is needed, and counts only if it is not.
@@ -164,7 +164,7 @@ func TestHowGosToolsCollectGarbage(t *testing.T) {
 	}
 	limited := config.Defaults()
 	limited.Builder.Build.Memory = 1 << 30
-	got, err := platform.For(metadata.Package{Type: "golang"}, source("src/go.mod"), limited, nil)
+	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), limited, nil)
 	require.NoError(t, err)
 	assert.NotContains(t, strings.Join(got.Environment, " "), "GOMEMLIMIT", "what the limit of the container leaves is not known")
 }
@@ -204,7 +204,7 @@ func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
 func TestGoBuildScriptLinksDynamically(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Golang.DynamicLink = true
-	planned, err := platform.For(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
+	planned, err := planFor(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
 	b := newBox(t)
 	b.tool("/tools/go", `[ "$1" = build ] && exit 4; exit 0`)
@@ -229,7 +229,7 @@ func TestGoBuildScriptWithoutAModule(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		require.Len(t, calls, 6)
-		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags -s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
+		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags=-s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
 		calls = slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "go in ") })
 		assert.Equal(t, slices.Repeat([]string{"GO111MODULE=off GOPATH=" + b.path(platform.InputDir) + gopath}, 3), calls)
 	}
@@ -318,7 +318,8 @@ func (b box) realGo(environment ...string) {
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	require.NoError(b.t, err)
 	var exports strings.Builder
-	for _, variable := range append([]string{"GOCACHE=" + strings.TrimSpace(string(cache)), "GOPATH=${GOPATH:-ROOT/go}", "GOPROXY=off"}, environment...) {
+	exports.WriteString("export GOCACHE=" + strings.TrimSpace(string(cache)) + "\n") // not the script's, which is empty
+	for _, variable := range append([]string{"GOPATH=${GOPATH:-ROOT/go}", "GOPROXY=off"}, environment...) {
 		name, value, _ := strings.Cut(variable, "=")
 		exports.WriteString("export " + name + "=\"${" + name + ":-" + value + "}\"\n")
 	}

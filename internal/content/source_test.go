@@ -1,4 +1,4 @@
-package imagebuild_test
+package content_test
 
 import (
 	"archive/tar"
@@ -11,19 +11,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 )
 
 func TestASavedSourceComesBackAsItWas(t *testing.T) {
 	source, output, again := newSource(t), t.TempDir(), t.TempDir()
 	require.NoError(t, os.Chmod(filepath.Join(source, "src/main.go"), 0o755))
-	require.NoError(t, imagebuild.SaveSource(source, output))
+	save(t, source, output)
 	info, err := os.Stat(filepath.Join(output, metadata.SourceFile))
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "it is other people's code")
 
-	require.NoError(t, imagebuild.RestoreSource(output, again))
+	require.NoError(t, content.RestoreSource(output, again))
 	for _, name := range []string{"src/go.mod", "src/main.go", "src/vendor/modules.txt"} {
 		want, err := os.ReadFile(filepath.Join(source, name))
 		require.NoError(t, err)
@@ -39,8 +39,8 @@ func TestASavedSourceComesBackAsItWas(t *testing.T) {
 
 func TestTheSameSourceIsSavedAsTheSameBytes(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
-	require.NoError(t, imagebuild.SaveSource(newSource(t), one))
-	require.NoError(t, imagebuild.SaveSource(newSource(t), two))
+	save(t, newSource(t), one)
+	save(t, newSource(t), two)
 	a, err := os.ReadFile(filepath.Join(one, metadata.SourceFile))
 	require.NoError(t, err)
 	b, err := os.ReadFile(filepath.Join(two, metadata.SourceFile))
@@ -49,7 +49,7 @@ func TestTheSameSourceIsSavedAsTheSameBytes(t *testing.T) {
 }
 
 func TestASourceThatWasNotKeptIsSaid(t *testing.T) {
-	assert.ErrorContains(t, imagebuild.RestoreSource(t.TempDir(), t.TempDir()), "builder.saveSource")
+	assert.ErrorContains(t, content.RestoreSource(t.TempDir(), t.TempDir()), "builder.saveSource")
 }
 
 func TestARestoredSourceNeverLeadsOut(t *testing.T) {
@@ -64,7 +64,7 @@ func TestARestoredSourceNeverLeadsOut(t *testing.T) {
 		require.NoError(t, archive.Close())
 		require.NoError(t, compressed.Close())
 		require.NoError(t, file.Close())
-		assert.Error(t, imagebuild.RestoreSource(output, dir), name)
+		assert.Error(t, content.RestoreSource(output, dir), name)
 		assert.NoFileExists(t, filepath.Join(filepath.Dir(dir), "out"))
 	}
 }

@@ -1,4 +1,4 @@
-package imagebuild
+package content
 
 import (
 	"archive/tar"
@@ -7,14 +7,12 @@ import (
 	"io"
 	"path"
 	"strings"
-
-	"fabric-builder-docker/internal/platform"
 )
 
-// filter turns a tar of the output directory into one to unpack at /, with the output in the target directory. What
+// Filter turns a tar of the output directory into one to unpack at /, with the output in the target directory. What
 // differs from build to build is made equal: owner 0:0, no times, 0755 or 0644. The target directory is an entry of
 // its own, so that its time does not depend on the engine. Devices, set-id bits and extended attributes stay behind.
-func filter(output io.Reader, w io.Writer, target string) error {
+func Filter(output io.Reader, w io.Writer, target string) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
 	if err := out.WriteHeader(directory(target, 0o755)); err != nil {
 		return err
@@ -44,7 +42,7 @@ func filter(output io.Reader, w io.Writer, target string) error {
 		}
 	}
 	if entries == 0 {
-		return fmt.Errorf("the build has left nothing in %s", platform.OutputDir)
+		return errors.New("the build left nothing in its output directory")
 	}
 	return out.Close()
 }

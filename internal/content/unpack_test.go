@@ -1,4 +1,4 @@
-package imagebuild_test
+package content_test
 
 import (
 	"archive/tar"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/content"
 )
 
 // gzipped is a tar of these entries; content is the text of files and the target of links.
@@ -49,7 +49,7 @@ func packageFile(t *testing.T, entries ...tar.Header) string {
 func TestAPackageFileIsUnpackedAsThePeerDoes(t *testing.T) {
 	code := gzipped(t, tar.Header{Typeflag: tar.TypeDir, Name: "src/"}, regular("src/go.mod", "module x"), regular("META-INF/a/b.json", "{}"))
 	path := packageFile(t, regular("metadata.json", `{"type":"golang"}`), regular("code.tar.gz", string(code)))
-	source, metadataDir, err := imagebuild.UnpackPackage(path, t.TempDir())
+	source, metadataDir, err := content.UnpackPackage(path, t.TempDir())
 	require.NoError(t, err)
 	for name, want := range map[string]string{
 		filepath.Join(metadataDir, "metadata.json"): `{"type":"golang"}`, filepath.Join(source, "src/go.mod"): "module x",
@@ -77,7 +77,7 @@ func TestPackageFilesThatNoPeerTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			_, _, err := imagebuild.UnpackPackage(packageFile(t, test.entries...), filepath.Join(dir, "a"))
+			_, _, err := content.UnpackPackage(packageFile(t, test.entries...), filepath.Join(dir, "a"))
 			assert.ErrorContains(t, err, test.want)
 			_, err = os.Stat(filepath.Join(dir, "outside"))
 			assert.ErrorIs(t, err, os.ErrNotExist)

@@ -1,4 +1,4 @@
-package imagebuild
+package content
 
 import (
 	"archive/tar"
@@ -14,44 +14,28 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// SaveSource keeps the package's source in OUTPUT_DIR, compressed and for its owner alone, for the day its image is
-// gone. META-INF is kept beside it in plain.
-func SaveSource(sourceDir, outputDir string) error {
-	source, err := os.OpenRoot(sourceDir)
-	if err != nil {
-		return fmt.Errorf("saving the source: %w", err)
-	}
-	defer source.Close()
+// Save keeps the package in OUTPUT_DIR, compressed and readable for its owner alone: run builds the image from it when
+// that is gone. The same package is saved as the same bytes.
+func (p *Package) Save(outputDir string) error {
 	file, err := os.OpenFile(filepath.Join(outputDir, metadata.SourceFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("saving the source: %w", err)
 	}
-	if err := errors.Join(writeSource(source, file), file.Close()); err != nil {
+	if err := errors.Join(p.save(file), file.Close()); err != nil {
 		return fmt.Errorf("saving the source: %w", err)
 	}
 	return nil
 }
 
-// writeSource writes the same bytes for the same source.
-func writeSource(source *os.Root, w io.Writer) error {
-	files, err := readPackage(source)
-	if err != nil {
-		return err
-	}
+func (p *Package) save(w io.Writer) error {
 	compressed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	if err != nil {
 		return err
 	}
-	archive := tar.NewWriter(compressed)
-	for _, f := range files {
-		if err := packFile(archive, source, f, f.Path); err != nil {
-			return fmt.Errorf("packing %s: %w", f.Path, err)
-		}
-	}
-	return errors.Join(archive.Close(), compressed.Close())
+	return errors.Join(p.WriteTar(compressed, Layout{Dir: "/"}), compressed.Close())
 }
 
-// RestoreSource unpacks in dir what SaveSource has kept in OUTPUT_DIR.
+// RestoreSource unpacks in dir what Save has kept in OUTPUT_DIR.
 func RestoreSource(outputDir, dir string) error {
 	file, err := os.Open(filepath.Join(outputDir, metadata.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,0 +1,225 @@
+package content_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/content"
+)
+
+// newSource is a package as the peer unpacks it.
+func newSource(t *testing.T) string {
+	t.Helper()
+	return write(t, map[string]string{
+		"src/go.mod":             "module basic\n",
+		"src/main.go":            "package main",
+		"src/logs/":              "",
+		"src/vendor/modules.txt": "",
+		"META-INF/statedb/couchdb/indexes/one.json": "{}",
+	})
+}
+
+// write makes a directory with these files; a name that ends in / is an empty directory.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		at := dir + "/" + name // not joined: the slash at its end counts
+		require.NoError(t, os.MkdirAll(at[:strings.LastIndex(at, "/")], 0o700))
+		if !strings.HasSuffix(name, "/") {
+			require.NoError(t, os.WriteFile(at, []byte(text), 0o644))
+		}
+	}
+	return dir
+}
+
+func open(t *testing.T, dir string) *content.Package {
+	t.Helper()
+	pkg, err := content.Open(dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { pkg.Close() })
+	return pkg
+}
+
+func save(t *testing.T, dir, outputDir string) {
+	t.Helper()
+	require.NoError(t, open(t, dir).Save(outputDir))
+}
+
+func paths(pkg *content.Package) []string {
+	var all []string
+	for _, f := range pkg.Files {
+		name := f.Path
+		if f.Dir {
+			name += "/"
+		}
+		all = append(all, name)
+	}
+	return all
+}
+
+func TestWhatIsReadOfAPackage(t *testing.T) {
+	dir := newSource(t)
+	require.NoError(t, os.Chmod(filepath.Join(dir, "src/go.mod"), 0o744))
+	pkg := open(t, dir)
+	assert.Equal(t, []string{"src/", "src/go.mod", "src/logs/", "src/main.go", "src/vendor/", "src/vendor/modules.txt"}, paths(pkg))
+	assert.True(t, pkg.Files[1].Executable)
+	assert.Equal(t, int64(13), pkg.Files[1].Size)
+	assert.Equal(t, []string{"go.mod", "logs/", "main.go", "vendor/", "vendor/modules.txt"}, paths(pkg.Below("src")))
+	assert.Equal(t, []string{"modules.txt"}, paths(pkg.Below("src").Below("vendor")))
+	assert.Equal(t, paths(pkg), paths(pkg.Below(".")))
+}
+
+func TestALinkIsRefused(t *testing.T) {
+	dir := newSource(t)
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "src/a")))
+	_, err := content.Open(dir)
+	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory, and a package holds nothing else")
+}
+
+// A file that has the name of the directory for release is a file like others, and ends nothing.
+func TestAFileCalledMetaInfHidesNothing(t *testing.T) {
+	pkg, err := content.Read(fstest.MapFS{"META-INF": {}, "src/main.go": {}, "src/META-INF/a": {}, "a": {}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"META-INF", "a", "src/", "src/META-INF/", "src/META-INF/a", "src/main.go"}, paths(pkg))
+}
+
+func TestWithout(t *testing.T) {
+	pkg, err := content.Read(fstest.MapFS{
+		".git": {}, "src/.git/config": {}, "src/x/.hg/a": {}, "src/a.h.gch": {}, "src/b.h.gch/c++": {}, "src/.gitignore": {}, "src/git/a": {},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"src/", "src/.gitignore", "src/git/", "src/git/a", "src/x/"}, paths(pkg.Without(".git", ".hg", "*.gch")))
+	assert.Equal(t, paths(pkg), paths(pkg.Without()))
+}
+
+// Names are bytes: the peer unpacks what a tar holds.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	digest := func(names ...string) (string, []string) {
+		files := map[string]string{}
+		for _, name := range names {
+			files[name] = "x"
+		}
+		dir, again := write(t, files), t.TempDir()
+		output := t.TempDir()
+		save(t, dir, output)
+		require.NoError(t, content.RestoreSource(output, again))
+		d := content.NewDigest()
+		pkg := open(t, again)
+		d.AddFiles("files", pkg.Files)
+		return d.Sum(), paths(pkg)
+	}
+	one, names := digest("src/a\xff/b\xfe")
+	assert.Equal(t, []string{"src/", "src/a\xff/", "src/a\xff/b\xfe"}, names)
+	for _, other := range []string{"src/a\xfe/b\xfe", "src/a\xff/b\xff", "src/a�/b�"} {
+		two, _ := digest(other)
+		assert.NotEqual(t, one, two, "%q", other)
+	}
+}
+
+func TestADigestKeepsValuesApart(t *testing.T) {
+	lists := [][]string{nil, {""}, {"", ""}, {"a"}, {"a", ""}, {"", "a"}, {"ab"}, {"a", "b"}, {"1:a"}, {"a1:b"}}
+	seen := map[string][]string{}
+	for _, list := range lists {
+		d := content.NewDigest()
+		d.Add("name", list...)
+		assert.NotContains(t, seen, d.Sum(), "%q and %q", list, seen[d.Sum()])
+		seen[d.Sum()] = list
+	}
+	one, two := content.NewDigest(), content.NewDigest()
+	one.Add("a", "b")
+	two.Add("b", "a")
+	assert.NotEqual(t, one.Sum(), two.Sum())
+	assert.Regexp(t, "^[0-9a-f]{64}$", one.Sum())
+}
+
+func TestADigestOfFiles(t *testing.T) {
+	base := fstest.MapFS{"src/a": {Data: []byte("a"), Mode: 0o644}, "src/b": {Data: []byte("b"), Mode: 0o644}, "src/empty": {Mode: fs.ModeDir}}
+	digest := func(change func(fstest.MapFS)) string {
+		files := fstest.MapFS{}
+		for name, file := range base {
+			copied := *file
+			files[name] = &copied
+		}
+		change(files)
+		pkg, err := content.Read(files)
+		require.NoError(t, err)
+		d := content.NewDigest()
+		d.AddFiles("files", pkg.Files)
+		return d.Sum()
+	}
+	same := digest(func(fstest.MapFS) {})
+	for name, change := range map[string]func(fstest.MapFS){
+		"bytes":                  func(f fstest.MapFS) { f["src/a"].Data = []byte("x") },
+		"a name":                 func(f fstest.MapFS) { f["src/c"] = f["src/a"]; delete(f, "src/a") },
+		"two files change place": func(f fstest.MapFS) { f["src/a"], f["src/b"] = f["src/b"], f["src/a"] },
+		"executable":             func(f fstest.MapFS) { f["src/a"].Mode = 0o755 },
+		"an empty directory":     func(f fstest.MapFS) { f["src/more"] = &fstest.MapFile{Mode: fs.ModeDir} },
+		"a directory less":       func(f fstest.MapFS) { delete(f, "src/empty") },
+		"a file for a directory": func(f fstest.MapFS) { f["src/empty"] = &fstest.MapFile{Mode: 0o644} },
+	} {
+		assert.NotEqual(t, same, digest(change), name)
+	}
+	for name, change := range map[string]func(fstest.MapFS){
+		"the mode beyond that": func(f fstest.MapFS) { f["src/a"].Mode = 0o600 },
+		"META-INF":             func(f fstest.MapFS) { f["META-INF/a"] = &fstest.MapFile{} },
+	} {
+		assert.Equal(t, same, digest(change), name)
+	}
+}
+
+func TestATarOfAPackage(t *testing.T) {
+	pkg, err := content.Read(fstest.MapFS{
+		"src/gradlew": {Mode: 0o644}, "src/main": {Data: []byte("x"), Mode: 0o700}, "src/logs": {Mode: fs.ModeDir},
+	})
+	require.NoError(t, err)
+	var archive bytes.Buffer
+	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/in", Open: []string{"/out"}, Executables: []string{"/in/src/gradlew"}}))
+	assert.Equal(t, []string{"out/ 777", "in/ 755", "in/src/ 755", "in/src/logs/ 755", "in/src/gradlew 755", "in/src/main 755"}, entries(t, &archive))
+	require.NoError(t, pkg.Below("src").WriteTar(&archive, content.Layout{Dir: "/"}))
+	assert.Equal(t, []string{"logs/ 755", "gradlew 644", "main 755"}, entries(t, &archive))
+}
+
+// entries are the entries of a tar: name and mode. Everything else is zero.
+func entries(t *testing.T, archive io.Reader) []string {
+	t.Helper()
+	var all []string
+	for r := tar.NewReader(archive); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		all = append(all, header.Name+" "+octal(header.Mode))
+		assert.Zero(t, header.Uid+header.Gid)
+		assert.Zero(t, header.ModTime.Unix())
+	}
+}
+
+func octal(mode int64) string {
+	digits := []byte{byte('0' + mode>>6&7), byte('0' + mode>>3&7), byte('0' + mode&7)}
+	return string(digits)
+}
+
+// The import of C is found wherever the bytes of a file are cut.
+func TestMentionsC(t *testing.T) {
+	files := fstest.MapFS{"a.go": {Data: []byte(`import "C"`)}, "c.go": {Data: []byte(`"c" 'C' C`)}, "d.h": {Data: []byte(`"C"`)}}
+	for i := range 5 {
+		files[fmt.Sprintf("b%d.go", i)] = &fstest.MapFile{Data: []byte(strings.Repeat("x", 32<<10-i) + `"C"`)} // io.Copy's buffer
+	}
+	pkg, err := content.Read(files)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a.go", "b0.go", "b1.go", "b2.go", "b3.go", "b4.go"}, paths(pkg.Only(func(f content.File) bool { return f.MentionsC })))
+}

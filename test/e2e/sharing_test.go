@@ -1,0 +1,317 @@
+package e2e_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
+)
+
+// derive makes an image of another one: files at their paths, then a script that root runs, then changes. It goes with
+// the test.
+func derive(t *testing.T, from string, files map[string]string, script string, changes ...string) string {
+	t.Helper()
+	name := prefix + "/derived:" + strings.ToLower(rand.Text())
+	id := createContainer(t, "", map[string]any{"Image": from, "User": "0:0", "Cmd": []string{"/bin/sh", "-ec", script}})
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for path, text := range files {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: strings.TrimPrefix(path, "/"), Mode: 0o755, Size: int64(len(text))}))
+		_, err := w.Write([]byte(text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, world.engine.Upload(timeout(t), id, "/", &archive))
+	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/start", nil, nil))
+	var ended struct{ StatusCode int }
+	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, &ended))
+	require.Zero(t, ended.StatusCode, printedBy(t, id))
+	query := url.Values{"container": {id}, "repo": {prefix + "/derived"}, "tag": {name[strings.LastIndex(name, ":")+1:]}, "changes": changes}
+	require.NoError(t, world.engine.Post(timeout(t), "/commit?"+query.Encode(), nil, nil))
+	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+name+"?force=1")) })
+	return name
+}
+
+// withImage is config with another builder image.
+func withImage(image, extra string) string {
+	return strings.Replace(config(extra), "builder: "+world.ccenv, "builder: "+image, 1)
+}
+
+// buildByHand builds a package and returns its record and what build has said.
+func buildByHand(t *testing.T, config, packageType string, code ...peer.Entry) (metadata.Record, string) {
+	t.Helper()
+	u := unpack(t, packageType, "shared_1.0", code...)
+	p := start(t, builder(t, config), "build", u.source, u.metadata, u.output)
+	require.Zero(t, p.status(t), p.stderr)
+	record, err := metadata.ReadRecord(u.output)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+record.Image+"?force=1")) })
+	return record, p.stderr.String()
+}
+
+// failsByHand builds a package that does not build, and returns what build has said.
+func failsByHand(t *testing.T, config, packageType string, code ...peer.Entry) string {
+	t.Helper()
+	u := unpack(t, packageType, "shared_1.0", code...)
+	p := start(t, builder(t, config), "build", u.source, u.metadata, u.output)
+	require.Equal(t, 1, p.status(t), p.stderr)
+	return p.stderr.String()
+}
+
+// goPrints is what the program of a golang package prints.
+func goPrints(t *testing.T, config string, code ...peer.Entry) string {
+	t.Helper()
+	record, _ := buildByHand(t, config, "golang", code...)
+	program := filepath.Join(t.TempDir(), "chaincode")
+	require.NoError(t, os.WriteFile(program, imageFile(t, record.Image, "/usr/local/bin/chaincode"), 0o755))
+	output, err := exec.Command(program).CombinedOutput()
+	require.NoError(t, err, string(output))
+	return string(output)
+}
+
+// source is files of a package, path and text in turn.
+func source(pairs ...string) []peer.Entry {
+	var all []peer.Entry
+	for i := 0; i < len(pairs); i += 2 {
+		all = append(all, peer.File(pairs[i], pairs[i+1]))
+	}
+	return all
+}
+
+// cgoPackage prints a number that its C code gives.
+func cgoPackage(c string) []peer.Entry {
+	return source("src/go.mod", "module example.com/cgo\n\ngo 1.21\n",
+		"src/main.go", "package main\n\n// "+c+"\nimport \"C\"\n\nfunc main() { print(int(C.RATE)) }\n")
+}
+
+// The system's headers are a part of the builder image, and so is what was compiled with them.
+func TestTwoBuilderImagesWithDifferentHeaders(t *testing.T) {
+	code := append(cgoPackage("#include <rate.h>"), peer.File("src/salt.txt", rand.Text()))
+	for rate := 7; rate < 9; rate++ {
+		image := derive(t, world.ccenv, map[string]string{"/usr/include/rate.h": fmt.Sprintf("#define RATE %d\n", rate)}, "true", "USER chaincode")
+		assert.Equal(t, fmt.Sprint(rate), goPrints(t, withImage(image, ""), code...))
+	}
+}
+
+// A compiler maps a precompiled header into its memory as it is: no package's reaches it.
+func TestAPrecompiledHeaderIsNotUsed(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rate.h"), []byte("#define RATE 8\n"), 0o644))
+	compile := exec.Command("gcc", "-x", "c-header", "-g", "-O2", "-o", "rate.h.gch", "rate.h")
+	compile.Dir = dir
+	output, err := compile.CombinedOutput()
+	require.NoError(t, err, string(output))
+	compiled, err := os.ReadFile(filepath.Join(dir, "rate.h.gch"))
+	require.NoError(t, err)
+	victim := append(cgoPackage(`#include "rate.h"`), peer.File("src/rate.h", "#define RATE 7\n"))
+	hostile := append(victim, peer.File("src/rate.h.gch", string(compiled)), peer.File("src/salt.txt", rand.Text()))
+	assert.Equal(t, "7", goPrints(t, config(""), hostile...))
+	assert.Equal(t, "7", goPrints(t, config(""), append(victim, peer.File("src/salt.txt", rand.Text()))...))
+}
+
+// Nearly every vendored chaincode has golang.org/x/sys/unix. The assembler looks for textflag.h beside it first, and the
+// go command leaves out what a constraint hides.
+func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/sys\n\ngo 1.21\n\nrequire golang.org/x/sys v0.1.0\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nimport \"golang.org/x/sys/unix\"\n\n"+
+		"// Salt is "+rand.Text()+".\nfunc main() {\n\tpid, _, _ := unix.Syscall(unix.SYS_GETPID, 0, 0, 0)\n\tprint(pid == uintptr(unix.Getpid()))\n}\n"), 0o644))
+	for _, args := range [][]string{{"mod", "tidy"}, {"mod", "vendor"}} {
+		vendor := exec.Command("go", args...)
+		vendor.Dir = dir
+		output, err := vendor.CombinedOutput()
+		require.NoError(t, err, string(output))
+	}
+	victim := entries(t, dir)
+	const header = "// +build ignore\n\n#define NOSPLIT 4\n#define JMP MOVQ $1, r1+32(FP); RET; CALL\n"
+	hostile := append(victim, peer.File("src/vendor/golang.org/x/sys/unix/textflag.h", header))
+	assert.Equal(t, "false", goPrints(t, config(""), hostile...), "the hostile package does what it is meant to")
+	assert.Equal(t, "true", goPrints(t, config(""), victim...))
+}
+
+// git runs what a repository's own settings name. A builder image may have git, and run as root.
+func TestAPackageWithARepository(t *testing.T) {
+	code := append(entries(t, filepath.Join(world.samples, "dies")),
+		peer.File("src/.git/HEAD", "ref: refs/heads/main\n"),
+		peer.File("src/.git/config", "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = sh ./x.sh\n"),
+		peer.File("src/.git/objects/info/x", ""), peer.File("src/.git/refs/heads/x", ""),
+		peer.File("src/x.sh", "echo it ran >&2\ntouch /chaincode/output/it-ran\n"))
+	root := derive(t, world.ccenv, nil, "true", "USER root")
+	for name, image := range map[string]string{"root": root, "chaincode": world.ccenv} {
+		t.Run(name, func(t *testing.T) {
+			record, said := buildByHand(t, withImage(image, ""), "golang", append(code, peer.File("src/salt.txt", rand.Text()))...)
+			assert.NotContains(t, said, "it ran")
+			assert.NotContains(t, said, "VCS")
+			assert.Equal(t, []string{"/usr/local/bin/chaincode"}, filesIn(t, record.Image, "/usr/local/bin"))
+		})
+	}
+}
+
+// filesIn are the regular files below a directory of an image.
+func filesIn(t *testing.T, image, dir string) []string {
+	t.Helper()
+	id := createContainer(t, "", map[string]any{"Image": image, "User": "0", "Entrypoint": []string{"find", dir, "-type", "f"}})
+	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/start", nil, nil))
+	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, nil))
+	return strings.Fields(printedBy(t, id))
+}
+
+// A cache that root has filled is of no use to another user.
+func TestBuilderImagesOfDifferentUsers(t *testing.T) {
+	root := derive(t, world.ccenv, nil, "true", "USER root")
+	for _, image := range []string{root, world.ccenv, root} {
+		buildByHand(t, withImage(image, ""), "golang", append(entries(t, filepath.Join(world.samples, "go")), peer.File("src/salt.txt", rand.Text()))...)
+	}
+}
+
+// moduleOf is an answer of a proxy for version 1.0.0 of a module that has one Go file.
+func moduleFiles(t *testing.T, module, text string) http.Handler {
+	t.Helper()
+	dir := t.TempDir()
+	at := filepath.Join(dir, module+"@v1.0.0")
+	require.NoError(t, os.MkdirAll(at, 0o755))
+	mod := "module " + module + "\n\ngo 1.21\n"
+	require.NoError(t, os.WriteFile(filepath.Join(at, "go.mod"), []byte(mod), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(at, "x.go"), []byte(text), 0o644))
+	served := filepath.Join(dir, "served", module, "@v")
+	require.NoError(t, os.MkdirAll(served, 0o755))
+	archive := exec.Command("jar", "--create", "--no-manifest", "--file", filepath.Join(served, "v1.0.0.zip"), "-C", dir, module+"@v1.0.0")
+	output, err := archive.CombinedOutput()
+	require.NoError(t, err, string(output))
+	for name, body := range map[string]string{"list": "v1.0.0\n", "v1.0.0.info": `{"Version":"v1.0.0"}`, "v1.0.0.mod": mod} {
+		require.NoError(t, os.WriteFile(filepath.Join(served, name), []byte(body), 0o644))
+	}
+	return http.FileServer(http.Dir(filepath.Join(dir, "served")))
+}
+
+// A private module is for those alone who were given the way to it, whatever a package says where it is.
+func TestAPrivateModuleReachesNobodyElse(t *testing.T) {
+	const module = "private.example/secret"
+	proxy := httptest.NewServer(moduleFiles(t, module, "package secret\n\nconst Rate = 7\n"))
+	defer proxy.Close()
+	given := config(fmt.Sprintf("  build: {environment: {GOPROXY: %q, GONOSUMDB: '*', GOFLAGS: -mod=mod}}\n", proxy.URL))
+	// The command line's -mod=readonly wins, so the sums have to be there.
+	main := "package main\n\nimport \"" + module + "\"\n\nfunc main() { print(secret.Rate) }\n"
+	dir := t.TempDir()
+	mod := "module example.com/cc\n\ngo 1.21\n\nrequire " + module + " v1.0.0\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(main), 0o644))
+	tidy := exec.Command("go", "mod", "tidy")
+	tidy.Dir, tidy.Env = dir, append(os.Environ(), "GOPROXY="+proxy.URL, "GONOSUMDB=*", "GOMODCACHE="+filepath.Join(dir, "mod"), "GOFLAGS=-modcacherw")
+	output, err := tidy.CombinedOutput()
+	require.NoError(t, err, string(output))
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	require.NoError(t, err)
+
+	victim := source("src/go.mod", mod, "src/go.sum", string(sums), "src/main.go", main, "src/salt.txt", rand.Text())
+	assert.Equal(t, "7", goPrints(t, given, victim...))
+	thief := source("src/main.go", main, "src/salt.txt", rand.Text(),
+		"src/go.mod", mod+"\nreplace "+module+" => /chaincode/cache/mod/"+module+"@v1.0.0\n")
+	said := failsByHand(t, config(""), "golang", thief...)
+	assert.Contains(t, said, "does not exist")
+	said = failsByHand(t, config("  build: {environment: {GOPROXY: 'off'}}\n"), "golang", victim...)
+	assert.Contains(t, said, "GOPROXY=off")
+}
+
+// user-needs 26: a company bakes modules into its builder image, also private ones, for builds without a network.
+func TestModulesThatTheBuilderImageBrings(t *testing.T) {
+	const module = "private.example/baked"
+	proxy := httptest.NewServer(moduleFiles(t, module, "package baked\n\nconst Rate = 7\n"))
+	defer proxy.Close()
+	dir := t.TempDir()
+	mod, main := "module example.com/cc\n\ngo 1.21\n\nrequire "+module+" v1.0.0\n", "package main\n\nimport \""+module+"\"\n\nfunc main() { print(baked.Rate) }\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(main), 0o644))
+	tidy := exec.Command("go", "mod", "tidy")
+	tidy.Dir, tidy.Env = dir, append(os.Environ(), "GOPROXY="+proxy.URL, "GONOSUMDB=*", "GOMODCACHE="+filepath.Join(dir, "mod"), "GOFLAGS=-modcacherw")
+	output, err := tidy.CombinedOutput()
+	require.NoError(t, err, string(output))
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	require.NoError(t, err)
+	files := map[string]string{}
+	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "mod"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		files["/go/pkg/mod"+strings.TrimPrefix(path, filepath.Join(dir, "mod"))] = string(body)
+		return err
+	}))
+	image := derive(t, world.ccenv, files, "chmod -R a+rX /go", "ENV GOPATH=/go GOPROXY=off GOPRIVATE=private.example", "USER chaincode")
+	code := source("src/go.mod", mod, "src/go.sum", string(sums), "src/main.go", main, "src/salt.txt", rand.Text())
+	assert.Equal(t, "7", goPrints(t, withImage(image, ""), code...))
+}
+
+// user-needs 23: what changes the program changes the image, also where it was built before.
+func TestAVariableOfBuildsChangesTheImage(t *testing.T) {
+	const main = "package main\n\nimport \"runtime/debug\"\n\nfunc main() {\n\tinfo, _ := debug.ReadBuildInfo()\n\tfor _, s := range info.Settings {\n\t\tif s.Key == \"GOAMD64\" {\n\t\t\tprint(s.Value)\n\t\t}\n\t}\n}\n"
+	code := source("src/go.mod", "module cc\n\ngo 1.21\n", "src/main.go", main, "src/salt.txt", rand.Text())
+	assert.Equal(t, "v1", goPrints(t, config(""), code...))
+	assert.Equal(t, "v2", goPrints(t, config("  build: {environment: {GOAMD64: v2}}\n"), code...))
+	assert.Equal(t, "v1", goPrints(t, config(""), code...))
+}
+
+// user-needs 28.
+func TestEmptyDirectoriesReachTheImage(t *testing.T) {
+	manifest := `{"name":"x","version":"1.0.0","scripts":{"start":"true"}}`
+	lock := `{"name":"x","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"x","version":"1.0.0"}}}`
+	for name, test := range map[string]struct {
+		packageType, path string
+		code              []peer.Entry
+	}{
+		"node, with a lock file": {"node", "/usr/local/src/logs", source("src/package.json", manifest, "src/package-lock.json", lock)},
+		"node, without one":      {"node", "/usr/local/src/logs", source("src/package.json", manifest)},
+		"Dockerfile":             {"docker", "/logs", source("src/Dockerfile", "FROM "+world.baseos+"\nCOPY logs /logs\nCMD [\"true\"]\n")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := unpack(t, test.packageType, "empty_1.0", append(test.code, peer.File("src/salt.txt", rand.Text()))...)
+			require.NoError(t, os.Mkdir(filepath.Join(u.source, "src/logs"), 0o700))
+			p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+			require.Zero(t, p.status(t), p.stderr)
+			record, err := metadata.ReadRecord(u.output)
+			require.NoError(t, err)
+			removeBuilt(t, record.Image)
+			id := createContainer(t, "", map[string]any{"Image": record.Image, "Entrypoint": []string{"test", "-d", test.path}})
+			require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/start", nil, nil))
+			var ended struct{ StatusCode int }
+			require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, &ended))
+			assert.Zero(t, ended.StatusCode)
+		})
+	}
+}
+
+// What one package's steps leave in a cache mount is not there for another one's.
+func TestCacheMountsAreNotShared(t *testing.T) {
+	recipe := func(command string) []peer.Entry {
+		return dockerfile("FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\nRUN --mount=type=cache,id=tools,target=/tools " + command + "\nCMD [\"cat\", \"/tool\"]\n")
+	}
+	buildByHand(t, config(""), "docker", recipe("echo evil > /tools/tool && cp /tools/tool /tool")...)
+	record, _ := buildByHand(t, config(""), "docker", recipe("test -e /tools/tool || echo good > /tools/tool; cp /tools/tool /tool")...)
+	assert.Equal(t, "good\n", string(imageFile(t, record.Image, "/tool")))
+}
+
+// https://github.com/npm/rfcs/pull/460: npm runs these root scripts after it has installed the dependencies.
+func TestAnNPMScriptThatChangesDependencies(t *testing.T) {
+	code := source(
+		"src/package.json", `{"name":"n1","version":"1.0.0","scripts":{"dependencies":"[ ! -f patch.js ] || node patch.js","start":"node index.js"},"dependencies":{"is-number":"7.0.0"}}`,
+		"src/package-lock.json", `{"name":"n1","version":"1.0.0","lockfileVersion":3,"requires":true,"packages":{"":{"name":"n1","version":"1.0.0","dependencies":{"is-number":"7.0.0"}},`+
+			`"node_modules/is-number":{"version":"7.0.0","integrity":"sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}}}`,
+		"src/patch.js", "require('fs').appendFileSync('node_modules/is-number/index.js', '// patched')\n", "src/index.js", "", "src/salt.txt", rand.Text())
+	record, _ := buildByHand(t, config(""), "node", code...)
+	assert.Contains(t, string(imageFile(t, record.Image, "/usr/local/src/node_modules/is-number/index.js")), "// patched")
+}
