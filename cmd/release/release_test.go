@@ -140,3 +140,16 @@ func TestReleaseWithTheWrongNumberOfArguments(t *testing.T) {
 		assert.Contains(t, stderr, "Usage: release OUTPUT_DIR RELEASE_DIR")
 	}
 }
+
+// What earlier versions have left, the peer keeps for ever.
+func TestReleaseOfWhatEarlierVersionsHaveBuilt(t *testing.T) {
+	records, err := filepath.Glob("../../testdata/outputs/*/build-record.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, records)
+	for _, record := range records {
+		releaseDir := t.TempDir()
+		status, stderr := run(t, filepath.Dir(record), releaseDir)
+		assert.Zero(t, status, stderr)
+		assert.Equal(t, []string{"statedb/couchdb/indexes/indexOwner.json"}, files(t, releaseDir))
+	}
+}

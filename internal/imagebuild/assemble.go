@@ -67,7 +67,8 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 	if _, err = b.existing(ctx, j); errdefs.IsNotFound(err) {
 		err = b.commit(ctx, j, a, id)
 	}
-	return errors.Join(err, b.discard(ctx, id))
+	b.discard(ctx, id)
+	return err
 }
 
 // awaitAssembly waits for somebody else who makes the image. One that takes too long has died and is replaced.

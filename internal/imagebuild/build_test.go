@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -402,8 +403,13 @@ func TestAWaitThatAnswersWhileTheBuildRunsIsNoSuccess(t *testing.T) {
 func TestARemovalThatFailsIsTold(t *testing.T) {
 	engine := newEngine(t)
 	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "device or resource busy"))
-	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.ErrorContains(t, err, "device or resource busy")
+	b := newBuilder(t, engine)
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err, "the image is good all the same")
+	_, ok := engine.Image(image.Name)
+	assert.True(t, ok)
+	assert.Equal(t, 2, strings.Count(b.output.String(), "a container of this build may be left on the engine"))
+	assert.Contains(t, b.output.String(), "device or resource busy")
 }
 
 func TestTheOutputStandsInTheImageWithoutWhatDoesNotBelongThere(t *testing.T) {

@@ -62,7 +62,8 @@ func (b *Builder) followed(ctx context.Context, j *job, container docker.Contain
 	}
 	// The holder removes it too, unless it has died.
 	b.linger(ctx)
-	return errors.Join(&Failed{container.ExitCode, container.OOMKilled}, b.discard(ctx, container.ID))
+	b.discard(ctx, container.ID)
+	return &Failed{container.ExitCode, container.OOMKilled}
 }
 
 // awaitImage waits for the holder to make an image of a build that has succeeded. A holder that does not has died: the
@@ -81,7 +82,8 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 	}
 	b.Log.Info("the other builder is gone: making the image of its container", "container_id", container.ID)
 	err := b.assembleOutput(ctx, j, container.ID)
-	return errors.Join(err, b.discard(ctx, container.ID))
+	b.discard(ctx, container.ID)
+	return err
 }
 
 // vanished is a container that was there a moment ago: either its image is there now, or all starts over.

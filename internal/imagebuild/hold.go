@@ -59,7 +59,8 @@ func (b *Builder) labels(j *job, kind string) map[string]string {
 // hold builds in the container that is the lock, and removes it whatever happens.
 func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 	if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) { // made since we looked, by whoever had the lock before
-		return errors.Join(err, b.discard(ctx, id))
+		b.discard(ctx, id)
+		return err
 	}
 	if j.warm {
 		b.Log.Info("filling the cache", "type", j.plan.Type, "builder_image", j.plan.Builder.Name)
@@ -74,7 +75,8 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 	if errors.As(err, &failed) {
 		b.linger(ctx)
 	}
-	return errors.Join(err, b.discard(ctx, id))
+	b.discard(ctx, id)
+	return err
 }
 
 // run runs the build and shows what it prints.
@@ -171,9 +173,12 @@ func (b *Builder) linger(ctx context.Context) {
 	}
 }
 
-// discard removes a container on a time of its own, since the reason may be that there is no time left.
-func (b *Builder) discard(ctx context.Context, id string) error {
+// discard removes a container on a time of its own, since the reason may be that there is no time left. A container that
+// stays changes nothing in what was built, so that is a warning: the engine may be slow, and goes on removing it.
+func (b *Builder) discard(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
 	defer cancel()
-	return b.Engine.Remove(ctx, id)
+	if err := b.Engine.Remove(ctx, id); err != nil {
+		b.Log.Warn("a container of this build may be left on the engine", "container_id", id, "error", err)
+	}
 }

@@ -2,7 +2,6 @@ package imagebuild
 
 import (
 	"context"
-	"errors"
 	"path"
 	"slices"
 
@@ -24,7 +23,8 @@ func (b *Builder) look(ctx context.Context, image string, read func(id string) e
 	if err != nil {
 		return err
 	}
-	return errors.Join(read(id), b.discard(ctx, id))
+	defer b.discard(ctx, id)
+	return read(id)
 }
 
 // facts are what run has to know of an image, and a look into it tells.

@@ -364,7 +364,7 @@ func TestGoBuildScriptHeedsCGO(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(want, "BOX", b.root), calls[len(calls)-1])
-		assert.Len(t, calls, 2, "nothing is looked for")
+		assert.NotContains(t, strings.Join(calls, "\n"), " list ", "nothing is looked for")
 	}
 }
 

@@ -50,8 +50,8 @@ else
 	mode=-mod=$mode
 fi
 prepare
-if [ -n "$mode" ]; then
-	use_image_modules
+if [ "$mode" = -mod=readonly ]; then
+	find_modules
 fi
 if [ -n "$key" ] && [ -n "$others" ]; then # they win, so a key among ours would be lost: a cache of its own does the same
 	export GOCACHE="$GOCACHE/$key"
@@ -123,7 +123,8 @@ fi
 // and the tools that would be asked run what a package's own settings name.
 //
 // Modules that the builder image brings are one more source, ahead of all others. Private ones are not asked of any
-// proxy, so those are fetched from there first.
+// proxy, so those are fetched from there first. Where nobody has set GOPROXY, modules come from Go's public proxy alone,
+// as with the built-in controller: the last resort would let a package choose servers, and tools that talk to them.
 const goPrepare = `set -e
 number() (
 	version=${1#go}
@@ -132,7 +133,8 @@ number() (
 	echo $((${1:-0} * 1000000 + ${2:-0} * 1000 + ${3:-0}))
 )
 prepare() {
-	export GOCACHE=` + goBuildCache + `
+	image_modules=${GOMODCACHE:-}
+	export GOCACHE=` + goBuildCache + ` GOMODCACHE=` + goModuleCache + `
 	version=$(go version)
 	echo "$version"
 	used=${version#go version } used=${used%% *}
@@ -149,17 +151,20 @@ prepare() {
 	fi
 	export GOFLAGS="-trimpath $stamp $GOFLAGS"
 }
-use_image_modules() {
+find_modules() {
+	if [ -z "$GOPROXY" ]; then
+		GOPROXY=$(go env GOPROXY)
+		export GOPROXY="${GOPROXY%,direct}"
+	fi
 	modules=${GOPATH:-$HOME/go}
-	modules=${GOMODCACHE:-${modules%%:*}/pkg/mod}/cache/download
-	export GOMODCACHE=` + goModuleCache + `
+	modules=${image_modules:-${modules%%:*}/pkg/mod}/cache/download
 	if [ ! -d "$modules" ]; then
 		return
 	fi
 	if [ -n "$(go env GONOPROXY)" ]; then
 		GOPROXY="file://$modules" GONOPROXY=none go list $mode -e -deps "$target" >/dev/null 2>&1 || true
 	fi
-	export GOPROXY="file://$modules,$(go env GOPROXY)"
+	GOPROXY="file://$modules,$GOPROXY"
 }
 `
 

@@ -83,6 +83,7 @@ func (b box) run(command []string) (int, string, []string) {
 }
 
 const (
+	proxy   = "env GOPROXY"
 	listCgo = "list -mod=readonly -deps -f {{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
 	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
 	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
@@ -96,14 +97,14 @@ func TestGoBuildScript(t *testing.T) {
 		status int
 		stderr string
 	}{
-		"without cgo":     {"", []string{"version", listCgo, noCgo}, 0, ""},
-		"with cgo":        {`[ "$1" = list ] && echo github.com/example/c; exit 0`, []string{"version", listCgo, withCgo}, 0, ""},
-		"list fails":      {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", listCgo}, 3, "no such package\n"},
-		"build fails":     {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
-		"cgo build fails": {`[ "$1" = list ] && echo c; [ "$1" = build ] && exit 2; exit 0`, []string{"version", listCgo, withCgo}, 2, ""},
+		"without cgo":     {"", []string{"version", proxy, listCgo, noCgo}, 0, ""},
+		"with cgo":        {`[ "$1" = list ] && echo github.com/example/c; exit 0`, []string{"version", proxy, listCgo, withCgo}, 0, ""},
+		"list fails":      {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", proxy, listCgo}, 3, "no such package\n"},
+		"build fails":     {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
+		"cgo build fails": {`[ "$1" = list ] && echo c; [ "$1" = build ] && exit 2; exit 0`, []string{"version", proxy, listCgo, withCgo}, 2, ""},
 		"what the build without cgo says does not count": {
 			`[ "$1" = list ] && sleep 0.2 && echo c; [ "$CGO_ENABLED" = 0 ] && echo "excluded all Go files" >&2 && exit 1; exit 0`,
-			[]string{"version", listCgo, withCgo}, 0, "",
+			[]string{"version", proxy, listCgo, withCgo}, 0, "",
 		},
 		"no toolchain": {`echo "download go1.99: not found" >&2; exit 1`, []string{"version"}, 1, "download go1.99: not found\n"},
 	}
@@ -212,6 +213,7 @@ func TestGoBuildScriptLinksDynamically(t *testing.T) {
 	assert.Equal(t, 4, status)
 	assert.Equal(t, []string{
 		"go in /chaincode/input/src: version",
+		"go in /chaincode/input/src: env GOPROXY",
 		"go in /chaincode/input/src: build -v -mod=readonly -o " + b.root + "/chaincode/output/chaincode ./cmd",
 	}, calls)
 }
