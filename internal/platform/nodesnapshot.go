@@ -28,11 +28,18 @@ var knownBuildScripts = []string{
 // npmLocks are the lock files, in npm's order.
 var npmLocks = []string{"npm-shrinkwrap.json", "package-lock.json"}
 
+// rootEvents are the package's own scripts that npm runs while it installs dependencies: preprepare and postprepare from
+// npm 7 on, those around dependencies from 8.6 on, and those around shrinkwrap only in the npm install of npm 6.
+var rootEvents = []string{
+	"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
+	"predependencies", "dependencies", "postdependencies", "preshrinkwrap", "shrinkwrap", "postshrinkwrap",
+}
+
 // nodeSnapshot is the snapshot of a package, or the reason why its dependencies are installed together with its code:
 // what npm installs must follow from the files of the snapshot alone.
 func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) {
 	locks := slices.DeleteFunc(slices.Clone(npmLocks), func(name string) bool { return !r.isFile("src/" + name) })
-	rootScript := m.script("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+	rootScript := m.script(rootEvents...)
 	switch {
 	case !r.settings.Builder.Node.Snapshots:
 		return nil, "builder.node.snapshots is false"

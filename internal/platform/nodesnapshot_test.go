@@ -104,7 +104,10 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"scripts that are no object": {in("scripts", `"x"`), `"scripts" of package.json`},
 		"dependencies that are none": {in("dependencies", `[1]`), `"dependencies" of package.json`},
 	}
-	for _, script := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
+	for _, script := range []string{
+		"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
+		"predependencies", "dependencies", "postdependencies", "preshrinkwrap", "shrinkwrap", "postshrinkwrap",
+	} {
 		tests["a script "+script] = struct {
 			files fstest.MapFS
 			why   string
@@ -117,6 +120,29 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 			assert.Contains(t, got.Whole, test.why)
 		})
 	}
+}
+
+// npm runs this after an install, and does so without a word where the files are missing: the dependency stayed as it was.
+func TestADependencyThatIsPatchedWithTheCode(t *testing.T) {
+	got := plan(t, metadata.Package{Type: "node"}, files("package.json", `{
+  "name": "n1", "version": "1.0.0", "main": "index.js",
+  "scripts": {
+    "dependencies": "[ ! -f tools/patch.js ] || node tools/patch.js",
+    "start": "node index.js"
+  },
+  "dependencies": { "is-number": "7.0.0" }
+}`, "package-lock.json", `{
+  "name": "n1", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
+  "packages": {
+    "": { "name": "n1", "version": "1.0.0", "dependencies": { "is-number": "7.0.0" } },
+    "node_modules/is-number": {
+      "version": "7.0.0",
+      "integrity": "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="
+    }
+  }
+}`, "tools/patch.js", "x", "patches/is-number.js", "x"))
+	assert.Nil(t, got.Snapshot)
+	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.Whole)
 }
 
 func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
