@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -27,6 +28,12 @@ var knownBuildScripts = []string{
 
 // npmLocks are the lock files, in npm's order.
 var npmLocks = []string{"npm-shrinkwrap.json", "package-lock.json"}
+
+// yarnLock is where npm, from 7 on, looks for a URL or a hash that its own lock file does not have.
+const yarnLock = "yarn.lock"
+
+// resolvedRemotely is a value of yarn.lock that is no file of the package.
+var resolvedRemotely = regexp.MustCompile(`^"?(git\+)?(https?|ssh)://`)
 
 // rootEvents are the package's own scripts that npm runs while it installs dependencies: preprepare and postprepare from
 // npm 7 on, those around dependencies from 8.6 on, and those around shrinkwrap only in the npm install of npm 6.
@@ -59,6 +66,8 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 		return nil, "a dependency is a file of the package"
 	case !r.plainNPMRC():
 		return nil, ".npmrc has settings that may refer to files"
+	case !r.plainYarnLock():
+		return nil, "yarn.lock may refer to a file of the package"
 	}
 	for _, name := range locks {
 		if reason := r.checkLock(name); reason != "" {
@@ -66,7 +75,7 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 		}
 	}
 	snapshot = &Snapshot{Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...)}
-	for _, name := range append([]string{".npmrc", "package.json"}, locks...) {
+	for _, name := range slices.Concat([]string{".npmrc", "package.json"}, locks, []string{yarnLock}) {
 		if r.isFile("src/" + name) {
 			snapshot.Files = append(snapshot.Files, r.at("src/"+name))
 		}
@@ -116,6 +125,24 @@ func (r request) checkLock(name string) string {
 func (l npmLocked) isLocal() bool {
 	resolved, _ := l.Resolved.(string)
 	return l.Link || isLocal(resolved) || isLocal(l.Version)
+}
+
+// plainYarnLock says whether nothing that yarn.lock refers to, if there is one, is a file of the package.
+func (r request) plainYarnLock() bool {
+	if !r.isFile("src/" + yarnLock) {
+		return true
+	}
+	text, err := fs.ReadFile(r.source, r.at("src/"+yarnLock))
+	if err != nil {
+		return false
+	}
+	for _, line := range npmLines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.Trim(key, `"`) == "resolved" && !resolvedRemotely.MatchString(value) {
+			return false
+		}
+	}
+	return true
 }
 
 // localIn is the name of a dependency that is local, at whatever depth; empty where none is.

@@ -56,6 +56,10 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 			files("package-lock.json", `{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","resolved":"https://x/a.tgz","requires":{"b":"^1"},"dependencies":{"b":{"version":"1.1.0"}}}}}`),
 			[]string{"src/package.json", "src/package-lock.json"},
 		},
+		"a lock file of yarn beside npm's": {
+			files("yarn.lock", "# yarn lockfile v1\n\na@^1:\n  version \"1.0.0\"\n  resolved \"https://x/a.tgz#1\"\n\nb@x/b:\n  resolved git+ssh://x/b\n"),
+			[]string{"src/package.json", "src/package-lock.json", "src/yarn.lock"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +93,10 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"a setting of a section":         {files(".npmrc", "[x]\nregistry=https://x\n"), ".npmrc"},
 		"a certificate of a registry":    {files(".npmrc", "//npm.example.com/:certfile=x\n"), ".npmrc"},
 		"options of node":                {files(".npmrc", "node-options=--require ./x.js\n"), ".npmrc"},
+		"a setting after another end":    {files(".npmrc", "# ours\rcafile=ca.pem\r"), ".npmrc"},
+		"yarn's archive":                 {files("yarn.lock", "a@1:\n  resolved \"file:a.tgz#1\"\n"), "yarn.lock"},
+		"yarn's directory":               {files("yarn.lock", "a@1:\r\n  \"resolved\" ./a\r\n"), "yarn.lock"},
+		"yarn's mirror":                  {files("yarn.lock", "a@1:\n  resolved a-1.0.0.tgz#1\n"), "yarn.lock"},
 		"a directory":                    {in("dependencies", `{"a":"file:a"}`), "a file of the package"},
 		"a path":                         {in("dependencies", `{"a":"./a"}`), "a file of the package"},
 		"an archive":                     {in("optionalDependencies", `{"a":"a.tgz"}`), "a file of the package"},

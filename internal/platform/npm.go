@@ -98,7 +98,7 @@ func (r request) plainNPMRC() bool {
 	if err != nil {
 		return true
 	}
-	for line := range strings.Lines(string(text)) {
+	for _, line := range npmLines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
@@ -109,6 +109,11 @@ func (r request) plainNPMRC() bool {
 		}
 	}
 	return true
+}
+
+// npmLines are the lines of a text as npm splits it: a carriage return ends one as well.
+func npmLines(text []byte) []string {
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
 func plainKey(key string) bool {
