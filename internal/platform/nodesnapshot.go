@@ -54,12 +54,14 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 		return nil, m.strange
 	case len(locks) == 0:
 		return nil, "there is no lock file"
-	case r.isDir("src/node_modules"):
+	case r.isDir("src/node_modules") || r.isFile("src/node_modules"):
 		return nil, "the package brings node_modules"
 	case rootScript != "":
 		return nil, fmt.Sprintf("package.json has a script %q, which may use the code", rootScript)
 	case r.isFile("src/binding.gyp"):
 		return nil, "there is a binding.gyp, which npm builds"
+	case r.isDir("src/.hooks"):
+		return nil, "there is a .hooks directory, whose scripts npm 6 runs"
 	case m.Workspaces:
 		return nil, "package.json has workspaces"
 	case slices.ContainsFunc(m.Dependencies, isLocal):
