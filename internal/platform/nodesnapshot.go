@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -28,11 +29,24 @@ var knownBuildScripts = []string{
 // npmLocks are the lock files, in npm's order.
 var npmLocks = []string{"npm-shrinkwrap.json", "package-lock.json"}
 
+// yarnLock is where npm, from 7 on, looks for a URL or a hash that its own lock file does not have.
+const yarnLock = "yarn.lock"
+
+// resolvedRemotely is a value of yarn.lock that is no file of the package.
+var resolvedRemotely = regexp.MustCompile(`^"?(git\+)?(https?|ssh)://`)
+
+// rootEvents are the package's own scripts that npm runs while it installs dependencies: preprepare and postprepare from
+// npm 7 on, those around dependencies from 8.6 on, and those around shrinkwrap only in the npm install of npm 6.
+var rootEvents = []string{
+	"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
+	"predependencies", "dependencies", "postdependencies", "preshrinkwrap", "shrinkwrap", "postshrinkwrap",
+}
+
 // nodeSnapshot is the snapshot of a package, or the reason why its dependencies are installed together with its code:
 // what npm installs must follow from the files of the snapshot alone.
 func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) {
 	locks := slices.DeleteFunc(slices.Clone(npmLocks), func(name string) bool { return !r.isFile("src/" + name) })
-	rootScript := m.script("preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare")
+	rootScript := m.script(rootEvents...)
 	switch {
 	case !r.settings.Builder.Node.Snapshots:
 		return nil, "builder.node.snapshots is false"
@@ -40,18 +54,22 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 		return nil, m.strange
 	case len(locks) == 0:
 		return nil, "there is no lock file"
-	case r.isDir("src/node_modules"):
+	case r.isDir("src/node_modules") || r.isFile("src/node_modules"):
 		return nil, "the package brings node_modules"
 	case rootScript != "":
 		return nil, fmt.Sprintf("package.json has a script %q, which may use the code", rootScript)
 	case r.isFile("src/binding.gyp"):
 		return nil, "there is a binding.gyp, which npm builds"
+	case r.isDir("src/.hooks"):
+		return nil, "there is a .hooks directory, whose scripts npm 6 runs"
 	case m.Workspaces:
 		return nil, "package.json has workspaces"
 	case slices.ContainsFunc(m.Dependencies, isLocal):
 		return nil, "a dependency is a file of the package"
 	case !r.plainNPMRC():
 		return nil, ".npmrc has settings that may refer to files"
+	case !r.plainYarnLock():
+		return nil, "yarn.lock may refer to a file of the package"
 	}
 	for _, name := range locks {
 		if reason := r.checkLock(name); reason != "" {
@@ -59,7 +77,7 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 		}
 	}
 	snapshot = &Snapshot{Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...)}
-	for _, name := range append([]string{".npmrc", "package.json"}, locks...) {
+	for _, name := range slices.Concat([]string{".npmrc", "package.json"}, locks, []string{yarnLock}) {
 		if r.isFile("src/" + name) {
 			snapshot.Files = append(snapshot.Files, r.at("src/"+name))
 		}
@@ -116,6 +134,24 @@ func (r request) checkLock(name string) string {
 func (l npmLocked) isLocal() bool {
 	resolved, _ := l.Resolved.(string)
 	return l.Link || isLocal(resolved) || isLocal(l.Version)
+}
+
+// plainYarnLock says whether nothing that yarn.lock refers to, if there is one, is a file of the package.
+func (r request) plainYarnLock() bool {
+	if !r.isFile("src/" + yarnLock) {
+		return true
+	}
+	text, err := fs.ReadFile(r.source, r.at("src/"+yarnLock))
+	if err != nil {
+		return false
+	}
+	for _, line := range npmLines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.Trim(key, `"`) == "resolved" && !resolvedRemotely.MatchString(value) {
+			return false
+		}
+	}
+	return true
 }
 
 // localIn is the name of a dependency that is local, at whatever depth; empty where none is.

@@ -55,6 +55,20 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 			files("package-lock.json", `{"lockfileVersion":1,"dependencies":{"a":{"version":"1.0.0","resolved":"https://x/a.tgz","requires":{"b":"^1"},"dependencies":{"b":{"version":"1.1.0"}}}}}`),
 			[]string{"src/package.json", "src/package-lock.json"},
 		},
+		"a lock file of yarn beside npm's": {
+			files("yarn.lock", "# yarn lockfile v1\n\na@^1:\n  version \"1.0.0\"\n  resolved \"https://x/a.tgz#1\"\n\nb@x/b:\n  resolved git+ssh://x/b\n"),
+			[]string{"src/package.json", "src/package-lock.json", "src/yarn.lock"},
+		},
+		"repositories": {
+			files("package.json", `{"dependencies":{"a":"owner/name","b":"owner/name#some/branch","c":"git@example.com:owner/some/name.git","d":"GitHub:owner/name","e":"npm:@org/e@^1"}}`),
+			[]string{"src/package.json", "src/package-lock.json"},
+		},
+		"what has no say in what is installed": {
+			files("package.json", `{"bundleDependencies":["fabric-shim"],"overrides":{"fabric-shim":{".":"$fabric-shim","x":"^1"},"y":"npm:@org/y@1"},
+				"devEngines":{"runtime":{"name":"node"}},"packageManager":"yarn@4.0.0","script":{"prepare":"x"},"scripts":{"Prepare":"x","prestart":"x","uninstall":"x"},
+				"patchedDependencies":{"a":"patches/a"},"resolutions":{"a":"file:a"},"directories":{"bin":"bin"}}`),
+			[]string{"src/package.json", "src/package-lock.json"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -82,12 +96,25 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"no lock file":                   {files("package-lock.json", ""), "there is no lock file"},
 		"a lock file of another manager": {files("package-lock.json", "", "yarn.lock", "x"), "there is no lock file"},
 		"packaged dependencies":          {files("node_modules/a/index.js", "x"), "node_modules"},
+		"a file in place of them":        {files("node_modules", "x"), "node_modules"},
+		"hooks":                          {files(".hooks/postinstall", "x"), ".hooks"},
 		"a native addon":                 {files("binding.gyp", "{}"), "binding.gyp"},
 		"workspaces":                     {in("workspaces", `["a"]`), "workspaces"},
 		"a setting with a file":          {files(".npmrc", "registry=https://x\ncafile=ca.pem\n"), ".npmrc"},
 		"a setting of a section":         {files(".npmrc", "[x]\nregistry=https://x\n"), ".npmrc"},
 		"a certificate of a registry":    {files(".npmrc", "//npm.example.com/:certfile=x\n"), ".npmrc"},
 		"options of node":                {files(".npmrc", "node-options=--require ./x.js\n"), ".npmrc"},
+		"a setting after another end":    {files(".npmrc", "# ours\rcafile=ca.pem\r"), ".npmrc"},
+		"an override":                    {in("overrides", `{"a":"file:a"}`), "a file of the package"},
+		"an override of some":            {in("overrides", `{"a":{"b@^1":{".":"1.0.0","c":"./c"}}}`), "a file of the package"},
+		"yarn's archive":                 {files("yarn.lock", "a@1:\n  resolved \"file:a.tgz#1\"\n"), "yarn.lock"},
+		"yarn's directory":               {files("yarn.lock", "a@1:\r\n  \"resolved\" ./a\r\n"), "yarn.lock"},
+		"yarn's mirror":                  {files("yarn.lock", "a@1:\n  resolved a-1.0.0.tgz#1\n"), "yarn.lock"},
+		"a scheme in capitals":           {in("dependencies", `{"a":"FILE:a"}`), "a file of the package"},
+		"an archive in capitals":         {in("dependencies", `{"a":"a.TGZ"}`), "a file of the package"},
+		"a path without a dot":           {in("dependencies", `{"a":"libs/x/a"}`), "a file of the package"},
+		"a path with a slash behind":     {in("dependencies", `{"a":"libs/a/"}`), "a file of the package"},
+		"a path of Windows":              {in("dependencies", `{"a":"c:a"}`), "a file of the package"},
 		"a directory":                    {in("dependencies", `{"a":"file:a"}`), "a file of the package"},
 		"a path":                         {in("dependencies", `{"a":"./a"}`), "a file of the package"},
 		"an archive":                     {in("optionalDependencies", `{"a":"a.tgz"}`), "a file of the package"},
@@ -103,7 +130,10 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"scripts that are no object": {in("scripts", `"x"`), `"scripts" of package.json`},
 		"dependencies that are none": {in("dependencies", `[1]`), `"dependencies" of package.json`},
 	}
-	for _, script := range []string{"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"} {
+	for _, script := range []string{
+		"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
+		"predependencies", "dependencies", "postdependencies", "preshrinkwrap", "shrinkwrap", "postshrinkwrap",
+	} {
 		tests["a script "+script] = struct {
 			files fstest.MapFS
 			why   string
@@ -116,6 +146,29 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 			assert.Contains(t, got.Whole, test.why)
 		})
 	}
+}
+
+// npm runs this after an install, and does so without a word where the files are missing: the dependency stayed as it was.
+func TestADependencyThatIsPatchedWithTheCode(t *testing.T) {
+	got := plan(t, metadata.Package{Type: "node"}, files("package.json", `{
+  "name": "n1", "version": "1.0.0", "main": "index.js",
+  "scripts": {
+    "dependencies": "[ ! -f tools/patch.js ] || node tools/patch.js",
+    "start": "node index.js"
+  },
+  "dependencies": { "is-number": "7.0.0" }
+}`, "package-lock.json", `{
+  "name": "n1", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
+  "packages": {
+    "": { "name": "n1", "version": "1.0.0", "dependencies": { "is-number": "7.0.0" } },
+    "node_modules/is-number": {
+      "version": "7.0.0",
+      "integrity": "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="
+    }
+  }
+}`, "tools/patch.js", "x", "patches/is-number.js", "x"))
+	assert.Nil(t, got.Snapshot)
+	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.Whole)
 }
 
 func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {

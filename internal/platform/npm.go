@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -56,8 +57,29 @@ func parseManifest(content map[string]json.RawMessage) npmManifest {
 			m.Dependencies = append(m.Dependencies, reference)
 		}
 	}
+	var overrides any
+	read("overrides", &overrides)
+	m.Dependencies = append(m.Dependencies, textsIn(overrides)...)
 	_, m.Workspaces = content["workspaces"]
 	return m
+}
+
+// textsIn are the strings in a JSON value, at whatever depth; names of fields are none of them.
+func textsIn(value any) []string {
+	var texts []string
+	switch value := value.(type) {
+	case string:
+		texts = append(texts, value)
+	case []any:
+		for _, nested := range value {
+			texts = append(texts, textsIn(nested)...)
+		}
+	case map[string]any:
+		for _, nested := range value {
+			texts = append(texts, textsIn(nested)...)
+		}
+	}
+	return texts
 }
 
 // script is the first of these scripts that there is.
@@ -70,15 +92,26 @@ func (m npmManifest) script(names ...string) string {
 	return ""
 }
 
+// What a dependency may refer to. npm looks for a path first, then for a URL or a repository (user@host:path, owner/name);
+// whatever else has a slash, or ends as an archive does, is a path again.
+var (
+	localPath  = regexp.MustCompile(`(?i)^(\.|~?/|[a-z]:|(git\+)?file:|link:|portal:|workspace:)`)
+	remoteURL  = regexp.MustCompile(`(?i)^(git\+)?[a-z]+:`)
+	repository = regexp.MustCompile(`^([^@]+@[^:.]+\.[^:]+:.+|[^:@%/\s.-][^:@%/\s]*/[^:@\s/%]+(#.*)?)$`)
+	archive    = regexp.MustCompile(`(?i)\.(tgz|tar\.gz|tar)$`)
+)
+
 // isLocal says whether a dependency refers to the file system: file:, link:, workspace:, a path, or an archive.
 func isLocal(reference string) bool {
-	for _, prefix := range []string{"file:", "git+file:", "link:", "portal:", "workspace:", ".", "/", "~/"} {
-		if strings.HasPrefix(reference, prefix) {
-			return true
-		}
+	switch {
+	case localPath.MatchString(reference):
+		return true
+	case archive.MatchString(reference):
+		return !strings.Contains(reference, "://")
+	case remoteURL.MatchString(reference), repository.MatchString(reference):
+		return false
 	}
-	archive := slices.ContainsFunc([]string{".tgz", ".tar.gz", ".tar"}, func(end string) bool { return strings.HasSuffix(reference, end) })
-	return archive && !strings.Contains(reference, "://")
+	return strings.Contains(reference, "/")
 }
 
 // npmConfig are keys of .npmrc that neither refer to files nor change how programs are called, whatever their value.
@@ -98,7 +131,7 @@ func (r request) plainNPMRC() bool {
 	if err != nil {
 		return true
 	}
-	for line := range strings.Lines(string(text)) {
+	for _, line := range npmLines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
@@ -109,6 +142,11 @@ func (r request) plainNPMRC() bool {
 		}
 	}
 	return true
+}
+
+// npmLines are the lines of a text as npm splits it: a carriage return ends one as well.
+func npmLines(text []byte) []string {
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
 func plainKey(key string) bool {

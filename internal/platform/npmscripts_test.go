@@ -1,0 +1,180 @@
+package platform_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+// npmEvents are the lifecycle events in the documentation of npm 6 to 11, and two that only older documentation has:
+// shrinkwrap and uninstall. Each is tried with pre and post in front as well, whether npm knows such an event or not.
+var npmEvents = []string{
+	"install", "prepare", "prepublish", "prepublishOnly", "publish", "prepack", "pack", "dependencies", "start", "stop",
+	"restart", "test", "version", "shrinkwrap", "uninstall",
+}
+
+// npmEvent is how npm's documentation lists one.
+var npmEvent = regexp.MustCompile("(?m)^ *\\* `([a-zA-Z]+)`$")
+
+// npmPackage is a package with one dependency and these scripts.
+const npmPackage = `{"name":"events","version":"1.0.0","scripts":%s,"dependencies":{"is-number":"7.0.0"}}`
+
+// npmPackageLock is its lock file, of a version that every npm reads.
+const npmPackageLock = `{"name":"events","version":"1.0.0","lockfileVersion":2,"requires":true,
+"packages":{"":{"name":"events","version":"1.0.0","dependencies":{"is-number":"7.0.0"}},"node_modules/is-number":{` + isNumber + `}},
+"dependencies":{"is-number":{` + isNumber + `}}}`
+
+// isNumber has no URL, so that it comes from the machine's registry.
+const isNumber = `"version":"7.0.0","integrity":"sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="`
+
+// A script of the package itself that npm runs while it installs dependencies may use the code. npm's documentation does not
+// name all of them where it should, so npm itself is asked.
+func TestNoSnapshotForAnyScriptThatNpmRuns(t *testing.T) {
+	const (
+		installs = "preinstall install postinstall "
+		shrinks  = " preshrinkwrap shrinkwrap postshrinkwrap"
+		all      = "predependencies dependencies postdependencies " + installs + "prepublish preprepare prepare postprepare"
+	)
+	// What each command runs. The last one needs what the others have installed.
+	newer := [][2]string{
+		{"ci --omit=dev", all}, {"ci --production", all}, {"install --omit=dev", all}, {"install --production", all}, {"rebuild --ignore-scripts", ""},
+	}
+	tests := map[string][][2]string{
+		"6.14.18": {
+			{"ci --omit=dev", installs + "prepublish prepare"}, {"ci --production", installs + "prepublish prepare"},
+			{"install --omit=dev", installs + "prepublish prepare" + shrinks}, {"install --production", installs + shrinks},
+			{"rebuild --ignore-scripts", ""},
+		},
+		"8.19.4": newer, "10.9.9": newer, "11.21.2": newer,
+	}
+	for version, commands := range tests {
+		t.Run("npm "+version, func(t *testing.T) {
+			t.Parallel()
+			npm := installNpm(t, version)
+			events := npm.events(t)
+			for _, command := range commands {
+				ran := npm.run(t, events, command[0])
+				assert.ElementsMatch(t, strings.Fields(command[1]), ran, command[0])
+				for _, event := range ran {
+					alone, err := json.Marshal(map[string]string{event: "node patch.js"})
+					require.NoError(t, err)
+					got := plan(t, metadata.Package{Type: "node"}, files("package.json", fmt.Sprintf(npmPackage, alone), "package-lock.json", npmPackageLock))
+					assert.Nil(t, got.Snapshot, "npm %s runs %s", command[0], event)
+					assert.Equal(t, fmt.Sprintf("package.json has a script %q, which may use the code", event), got.Whole)
+				}
+			}
+		})
+	}
+}
+
+// testNpm is an npm of the registry's, and a package for it.
+type testNpm struct{ dir, cache, work string }
+
+// installNpm installs that version of npm where later runs find it.
+func installNpm(t *testing.T, version string) testNpm {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err == nil {
+		cache = filepath.Join(cache, "fabric-builder-docker-test")
+		err = os.MkdirAll(cache, 0o755)
+	}
+	if err != nil {
+		cache = t.TempDir()
+	}
+	npm := testNpm{dir: filepath.Join(cache, "npm-"+version), cache: filepath.Join(cache, "npm-cache"), work: t.TempDir()}
+	if _, err := os.Stat(npm.dir); err == nil {
+		return npm
+	}
+	_, err = exec.LookPath("npm")
+	require.NoError(t, err, "this test gets npm %s from the npm registry, with the npm of this machine", version)
+	fresh, err := os.MkdirTemp(cache, "installing-")
+	require.NoError(t, err)
+	defer os.RemoveAll(fresh)
+	npm.call(t, fresh, "npm", "install", "--prefix", fresh, "npm@"+version)
+	if err := os.Rename(fresh, npm.dir); err != nil { // unless another run was faster
+		require.DirExists(t, npm.dir, err)
+	}
+	return npm
+}
+
+// events are all that may be an event of this npm, with those that its documentation lists.
+func (n testNpm) events(t *testing.T) []string {
+	t.Helper()
+	var events []string
+	for _, event := range npmEvents {
+		events = append(events, event, "pre"+event, "post"+event)
+	}
+	text, err := os.ReadFile(filepath.Join(n.dir, "node_modules/npm/docs/content/using-npm/scripts.md"))
+	require.NoError(t, err)
+	listed := npmEvent.FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, listed)
+	for _, event := range listed {
+		assert.Contains(t, events, event[1], "npm's documentation has an event that this test does not know")
+	}
+	return events
+}
+
+// run runs one command of npm in the package, and returns the events whose scripts have run.
+func (n testNpm) run(t *testing.T, events []string, command string) []string {
+	t.Helper()
+	noted := filepath.Join(n.work, "noted")
+	scripts := map[string]string{}
+	for _, event := range events {
+		scripts[event] = "echo " + event + " >>noted"
+	}
+	text, err := json.Marshal(scripts)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(n.work, "package.json"), fmt.Appendf(nil, npmPackage, text), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(n.work, "package-lock.json"), []byte(npmPackageLock), 0o644))
+	require.NoError(t, os.WriteFile(noted, nil, 0o644))
+	if strings.HasPrefix(command, "install") {
+		require.NoError(t, os.RemoveAll(filepath.Join(n.work, "node_modules"))) // otherwise there would be nothing to install
+	}
+	n.call(t, n.work, "node", append([]string{filepath.Join(n.dir, "node_modules/npm/bin/npm-cli.js")}, strings.Fields(command)...)...)
+	require.FileExists(t, filepath.Join(n.work, "node_modules/is-number/package.json"), command)
+	ran, err := os.ReadFile(noted)
+	require.NoError(t, err)
+	events = strings.Fields(string(ran))
+	slices.Sort(events)
+	return slices.Compact(events) // a call that was repeated has noted some twice
+}
+
+// settings are npm's. The registry is the machine's. npm 6 leaves out scripts without a word where root calls it, unless
+// unsafe-perm is set.
+func (n testNpm) settings() []string {
+	return []string{
+		"npm_config_cache=" + n.cache, "npm_config_prefer_offline=true", "npm_config_ignore_scripts=false", "npm_config_unsafe_perm=true",
+		"npm_config_audit=false", "npm_config_fund=false", "npm_config_update_notifier=false",
+		"npm_config_fetch_retry_mintimeout=1000", "npm_config_fetch_retry_maxtimeout=10000",
+	}
+}
+
+// lost is what npm says of a connection that the registry, or a proxy before it, has given up.
+var lost = regexp.MustCompile(`ECONNRESET|EPIPE|socket hang up`)
+
+// call runs npm in a directory, up to twice more where a connection is lost.
+func (n testNpm) call(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	var output []byte
+	var err error
+	for range 3 {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), n.settings()...)
+		if output, err = cmd.CombinedOutput(); err == nil || !lost.Match(output) {
+			break
+		}
+	}
+	require.NoError(t, err, "%s %s (this test needs the npm registry):\n%s", name, strings.Join(args, " "), output)
+}
