@@ -141,7 +141,7 @@ func (r request) plainYarnLock() bool {
 	if !r.isFile("src/" + yarnLock) {
 		return true
 	}
-	text, err := fs.ReadFile(r.source, r.at("src/"+yarnLock))
+	text, err := fs.ReadFile(r.content.FS, r.at("src/"+yarnLock))
 	if err != nil {
 		return false
 	}
