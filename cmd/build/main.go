@@ -1,7 +1,10 @@
 // build SOURCE_DIR METADATA_DIR OUTPUT_DIR makes the image of a chaincode package.
 package main
 
-import "fabric-builder-docker/internal/cli"
+import (
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/install"
+)
 
 func main() {
 	cli.Program{
@@ -17,9 +20,9 @@ vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/doc
 
 Exit status: 0 done, 1 failed, 2 wrong usage.`,
 		Also: []cli.Other{{
-			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: warm,
+			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: install.Warm,
 			Summary: "do ahead of time what first installs take longest for: pull base images, compile Go's\n" +
 				"standard library, install or compile the dependencies of these packages",
 		}},
-	}.Main(build)
+	}.Main(install.Build)
 }

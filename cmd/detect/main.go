@@ -1,7 +1,10 @@
 // detect SOURCE_DIR METADATA_DIR claims the packages that this builder serves.
 package main
 
-import "fabric-builder-docker/internal/cli"
+import (
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/detect"
+)
 
 func main() {
 	cli.Program{
@@ -12,5 +15,5 @@ func main() {
 
 Exit status: 0 claimed, 1 not ours (without a word) or metadata.json is missing or broken, 2 wrong usage.
 No container engine is needed or asked.`,
-	}.Main(detect)
+	}.Main(detect.Run)
 }

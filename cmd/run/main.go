@@ -1,7 +1,10 @@
 // run OUTPUT_DIR RUN_METADATA_DIR starts a chaincode's container and ends with it.
 package main
 
-import "fabric-builder-docker/internal/cli"
+import (
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/launch"
+)
 
 func main() {
 	cli.Program{
@@ -15,5 +18,5 @@ Settings come from the peer's core.yaml, config.yaml beside bin/ and CORE_ varia
 vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
 Exit status: the chaincode's own; 143 when told to stop before it was started, 1 when it could not be started, 2 wrong usage.`,
-	}.Main(run)
+	}.Main(launch.Run)
 }

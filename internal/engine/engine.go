@@ -1,0 +1,20 @@
+// Package engine connects to the container engine that the operator's settings name.
+package engine
+
+import (
+	"context"
+
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
+)
+
+// Connect reaches the engine that the operator's settings name. Its error says which endpoint, why, and which setting.
+func Connect(ctx context.Context, settings config.Settings) (*docker.Engine, error) {
+	files := settings.VM.Docker.TLS
+	protection := docker.TLS{Enabled: files.Enabled, CA: files.CA.File, Cert: files.Cert.File, Key: files.Key.File}
+	engine, err := docker.ConnectTLS(ctx, settings.VM.Endpoint, protection)
+	if err != nil {
+		return nil, settings.ExplainEndpoint(err)
+	}
+	return engine, nil
+}

@@ -1,0 +1,52 @@
+package install
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const golangPackage = `{"type":"golang","label":"basic_1.0"}`
+
+func TestASourceThatIsNotThereIsSaidFirst(t *testing.T) {
+	d := newDirs(t, "") // the metadata is bad as well
+	require.NoError(t, os.Remove(d.source))
+	status, stderr := d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] build: source directory "+d.source+" does not exist\n", stderr)
+}
+
+func TestTheOutputDirectoryIsMadeBeforeTheEngineIsAsked(t *testing.T) {
+	d := newDirs(t, golangPackage, "src/go.mod")
+	d.output = filepath.Join(d.output, "a", "b")
+	status, stderr := d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "no container engine answers")
+	entries, err := os.ReadDir(d.output)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
+func TestAnOutputDirectoryOfNoUseIsSaidBeforeTheEngineIsAsked(t *testing.T) {
+	d := newDirs(t, golangPackage, "src/go.mod")
+	d.output = filepath.Join(t.TempDir(), "file")
+	write(t, d.output, "x")
+	status, stderr := d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] build: making the output directory "+d.output+": not a directory\n", stderr)
+
+	d.output = "/proc/self" // closed to root as well
+	status, stderr = d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "[ERROR] build: writing to the output directory /proc/self: ")
+}
+
+func TestAWarningDoesNotSayThatASettingHasNoEffect(t *testing.T) {
+	d := newDirs(t, golangPackage, "src/go.mod")
+	_, stderr := d.run(t, noEngine, "CORE_CHAINCODE_LOGGING_LEVEL=loud")
+	assert.Contains(t, stderr, "[WARN]  build: about the settings: reason=\"chaincode.logging.level: ")
+	assert.NotContains(t, stderr, "has no effect")
+}

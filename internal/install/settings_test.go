@@ -1,0 +1,18 @@
+package install
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/metadata"
+)
+
+func TestTheSourceIsNotKeptWhereTheOperatorDoesNotWantIt(t *testing.T) {
+	d := newDirs(t, "", "src/go.mod")
+	require.NoError(t, leave(d.output, d.source, nil, metadata.Record{Type: "golang", Label: "basic_1.0", Image: "x"}))
+	assert.Equal(t, []string{"build-record.json"}, tree(t, d.output))
+	_, err := metadata.ReadRecord(d.output)
+	assert.NoError(t, err, "a build without its source is whole")
+}

@@ -1,0 +1,194 @@
+package launch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+const imageName = "fabric-chaincode/golang:0123456789abcdef"
+
+var sigterm = cli.Stopped{Signal: syscall.SIGTERM}
+
+// flavours are engines that answer differently.
+var flavours = map[string][]fakeengine.Option{
+	"docker 20.10": {fakeengine.API("1.41", "1.12")},
+	"docker 28":    nil,
+	"podman":       {fakeengine.Podman()},
+}
+
+// runner is one process of run.
+type runner struct {
+	engine    *fakeengine.Engine
+	chaincode metadata.Chaincode
+	record    metadata.Record
+	output    locked // stderr
+}
+
+func newRunner(t *testing.T, options ...fakeengine.Option) *runner {
+	t.Helper()
+	engine := fakeengine.New(t, options...)
+	engine.AddImage(fakeengine.Image{Name: imageName})
+	return &runner{
+		engine:    engine,
+		chaincode: metadata.Chaincode{ID: "basic_1.0:abc", PeerAddress: "peer0.org1.example.com:7052", MSPID: "Org1MSP"},
+		record: metadata.Record{
+			Type: "golang", Label: "basic_1.0", Image: imageName, User: &metadata.Owner{UID: 500, GID: 501}, InstallToken: "0123456789abcdef",
+		},
+	}
+}
+
+// another is a second run of the same chaincode.
+func (r *runner) another() *runner {
+	return &runner{engine: r.engine, chaincode: r.chaincode, record: r.record}
+}
+
+func (r *runner) withTLS() *runner {
+	block := func(text string) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(text)}))
+	}
+	r.chaincode.ClientCert, r.chaincode.ClientKey, r.chaincode.RootCert = block("certificate"), block("key"), block("root")
+	return r
+}
+
+func (r *runner) name() string { return metadata.RunName(r.chaincode, r.record.InstallToken) }
+
+func (r *runner) process(t *testing.T) cli.Process {
+	t.Helper()
+	outputDir, runMetadataDir := filepath.Join(t.TempDir(), "bld"), t.TempDir()
+	require.NoError(t, os.Mkdir(outputDir, 0o755))
+	require.NoError(t, metadata.WriteRecord(outputDir, r.record))
+	description, err := json.Marshal(r.chaincode)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(runMetadataDir, metadata.ChaincodeFile), description, 0o600))
+	return cli.Process{
+		Args: []string{outputDir, runMetadataDir}, Home: t.TempDir(), Environ: []string{"CORE_VM_ENDPOINT=" + r.engine.Host()},
+		Log: cli.NewLogger("run", &r.output), Stderr: &r.output,
+	}
+}
+
+// run is the whole of run. The status is what the program would end with.
+func (r *runner) run(ctx context.Context, t *testing.T) (status int, err error) {
+	t.Helper()
+	err = Run(ctx, r.process(t))
+	var code cli.Status
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &code):
+		return int(code), err
+	}
+	return 1, err
+}
+
+// start lets it run until the test is over or stop is called.
+func (r *runner) start(t *testing.T) (stop func() (int, error), ended <-chan int) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	process, statuses := r.process(t), make(chan int, 1)
+	var err error
+	go func() {
+		err = Run(ctx, process)
+		var code cli.Status
+		switch {
+		case err == nil:
+			statuses <- 0
+		case errors.As(err, &code):
+			statuses <- int(code)
+		default:
+			statuses <- 1
+		}
+	}()
+	return func() (int, error) {
+		cancel(sigterm)
+		return <-statuses, err
+	}, statuses
+}
+
+// printed is what the chaincode has printed, without the chaincode's id.
+func (r *runner) printed() string {
+	var lines strings.Builder
+	for line := range strings.Lines(r.output.String()) {
+		if text, ok := strings.CutPrefix(line, r.chaincode.ID+" | "); ok {
+			lines.WriteString(text)
+		}
+	}
+	return lines.String()
+}
+
+func (r *runner) lastLine() string {
+	lines := strings.Split(strings.TrimSpace(r.output.String()), "\n")
+	return lines[len(lines)-1]
+}
+
+func (r *runner) assertNothingLeft(t *testing.T) {
+	t.Helper()
+	for _, container := range r.engine.Containers() {
+		t.Errorf("container %s (%s) was left", container.Name, container.Status)
+	}
+}
+
+// leave makes a container of the same chaincode by hand, of a run that began at that time.
+func (r *runner) leave(t *testing.T, began string) (*docker.Engine, string) {
+	t.Helper()
+	client, err := docker.Connect(t.Context(), r.engine.Host())
+	require.NoError(t, err)
+	t.Cleanup(func() { client.Close() })
+	labels := map[string]string{metadata.LabelBegan: began}
+	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: r.name(), Image: imageName, Command: []string{"old"}, Labels: labels})
+	require.NoError(t, err)
+	require.Nil(t, holder)
+	return client, id
+}
+
+func began(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format(time.RFC3339Nano) }
+
+// locked is a buffer that many may write to.
+type locked struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+// says is a program that prints and ends.
+func says(text string, status int) fakeengine.Program {
+	return func(p *fakeengine.Process) int {
+		p.Stdout.Write([]byte(text))
+		return status
+	}
+}
+
+func assertEnds(t *testing.T, r *runner, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		assert.Contains(t, r.lastLine(), part)
+	}
+}

@@ -1,0 +1,111 @@
+package launch
+
+import (
+	"archive/tar"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// withSource is a run whose image is gone and whose source was kept, on an engine that can build it again.
+func withSource(t *testing.T, r *runner) cli.Process {
+	t.Helper()
+	r.engine.RemoveImage(imageName)
+	for _, name := range []string{"hyperledger/fabric-ccenv:3.1", "hyperledger/fabric-baseos:3.1"} {
+		r.engine.AddImage(fakeengine.Image{Name: name, Layers: []string{"sha256:" + name}, User: "7:8"})
+	}
+	source := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(source, "src"), 0o700))
+	for name, content := range map[string]string{"src/go.mod": "module basic\n", "src/main.go": "package main\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(source, name), []byte(content), 0o644))
+	}
+	process := r.process(t)
+	pkg, err := content.Open(source)
+	require.NoError(t, err)
+	defer pkg.Close()
+	require.NoError(t, pkg.Save(process.Args[0]))
+	require.NoError(t, metadata.WriteRecord(process.Args[0], r.record))
+	return process
+}
+
+// compileOrServe is what the containers of a rebuild do: one builds, the other is the chaincode.
+func compileOrServe(p *fakeengine.Process) int {
+	if content := p.Files.Read(platform.InputDir + "/src/main.go"); content != "" {
+		p.Stdout.Write([]byte("compiling\n"))
+		p.Files.Add(platform.OutputDir+"/chaincode", tar.Header{Typeflag: tar.TypeReg, Mode: 0o755}, "binary of "+content)
+		return 0
+	}
+	p.Stdout.Write([]byte("serving\n"))
+	return 0
+}
+
+// Peers before this builder answered "No such image" until they were restarted.
+func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
+	r := newRunner(t).withTLS()
+	process := withSource(t, r)
+	r.engine.SetProgram(compileOrServe)
+	before, err := os.ReadFile(filepath.Join(process.Args[0], metadata.RecordFile))
+	require.NoError(t, err)
+
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), "building it again")
+	assert.Contains(t, r.output.String(), "basic_1.0 | compiling\n")
+	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+	after, err := os.ReadFile(filepath.Join(process.Args[0], metadata.RecordFile))
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(after), "the record is the peer's, and stays")
+
+	// The next run finds today's image, although the record names another.
+	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("serving again\n")); return 0 })
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving again\n")
+	assert.Contains(t, r.output.String(), "the image is there already")
+	assert.Empty(t, r.engine.Containers())
+}
+
+func TestARebuildThatFailsSaysWhy(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stderr.Write([]byte("undefined: x\n")); return 1 })
+	err := Run(t.Context(), process)
+	assert.ErrorContains(t, err, "building it again failed: the build ended with exit status 1")
+	assert.Contains(t, r.output.String(), "basic_1.0 | undefined: x\n")
+	assert.Empty(t, r.engine.Containers())
+}
+
+// "docker system prune -a" between two calls takes the container and its image, or the container of a rebuilt image.
+func TestAPruneOfContainerAndImageIsMadeGood(t *testing.T) {
+	t.Run("both at once", func(t *testing.T) {
+		r := newRunner(t)
+		process := withSource(t, r)
+		r.engine.AddImage(fakeengine.Image{Name: imageName})
+		r.engine.SetProgram(compileOrServe)
+		r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
+			r.engine.Prune()
+			r.engine.RemoveImage(imageName)
+		})))
+		require.NoError(t, Run(t.Context(), process))
+		assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+		assert.Empty(t, r.engine.Containers())
+	})
+	t.Run("the container of the rebuilt image", func(t *testing.T) {
+		r := newRunner(t).withTLS()
+		process := withSource(t, r)
+		r.engine.SetProgram(compileOrServe)
+		// The first upload is the package, the second the output, the third the TLS files.
+		r.engine.On(fakeengine.Upload, fakeengine.Nth(3, fakeengine.Before(r.engine.Prune)))
+		require.NoError(t, Run(t.Context(), process))
+		assert.Contains(t, r.output.String(), "creating it again")
+		assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+		assert.Empty(t, r.engine.Containers())
+	})
+}

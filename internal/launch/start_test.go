@@ -1,0 +1,175 @@
+package launch
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/fakeengine"
+)
+
+func TestAnOlderContainerIsRemovedFirst(t *testing.T) {
+	tests := map[string]struct {
+		began   string
+		running bool
+	}{
+		"running":            {began(time.Hour), true},
+		"never started":      {began(time.Hour), false},
+		"without a label":    {"", true},
+		"with a wrong label": {"yesterday", true},
+	}
+	for flavour, options := range flavours {
+		for name, test := range tests {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				r := newRunner(t, options...)
+				r.engine.SetProgram(fakeengine.Serve(0))
+				client, old := r.leave(t, test.began)
+				if test.running {
+					require.NoError(t, client.Start(t.Context(), old))
+				}
+				left := -1
+				r.engine.SetProgram(func(*fakeengine.Process) int { left = len(r.engine.Containers()); return 0 })
+				_, err := r.run(t.Context(), t)
+				require.NoError(t, err)
+				assert.Equal(t, 1, left, "the old one is gone before the new one starts")
+				assert.Contains(t, r.output.String(), "removing an older container")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}
+
+func TestTheLaterRunWins(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			first := newRunner(t, options...)
+			second := first.another()
+			first.engine.SetProgram(fakeengine.Serve(0))
+			_, firstEnded := first.start(t)
+			first.engine.Await(t, fakeengine.Start, 1)
+			stopSecond, _ := second.start(t)
+			assert.Equal(t, 137, <-firstEnded, "its container's")
+			assertEnds(t, first, "[INFO]")
+			assert.NotContains(t, first.output.String(), "[ERROR]")
+			first.engine.Await(t, fakeengine.Start, 2)
+			container, ok := first.engine.Container(first.name())
+			require.True(t, ok)
+			assert.NotEqual(t, "exited", container.Status, "the first run has not touched the winner's container")
+			status, err := stopSecond()
+			assert.Zero(t, status, "%v", err)
+			first.assertNothingLeft(t)
+		})
+	}
+}
+
+func TestARunThatMeetsALaterOneEndsQuietly(t *testing.T) {
+	r := newRunner(t)
+	r.leave(t, began(-time.Hour))
+	status, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Zero(t, status)
+	assertEnds(t, r, "[INFO]", "a later run of this chaincode is there already")
+	assert.Len(t, r.engine.Containers(), 1, "the later one's")
+	assert.Empty(t, r.engine.Calls(fakeengine.Remove, fakeengine.Start))
+}
+
+func TestAnotherPeersContainerIsLeftAlone(t *testing.T) {
+	r := newRunner(t)
+	other := r.another()
+	other.record.InstallToken = "another"
+	other.leave(t, began(time.Hour))
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Len(t, r.engine.Containers(), 1)
+}
+
+// routesToStart are the calls between create and start, and the start.
+func routesToStart(byInput bool) []fakeengine.Route {
+	routes := []fakeengine.Route{fakeengine.Attach, fakeengine.Wait, fakeengine.Start}
+	if byInput {
+		return routes
+	}
+	return append(routes, fakeengine.Upload)
+}
+
+func TestAContainerThatIsPrunedBeforeItsStartIsMadeAgain(t *testing.T) {
+	for flavour, options := range flavours {
+		for _, byInput := range []bool{true, false} {
+			for _, route := range routesToStart(byInput) {
+				t.Run(fmt.Sprintf("%s %s, TLS by input: %v", flavour, route, byInput), func(t *testing.T) {
+					r := newRunner(t, options...).withTLS()
+					r.record.TLSByInput = byInput
+					r.engine.SetProgram(says("hello\n", 0))
+					r.engine.On(route, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
+					_, err := r.run(t.Context(), t)
+					require.NoError(t, err)
+					assert.Equal(t, "hello\n", r.printed())
+					assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+					r.assertNothingLeft(t)
+				})
+			}
+		}
+	}
+}
+
+func TestAnEngineThatPrunesAllTheTimeIsGivenUp(t *testing.T) {
+	r := newRunner(t)
+	r.engine.On(fakeengine.Start, fakeengine.Before(r.engine.Prune))
+	status, err := r.run(t.Context(), t)
+	assert.Equal(t, 1, status)
+	assert.ErrorContains(t, err, "No such container")
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2, "once, and once more")
+}
+
+func TestAnImageThatIsGoneIsToldWithWhatToDo(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...)
+			r.engine.RemoveImage(imageName)
+			status, err := r.run(t.Context(), t)
+			assert.Equal(t, 1, status)
+			assert.ErrorContains(t, err, "the chaincode's image is gone from the engine")
+			assert.ErrorContains(t, err, "the source was not kept")
+			assert.ErrorContains(t, err, "restart the peer")
+			assert.Len(t, r.engine.Calls(fakeengine.Create), 1)
+		})
+	}
+}
+
+func TestAStartThatFailsLeavesNoContainer(t *testing.T) {
+	for name, status := range map[string]int{"docker": http.StatusBadRequest, "podman": http.StatusInternalServerError} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t)
+			r.engine.On(fakeengine.Start, fakeengine.Fail(status, `exec: "chaincode": executable file not found in $PATH`))
+			status, err := r.run(t.Context(), t)
+			assert.Equal(t, 1, status)
+			assert.ErrorContains(t, err, "starting chaincode basic_1.0:abc: ")
+			assert.ErrorContains(t, err, "executable file not found")
+			assert.Len(t, r.engine.Calls(fakeengine.Create), 1)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// The peer gives up a launch after its start time-out, and its next try must not meet a container of this one.
+func TestAnEngineThatHangsDoesNotHoldTheStartUp(t *testing.T) {
+	for _, byInput := range []bool{true, false} {
+		for _, route := range routesToStart(byInput) {
+			t.Run(fmt.Sprintf("%s, TLS by input: %v", route, byInput), func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t).withTLS()
+				r.record.TLSByInput = byInput
+				r.engine.On(route, fakeengine.Hang())
+				process := r.process(t)
+				process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
+				err := Run(t.Context(), process)
+				assert.ErrorContains(t, err, "more than 1s have passed, see chaincode.startuptimeout")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package launch
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
+	for _, route := range append(routesToStart(false), fakeengine.Ping, fakeengine.Create) {
+		for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
+			if name == "after" && (route == fakeengine.Attach || route == fakeengine.Wait) {
+				continue // their answers end with the container
+			}
+			t.Run(string(route)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t).withTLS()
+				r.record.TLSByInput = route != fakeengine.Upload
+				r.engine.SetProgram(fakeengine.Serve(143))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.engine.On(route, fakeengine.Once(fault(func() { cancel(sigterm) })))
+				status, _ := r.run(ctx, t)
+				assert.Equal(t, 143, status)
+				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}
+
+func TestASignalEndsAStartThatHangs(t *testing.T) {
+	for _, route := range append(routesToStart(false), fakeengine.Ping) {
+		t.Run(string(route), func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t).withTLS()
+			r.record.TLSByInput = route != fakeengine.Upload
+			ctx, cancel := context.WithCancelCause(t.Context())
+			r.engine.On(route, fakeengine.Before(func() { cancel(sigterm) }))
+			r.engine.On(route, fakeengine.Hang())
+			status, _ := r.run(ctx, t)
+			assert.Equal(t, 143, status)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+func TestASignalStopsTheChaincode(t *testing.T) {
+	tests := map[string]struct {
+		program fakeengine.Program
+		status  int
+	}{
+		"that ends":       {func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 2 }, 2},
+		"that ignores it": {func(p *fakeengine.Process) int { p.Stdout.Write([]byte("last words\n")); <-p.Killed; return 0 }, 137},
+	}
+	for flavour, options := range flavours {
+		for name, test := range tests {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				t.Parallel()
+				r := newRunner(t, options...)
+				r.engine.SetProgram(test.program)
+				stop, _ := r.start(t)
+				r.engine.Await(t, fakeengine.Start, 1)
+				status, _ := stop()
+				assert.Contains(t, []int{test.status, 143}, status)
+				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertNothingLeft(t)
+			})
+		}
+	}
+}
+
+// The signal ends the wait as well, which is no lost connection, and the last words still arrive. Which of the two is
+// seen first is chance, hence the repeats.
+func TestASignalIsNotTakenForALostConnection(t *testing.T) {
+	for range 20 {
+		r := newRunner(t)
+		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
+		client, err := docker.Connect(t.Context(), r.engine.Host())
+		require.NoError(t, err)
+		l := &launch{
+			engine: client, log: cli.NewLogger("run", &r.output), stderr: &r.output, settings: config.Defaults(), record: r.record, chaincode: r.chaincode,
+		}
+		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
+		require.NoError(t, err)
+		s, err := l.open(t.Context(), id, nil)
+		require.NoError(t, err)
+		require.NoError(t, client.Start(t.Context(), id))
+
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(sigterm)
+		exits := make(chan docker.Exit, 1)
+		exits <- docker.Exit{Err: context.Canceled}
+		s.exits = exits
+		e, err := l.await(ctx, s)
+		require.NoError(t, err)
+		assert.Equal(t, 143, e.status)
+		assert.NotContains(t, r.output.String(), "connection to the container was lost")
+		assert.Contains(t, r.output.String(), "last words")
+		require.NoError(t, client.Close())
+	}
+}
+
+func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
+	for name, fault := range map[string]fakeengine.Fault{"fails": fakeengine.Fail(500, "no"), "hangs": fakeengine.Hang(), "drops": fakeengine.Drop()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			r.engine.SetProgram(fakeengine.Serve(0))
+			r.engine.On(fakeengine.Stop, fault)
+			stop, _ := r.start(t)
+			r.engine.Await(t, fakeengine.Start, 1)
+			stop()
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// A peer that was killed leaves a pipe that nobody reads. The container must not stay.
+func TestASignalRemovesTheContainerThoughNobodyReadsStderr(t *testing.T) {
+	r := newRunner(t)
+	flooded := make(chan struct{})
+	r.engine.SetProgram(func(p *fakeengine.Process) int {
+		for range 2000 {
+			p.Stdout.Write(make([]byte, 1000))
+			p.Stdout.Write([]byte("\n"))
+		}
+		close(flooded)
+		return p.Serve(0)
+	})
+	pipe := make(stuck)
+	defer close(pipe)
+	lines := loglines.NewQueue(pipe, 20*time.Millisecond)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	process := r.process(t)
+	process.Stderr, process.Log = lines, cli.NewLogger("run", lines)
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, process) }()
+	<-flooded
+	cancel(sigterm)
+	<-ended
+	r.assertNothingLeft(t)
+}
+
+// stuck is a pipe that nobody reads.
+type stuck chan struct{}
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s
+	return len(p), nil
+}

@@ -1,0 +1,282 @@
+package launch
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/tlsfiles"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+const tlsDir = "/etc/hyperledger/fabric"
+
+// byInput is a run of an image with a shell.
+func (r *runner) byInput() *runner {
+	r.record.TLSByInput, r.record.User = true, nil
+	return r
+}
+
+func (r *runner) material() tlsfiles.Material {
+	return tlsfiles.Material{ClientCert: r.chaincode.ClientCert, ClientKey: r.chaincode.ClientKey, RootCert: r.chaincode.RootCert}
+}
+
+// asked is what a create has asked for.
+type asked struct {
+	OpenStdin, StdinOnce bool
+	Entrypoint           []string
+	Volumes              map[string]struct{}
+	HostConfig           struct {
+		ReadonlyRootfs bool
+		Tmpfs          map[string]string
+	}
+}
+
+func askedOf(t *testing.T, r *runner) (a asked) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &a))
+	return a
+}
+
+// uploads are where archives were unpacked.
+func uploads(r *runner) (dirs []string) {
+	for _, call := range r.engine.Calls(fakeengine.Upload) {
+		dirs = append(dirs, call.Query.Get("path"))
+	}
+	return dirs
+}
+
+// How a chaincode gets its TLS files. Engines refuse an archive for a read-only root file system, so there they go to a
+// volume. What all that does on a real engine test/e2e shows.
+func TestTheWayOfTheTLSFiles(t *testing.T) {
+	volume := map[string]struct{}{tlsDir: {}}
+	for name, test := range map[string]struct {
+		byInput, tls bool
+		readOnly     string
+		volumes      map[string]struct{}
+		uploads      []string
+		tmpfs        []string
+	}{
+		"a shell":                      {byInput: true, tls: true, readOnly: "false", tmpfs: []string{tlsDir}},
+		"a shell, read-only":           {byInput: true, tls: true, readOnly: "true", tmpfs: []string{"/tmp", tlsDir}},
+		"a shell, TLS off":             {byInput: true, readOnly: "false"},
+		"a shell, read-only, TLS off":  {byInput: true, readOnly: "true", tmpfs: []string{"/tmp"}},
+		"no shell":                     {tls: true, readOnly: "false", uploads: []string{"/"}},
+		"no shell, read-only":          {tls: true, readOnly: "true", volumes: volume, uploads: []string{tlsDir}, tmpfs: []string{"/tmp"}},
+		"no shell, read-only, TLS off": {readOnly: "true", tmpfs: []string{"/tmp"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t)
+			r.record.TLSByInput, r.record.Entrypoint = test.byInput, []string{"docker-entrypoint.sh"}
+			if test.tls {
+				r.withTLS()
+			}
+			var command []string
+			r.engine.SetProgram(func(p *fakeengine.Process) int { command = p.Container.Command; return 0 })
+			process := r.process(t)
+			process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_READONLYROOTFS="+test.readOnly)
+			require.NoError(t, Run(t.Context(), process))
+
+			asked := askedOf(t, r)
+			assert.Equal(t, test.volumes, asked.Volumes)
+			assert.Equal(t, test.readOnly == "true", asked.HostConfig.ReadonlyRootfs)
+			var tmpfs []string
+			for path := range asked.HostConfig.Tmpfs {
+				tmpfs = append(tmpfs, path)
+			}
+			assert.ElementsMatch(t, test.tmpfs, tmpfs)
+			assert.Equal(t, test.uploads, uploads(r))
+			assert.Equal(t, test.byInput && test.tls, asked.OpenStdin)
+			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
+			assert.Equal(t, want, command)
+			if asked.OpenStdin {
+				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
+			} else {
+				assert.Nil(t, asked.Entrypoint, "the image's own")
+			}
+			for _, call := range r.engine.Calls(fakeengine.Remove) {
+				assert.Equal(t, "1", call.Query.Get("v"), "with its volumes")
+			}
+		})
+	}
+}
+
+// The shell in front of the chaincode gets all of it, and waits for no end of the input. Nothing of it stands in what
+// anybody who may inspect containers sees.
+func TestTheInputIsTheTLSFiles(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...).withTLS().byInput()
+			want := r.material().Input()
+			var got []byte
+			var environment []string
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				environment = p.Container.Env
+				got = make([]byte, len(want))
+				if _, err := io.ReadFull(p.Stdin, got); err != nil {
+					return 1
+				}
+				p.Stdout.Write([]byte("serving\n"))
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), string(got))
+			assert.Equal(t, "serving\n", r.printed())
+			assert.True(t, askedOf(t, r).StdinOnce, "a run that dies in between ends it")
+			assert.Contains(t, environment, "CORE_PEER_TLS_ENABLED=true")
+			assert.Contains(t, environment, "CORE_TLS_CLIENT_KEY_PATH="+tlsDir+"/client.key")
+			block, _ := pem.Decode([]byte(r.chaincode.ClientKey))
+			require.NotNil(t, block)
+			for _, secret := range strings.Fields(string(want)) {
+				if len(secret) > 5 && !strings.HasPrefix(secret, "+-----") {
+					assert.NotContains(t, string(r.engine.Calls(fakeengine.Create)[0].Body), secret[1:])
+				}
+			}
+			assert.NotContains(t, r.output.String(), "BEGIN")
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// withLargeTLS has more than engines take for a container that has not started, and runs as a user whom only its image
+// knows.
+func (r *runner) withLargeTLS() *runner {
+	r.withTLS().byInput()
+	r.chaincode.RootCert = strings.Repeat(r.chaincode.RootCert, tlsfiles.MaxInput/len(r.chaincode.RootCert)+1)
+	r.engine.RemoveImage(imageName)
+	r.engine.AddImage(fakeengine.Image{
+		Name: imageName, User: "chaincode",
+		Files: fakeengine.NewFiles(map[string]string{"/etc/passwd": "chaincode:x:500:501::/:/bin/sh\n"}),
+	})
+	return r
+}
+
+func TestLargeTLSFilesGoByArchive(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...).withLargeTLS()
+			var got string
+			var key tar.Header
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				got = p.Files.Read(tlsDir + "/peer.crt")
+				file, _ := p.Files.Get(tlsDir + "/client.key")
+				key = file.Header
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, r.chaincode.RootCert, got)
+			assert.Equal(t, []int{500, 501}, []int{key.Uid, key.Gid})
+			assert.False(t, askedOf(t, r).OpenStdin)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+func TestAPruneBeforeTheUserIsLookedUpIsMadeGood(t *testing.T) {
+	r := newRunner(t).withLargeTLS()
+	r.engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+	r.assertNothingLeft(t)
+}
+
+func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
+	r := newRunner(t).withLargeTLS()
+	r.engine.RemoveImage(imageName)
+	r.engine.AddImage(fakeengine.Image{Name: imageName, User: "nobody"})
+	status, err := r.run(t.Context(), t)
+	assert.Equal(t, 1, status)
+	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
+		`" runs as user "nobody" and has no /etc/passwd: give the user in numbers`)
+	r.assertNothingLeft(t)
+}
+
+// A record of an older build knows nothing of all this.
+func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
+	for name, shell := range map[string]bool{"with a shell": true, "without a shell": false} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t).withTLS()
+			r.record.TLSByInput = !shell
+			process := withSource(t, r)
+			if shell {
+				files := fakeengine.NewFiles(nil)
+				files.Write("/bin/sh", "shell", 0o755)
+				for _, base := range []string{"hyperledger/fabric-ccenv:3.1", "hyperledger/fabric-baseos:3.1"} {
+					r.engine.RemoveImage(base)
+					r.engine.AddImage(fakeengine.Image{
+						Name: base, User: "7:8", Files: files,
+					})
+				}
+			}
+			r.engine.SetProgram(compileOrServe)
+			require.NoError(t, Run(t.Context(), process))
+			assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+			creates := r.engine.Calls(fakeengine.Create)
+			var last asked
+			require.NoError(t, json.Unmarshal(creates[len(creates)-1].Body, &last))
+			assert.Equal(t, shell, last.OpenStdin)
+			if shell {
+				assert.NotContains(t, uploads(r)[2:], "/", "after package and output")
+			} else {
+				assert.Equal(t, []string{"/"}, uploads(r)[2:])
+			}
+		})
+	}
+}
+
+func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no more connections"))
+	status, err := r.run(t.Context(), t)
+	assert.Equal(t, 1, status)
+	assert.ErrorContains(t, err, "attaching to container")
+	assert.Empty(t, r.engine.Calls(fakeengine.Start))
+	r.assertNothingLeft(t)
+}
+
+// An engine that is restarted between attach and start gives the container a new input, to which nobody writes.
+func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
+		r.engine.Disconnect(fakeengine.Attach, fakeengine.Wait)
+		<-time.After(200 * time.Millisecond) // it takes a while to come back
+	})))
+	want := string(r.material().Input())
+	r.engine.SetProgram(func(p *fakeengine.Process) int {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(p.Stdin, got); err != nil || string(got) != want {
+			return 1
+		}
+		if len(r.engine.Calls(fakeengine.Create)) == 1 {
+			return p.Serve(143) // it would wait for ever
+		}
+		p.Stdout.Write([]byte("serving\n"))
+		return 0
+	})
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, "serving\n", r.printed())
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
+	r.assertNothingLeft(t)
+}
+
+// A quick end is no loss, and its status is the chaincode's.
+func TestAChaincodeThatEndsAtOnceIsNotStartedAgain(t *testing.T) {
+	r := newRunner(t).withTLS().byInput()
+	r.engine.SetProgram(says("last words\n", 3))
+	status, _ := r.run(t.Context(), t)
+	assert.Equal(t, 3, status)
+	assert.Equal(t, "last words\n", r.printed())
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 1)
+}
