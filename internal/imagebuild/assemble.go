@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
@@ -135,6 +136,28 @@ func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, err
 		changes = append(changes, label(labelUser, fmt.Sprintf("%d:%d", found.user.UID, found.user.GID)))
 	}
 	return append(changes, label(labelTLSByInput, strconv.FormatBool(found.tlsByInput))), nil
+}
+
+// facts are what run has to know of an image, and only a look into it tells.
+type facts struct {
+	tlsByInput bool            // see [Image]
+	user       *metadata.Owner // whom it runs as, if not tlsByInput
+}
+
+// factsIn looks into a container that becomes an image. The user is asked for last, and only where the TLS files go by
+// archive: for a user by name the engine has to pack a file, which takes some 40 ms.
+func (b *Builder) factsIn(ctx context.Context, j *job, id string) (facts, error) {
+	byInput, err := baseimage.TakesTLSByInput(ctx, b.Engine, id)
+	switch {
+	case byInput:
+		return facts{tlsByInput: true}, nil
+	case errdefs.IsNotFound(err) || ctx.Err() != nil:
+		return facts{}, err
+	case err != nil:
+		b.Log.Debug("the image cannot be looked into: its TLS files go by archive", "error", err)
+	}
+	user, err := baseimage.ResolveUser(ctx, b.Engine, id, j.plan.Runtime.Name, j.runtime.User)
+	return facts{user: &user}, err
 }
 
 func label(key, value string) string {

@@ -53,7 +53,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	if len(found.Entrypoint)+len(found.Command) == 0 {
 		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: there is nothing to start in its image")
 	}
-	user, err := b.userOf(ctx, name, found)
+	user, err := b.images().User(ctx, name, found)
 	return Image{Name: name, User: user}, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
@@ -28,7 +29,7 @@ import (
 type recipeBuild struct {
 	store  *imageStore
 	plan   platform.Plan
-	pulls  imagebuild.Pulls
+	pulls  baseimage.Pulls
 	files  map[string]string
 	answer func(turn int) string // of the builder; an empty one has built
 
@@ -130,7 +131,7 @@ func TestABadIgnoreFileIsNamed(t *testing.T) {
 }
 
 func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
-	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: imagebuild.Pulls{Policy: config.PullAlways}}
+	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: baseimage.Pulls{Policy: config.PullAlways}}
 	image, said, err := r.run(t)
 	require.NoError(t, err)
 	assert.Equal(t, &metadata.Owner{UID: 500, GID: 500}, image.User)

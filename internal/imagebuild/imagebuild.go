@@ -25,6 +25,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/hashicorp/go-hclog"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -87,7 +88,7 @@ type Builder struct {
 	Version string    // of this program, for labels
 	Periods Periods
 	Limits  Limits
-	Pulls   Pulls
+	Pulls   baseimage.Pulls
 }
 
 // New returns a builder that works as the operator's settings say, for build and for a run that has lost its image.
@@ -99,9 +100,14 @@ func New(engine Engine, settings config.Settings, process cli.Process) *Builder 
 		Prefix:  settings.Builder.Prefix,
 		Version: cli.Release(),
 		Periods: DefaultPeriods(settings.Builder.BuildTimeout),
-		Pulls:   PullsOf(settings, process.Environ),
+		Pulls:   baseimage.PullsOf(settings, process.Environ),
 		Limits:  LimitsOf(settings),
 	}
+}
+
+// images are the base images of the engine.
+func (b *Builder) images() baseimage.Images {
+	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Version: b.Version, Cleanup: b.Periods.Cleanup}
 }
 
 // Image is a chaincode's image.
@@ -109,7 +115,7 @@ type Image struct {
 	Name       string          // PREFIX/TYPE:DIGEST
 	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of all else
 	Entrypoint []string        // which comes after that shell
-	User       *metadata.Owner // whom its processes run as; nil: not looked up, see OwnerIn
+	User       *metadata.Owner // whom its processes run as; nil: not looked up, see baseimage.ResolveUser
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.
@@ -193,7 +199,7 @@ type job struct {
 	lock    string // name of the build container
 	kind    string // of the image
 	warm    bool   // it fills caches alone, and makes no image
-	script  string // of a snapshot: SHA-256 of the builder image's script, or noScript
+	script  string // of a snapshot: SHA-256 of the builder image's script, or baseimage.NoScript
 	skew    time.Duration
 }
 
@@ -208,7 +214,7 @@ func (b *Builder) existing(ctx context.Context, j *job) (Image, error) {
 		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
 	}
 	if user, ok := found.Labels[labelUser]; ok {
-		owner, err := ownerOf(user)
+		owner, err := baseimage.ParseUIDGID(user)
 		if err != nil {
 			return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
 		}

@@ -8,10 +8,10 @@ import (
 
 // prebuilt makes sure of an image that a package names by its digest, and finds out whom it runs as.
 func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan) (Image, error) {
-	found, err := b.baseImage(ctx, "chaincode", &plan.Runtime)
+	found, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 	if err != nil {
 		return Image{}, err
 	}
-	user, err := b.userOf(ctx, plan.Runtime.Name, found)
+	user, err := b.images().User(ctx, plan.Runtime.Name, found)
 	return Image{Name: plan.Runtime.Name, User: user}, err
 }

@@ -55,7 +55,7 @@ func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
 		"a name":           {"kv", passwd, metadata.Owner{UID: 1000, GID: 1001}, 1, ""},
 		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of image "` + pinned + `": "else" is not in /etc/passwd`},
 		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.Owner{}, 1,
-			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user in numbers`},
+			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user as a number`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

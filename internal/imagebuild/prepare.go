@@ -40,14 +40,14 @@ func (j *job) identified(prefix, digest string) *job {
 // baseImages makes sure of both images of a build. Where they are one it is asked for once.
 func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder, runtime docker.Image, err error) {
 	same := plan.Builder.Name == plan.Runtime.Name
-	if builder, err = b.baseImage(ctx, "builder", &plan.Builder); err != nil {
+	if builder, err = b.images().Ensure(ctx, "builder", &plan.Builder); err != nil {
 		return docker.Image{}, docker.Image{}, err
 	}
 	if same {
 		plan.Runtime.Name = plan.Builder.Name
 		return builder, builder, nil
 	}
-	runtime, err = b.baseImage(ctx, "runtime", &plan.Runtime)
+	runtime, err = b.images().Ensure(ctx, "runtime", &plan.Runtime)
 	return builder, runtime, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -107,7 +108,7 @@ func names(all ...string) map[string]bool {
 }
 
 // obtain makes sure of one image, as for a package that names it, and returns the name that it is there under.
-func obtain(t *testing.T, store *imageStore, pulls imagebuild.Pulls, image platform.Image) (name, said string, err error) {
+func obtain(t *testing.T, store *imageStore, pulls baseimage.Pulls, image platform.Image) (name, said string, err error) {
 	t.Helper()
 	if store.there == nil {
 		store.there = names()
@@ -151,7 +152,7 @@ func TestPullPolicy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := &imageStore{there: names(), published: names()}
 			store.there[test.image], store.published[test.image] = test.there, test.published
-			_, _, err := obtain(t, store, imagebuild.Pulls{Policy: test.policy}, platform.Image{Name: test.image, Setting: "chaincode.x"})
+			_, _, err := obtain(t, store, baseimage.Pulls{Policy: test.policy}, platform.Image{Name: test.image, Setting: "chaincode.x"})
 			if test.want == "" {
 				assert.NoError(t, err)
 			} else {
@@ -188,7 +189,7 @@ func TestMirror(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			store := &imageStore{there: names(test.there...), published: names(test.published...)}
-			name, _, err := obtain(t, store, imagebuild.Pulls{Mirror: mirror}, platform.Image{Name: test.image})
+			name, _, err := obtain(t, store, baseimage.Pulls{Mirror: mirror}, platform.Image{Name: test.image})
 			assert.Equal(t, test.calls, store.calls)
 			assert.Equal(t, test.name, name)
 			assert.Equal(t, test.name == "", err != nil, "%v", err)
@@ -212,7 +213,7 @@ func TestARefusedPullSaysWhoAsked(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			store := &imageStore{}
-			_, said, err := obtain(t, store, imagebuild.Pulls{Credentials: registry.Open(path, nil)}, platform.Image{Name: test.image})
+			_, said, err := obtain(t, store, baseimage.Pulls{Credentials: registry.Open(path, nil)}, platform.Image{Name: test.image})
 			require.ErrorContains(t, err, test.want)
 			assert.ErrorContains(t, err, "builder.registry.config")
 			assert.Equal(t, []string{test.user}, store.users)
@@ -226,7 +227,7 @@ func TestARefusedPullSaysWhoAsked(t *testing.T) {
 
 func TestAPullThatIsGivenUpNamesTheSetting(t *testing.T) {
 	const short, long = 50 * time.Millisecond, time.Minute
-	for want, pulls := range map[string]imagebuild.Pulls{
+	for want, pulls := range map[string]baseimage.Pulls{
 		"silent for too long: 50ms, see builder.registry.inactivityTimeout": {Timeout: long, Inactivity: short},
 		"took too long: 50ms, see builder.registry.timeout":                 {Timeout: short, Inactivity: long},
 	} {

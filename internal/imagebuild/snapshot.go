@@ -1,26 +1,20 @@
 package imagebuild
 
 import (
-	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/containerd/errdefs"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 )
 
-// labelScript is a snapshot's label with the SHA-256 of the builder image's script that has made it, or noScript.
-const (
-	labelScript = "fabric-builder-docker.build-script"
-	noScript    = "none"
-)
+// labelScript is a snapshot's label with the SHA-256 of the builder image's script that has made it, or [baseimage.NoScript].
+const labelScript = "fabric-builder-docker.build-script"
 
 // unknownScript is a builder image whose script may do more than install dependencies.
 type unknownScript struct{ path, sum string }
@@ -78,11 +72,7 @@ func (b *Builder) snapshot(ctx context.Context, s *job) error {
 	if !errdefs.IsNotFound(err) {
 		return err
 	}
-	err = b.look(ctx, s.plan.Builder.Name, func(id string) error {
-		s.script, err = b.scriptIn(ctx, id, s.plan.Snapshot.Script)
-		return err
-	})
-	if err != nil {
+	if s.script, err = b.images().ScriptSum(ctx, s.plan.Builder.Name, s.plan.Snapshot.Script); err != nil {
 		return err
 	}
 	if err := s.checkScript(s.script); err != nil {
@@ -92,34 +82,8 @@ func (b *Builder) snapshot(ctx context.Context, s *job) error {
 }
 
 func (j *job) checkScript(sum string) error {
-	if sum != noScript && !slices.Contains(j.plan.Snapshot.Known, sum) {
+	if sum != baseimage.NoScript && !slices.Contains(j.plan.Snapshot.Known, sum) {
 		return unknownScript{j.plan.Snapshot.Script, sum}
 	}
 	return nil
-}
-
-// scriptIn is the SHA-256 of a script in a container, or noScript where there is none that can be executed.
-func (b *Builder) scriptIn(ctx context.Context, id, path string) (string, error) {
-	archive, err := b.Engine.Download(ctx, id, path)
-	if errdefs.IsNotFound(err) {
-		_, gone := b.Engine.Inspect(ctx, id)
-		return noScript, gone
-	}
-	if err != nil {
-		return "", err
-	}
-	defer archive.Close()
-	content := tar.NewReader(archive)
-	header, err := content.Next()
-	if err != nil {
-		return "", fmt.Errorf("reading %s of the builder image: %w", path, err)
-	}
-	if header.Typeflag == tar.TypeReg && header.Mode&0o111 == 0 {
-		return noScript, nil
-	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, content); err != nil {
-		return "", fmt.Errorf("reading %s of the builder image: %w", path, err)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

@@ -21,7 +21,7 @@ func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	switch plan.Way {
 	case platform.Prebuilt:
-		_, err := b.baseImage(ctx, "chaincode", &plan.Runtime)
+		_, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 		return err
 	case platform.Dockerfile, platform.Service:
 		b.Log.Info("nothing of such a package can be done ahead of its install", "type", plan.Type)

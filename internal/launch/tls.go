@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/docker"
-	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/tlsfiles"
 )
@@ -80,5 +80,5 @@ func (l *launch) user(ctx context.Context, id string) (metadata.Owner, error) {
 	if err != nil {
 		return metadata.Owner{}, err
 	}
-	return imagebuild.OwnerIn(ctx, l.engine, id, l.record.Image, image.User)
+	return baseimage.ResolveUser(ctx, l.engine, id, l.record.Image, image.User)
 }

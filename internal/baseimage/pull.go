@@ -1,4 +1,4 @@
-package imagebuild
+package baseimage
 
 import (
 	"context"
@@ -34,22 +34,22 @@ func PullsOf(settings config.Settings, environ []string) Pulls {
 	}
 }
 
-// baseImage makes sure of an image, as the pull policy has it, and inspects it. The image's name becomes the one that
+// Ensure makes sure of an image, as the pull policy has it, and inspects it. The image's name becomes the one that
 // the engine knows it under.
-func (b *Builder) baseImage(ctx context.Context, role string, image *platform.Image) (docker.Image, error) {
-	found, err := b.present(ctx, image)
+func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) (docker.Image, error) {
+	found, err := i.present(ctx, image)
 	missing := errdefs.IsNotFound(err)
 	switch {
 	case err != nil && !missing:
 		return docker.Image{}, err
-	case missing && b.Pulls.Policy == config.PullNever:
+	case missing && i.Pulls.Policy == config.PullNever:
 		return docker.Image{}, fmt.Errorf("the %s image %q is not on the engine, and pull policy %q forbids to get it: %s, or set builder.pullPolicy",
 			role, image.Name, config.PullNever, remedy(*image))
-	case !missing && (b.Pulls.Policy != config.PullAlways || isPinned(image.Name)): // a digest never means anything else
+	case !missing && (i.Pulls.Policy != config.PullAlways || isPinned(image.Name)): // a digest never means anything else
 		return found, nil
 	}
-	b.Log.Info("pulling an image", "role", role, "image", image.Name)
-	if err := b.pull(ctx, image); err != nil {
+	i.Log.Info("pulling an image", "role", role, "image", image.Name)
+	if err := i.pull(ctx, image); err != nil {
 		if ctx.Err() != nil {
 			return docker.Image{}, err
 		}
@@ -60,7 +60,7 @@ func (b *Builder) baseImage(ctx context.Context, role string, image *platform.Im
 		return docker.Image{}, fmt.Errorf("the %s image %q cannot be pulled (%v), and pull policy %q takes no older one: %s, or set builder.pullPolicy",
 			role, image.Name, err, config.PullAlways, remedy(*image))
 	}
-	return b.Engine.Image(ctx, image.Name)
+	return i.Engine.Image(ctx, image.Name)
 }
 
 // remedy is what an operator can do about an image.
@@ -72,16 +72,16 @@ func remedy(image platform.Image) string {
 }
 
 // present inspects an image. One that came from the mirror by digest is there under the mirror's name only.
-func (b *Builder) present(ctx context.Context, image *platform.Image) (docker.Image, error) {
-	found, err := b.Engine.Image(ctx, image.Name)
+func (i Images) present(ctx context.Context, image *platform.Image) (docker.Image, error) {
+	found, err := i.Engine.Image(ctx, image.Name)
 	if !errdefs.IsNotFound(err) || !isPinned(image.Name) {
 		return found, err
 	}
-	from, mirrored, parseErr := b.Pulls.sources(image.Name)
+	from, mirrored, parseErr := i.Pulls.sources(image.Name)
 	if parseErr != nil || !mirrored {
 		return found, err
 	}
-	if other, otherErr := b.Engine.Image(ctx, from[0]); otherErr == nil {
+	if other, otherErr := i.Engine.Image(ctx, from[0]); otherErr == nil {
 		image.Name = from[0]
 		return other, nil
 	}
@@ -89,22 +89,22 @@ func (b *Builder) present(ctx context.Context, image *platform.Image) (docker.Im
 }
 
 // pull gets an image from the first of its sources that has it.
-func (b *Builder) pull(ctx context.Context, image *platform.Image) error {
-	from, mirrored, err := b.Pulls.sources(image.Name)
+func (i Images) pull(ctx context.Context, image *platform.Image) error {
+	from, mirrored, err := i.Pulls.sources(image.Name)
 	if err != nil {
 		return err
 	}
 	var failures []error
-	for i, ref := range from {
-		if err = b.pullFrom(ctx, ref); err != nil {
+	for n, ref := range from {
+		if err = i.pullFrom(ctx, ref); err != nil {
 			failures = append(failures, err)
 			if ctx.Err() != nil {
 				break
 			}
 			continue
 		}
-		if mirrored && i == 0 {
-			return b.adopt(ctx, image, ref)
+		if mirrored && n == 0 {
+			return i.adopt(ctx, image, ref)
 		}
 		return nil
 	}
@@ -125,32 +125,32 @@ func joined(errs []error) error {
 
 // adopt gives an image of the mirror the name that was asked for, and that alone. A name with a digest cannot be
 // given: such an image keeps the mirror's.
-func (b *Builder) adopt(ctx context.Context, image *platform.Image, mirrored string) error {
+func (i Images) adopt(ctx context.Context, image *platform.Image, mirrored string) error {
 	if isPinned(image.Name) {
 		image.Name = mirrored
 		return nil
 	}
-	if err := b.Engine.Tag(ctx, mirrored, image.Name); err != nil {
+	if err := i.Engine.Tag(ctx, mirrored, image.Name); err != nil {
 		return err
 	}
-	return b.Engine.Untag(ctx, mirrored)
+	return i.Engine.Untag(ctx, mirrored)
 }
 
 // pullFrom pulls one name. Its error says who asked whom.
-func (b *Builder) pullFrom(ctx context.Context, ref string) error {
+func (i Images) pullFrom(ctx context.Context, ref string) error {
 	host, err := registry.Host(ref)
 	if err != nil {
 		return err
 	}
-	found, credentialsErr := b.Pulls.Credentials.For(ctx, host)
+	found, credentialsErr := i.Pulls.Credentials.For(ctx, host)
 	if credentialsErr != nil && ctx.Err() == nil {
-		b.Log.Warn("pulling without credentials", "image", ref, "error", credentialsErr)
+		i.Log.Warn("pulling without credentials", "image", ref, "error", credentialsErr)
 	}
 	pull := docker.Pull{
-		Ref: ref, Timeout: b.Pulls.Timeout, Inactivity: b.Pulls.Inactivity,
+		Ref: ref, Timeout: i.Pulls.Timeout, Inactivity: i.Pulls.Inactivity,
 		Credentials: docker.Credentials{User: found.User, Password: found.Password, IdentityToken: found.IdentityToken, Server: host},
 	}
-	err = b.Engine.Pull(ctx, pull, func(line string) { b.Log.Info("pulling", "image", ref, "status", line) })
+	err = i.Engine.Pull(ctx, pull, func(line string) { i.Log.Info("pulling", "image", ref, "status", line) })
 	switch {
 	case err == nil:
 		return nil
@@ -159,7 +159,7 @@ func (b *Builder) pullFrom(ctx context.Context, ref string) error {
 	case errors.Is(err, docker.ErrPullStalled):
 		err = fmt.Errorf("%w, see builder.registry.inactivityTimeout", err)
 	}
-	return fmt.Errorf("asking registry %s %s: %w", host, b.Pulls.who(found), err)
+	return fmt.Errorf("asking registry %s %s: %w", host, i.Pulls.who(found), err)
 }
 
 // who says as whom a registry was asked, without anything that is secret.

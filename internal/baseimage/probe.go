@@ -1,0 +1,90 @@
+package baseimage
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/tlsfiles"
+)
+
+// withContainer creates a container from image without starting it, calls read with its ID, and removes it.
+func (i Images) withContainer(ctx context.Context, image string, read func(id string) error) error {
+	id, _, err := i.Engine.Claim(ctx, docker.Spec{
+		Name:    metadata.AssemblyName(i.Prefix, metadata.NewInstallToken()),
+		Image:   image,
+		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
+		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: i.Version},
+	})
+	if err != nil {
+		return err
+	}
+	defer i.remove(ctx, id)
+	return read(id)
+}
+
+// remove removes a container even when ctx has ended. One that stays is a warning: nothing depends on it.
+func (i Images) remove(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.Cleanup)
+	defer cancel()
+	if err := i.Engine.Remove(ctx, id); err != nil {
+		i.Log.Warn("a container that was never started may be left on the engine", "container_id", id, "error", err)
+	}
+}
+
+// TakesTLSByInput reports whether a shell in the container can take a chaincode's TLS files from standard input, and
+// hides nothing with them. Its error IsNotFound if the container is gone.
+func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error) {
+	shell, err := engine.Executable(ctx, id, "/bin/sh")
+	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
+		return false, err
+	}
+	taken, err := engine.Exists(ctx, id, tlsfiles.Dir)
+	return err == nil && !taken, err
+}
+
+// NoScript stands for the sum of a script that an image does not have, or that cannot be executed.
+const NoScript = "none"
+
+// ScriptSum returns the SHA-256 of an executable script of an image, or [NoScript].
+func (i Images) ScriptSum(ctx context.Context, image, script string) (sum string, err error) {
+	err = i.withContainer(ctx, image, func(id string) error {
+		sum, err = scriptSum(ctx, i.Engine, id, script)
+		return err
+	})
+	return sum, err
+}
+
+func scriptSum(ctx context.Context, engine Reader, id, script string) (string, error) {
+	archive, err := engine.Download(ctx, id, script)
+	if errdefs.IsNotFound(err) {
+		_, gone := engine.Inspect(ctx, id)
+		return NoScript, gone
+	}
+	if err != nil {
+		return "", err
+	}
+	defer archive.Close()
+	content := tar.NewReader(archive)
+	header, err := content.Next()
+	if err != nil {
+		return "", fmt.Errorf("reading %s of the builder image: %w", script, err)
+	}
+	if header.Typeflag == tar.TypeReg && header.Mode&0o111 == 0 {
+		return NoScript, nil
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, content); err != nil {
+		return "", fmt.Errorf("reading %s of the builder image: %w", script, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

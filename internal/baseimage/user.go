@@ -1,0 +1,100 @@
+package baseimage
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// User returns the numeric user and group that an image's processes run as: files that only they may read need them.
+// Only the image itself knows what a name means.
+func (i Images) User(ctx context.Context, name string, image docker.Image) (*metadata.Owner, error) {
+	if owner, ok := parseNumericUser(image.User); ok {
+		return &owner, nil
+	}
+	var owner metadata.Owner
+	err := i.withContainer(ctx, name, func(id string) (err error) {
+		owner, err = ResolveUser(ctx, i.Engine, id, name, image.User)
+		return err
+	})
+	return &owner, err
+}
+
+// ResolveUser returns the numbers of an image's user, looked up in a container of that image where it is a name. Its
+// error IsNotFound if the container is gone.
+func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.Owner, error) {
+	if owner, ok := parseNumericUser(user); ok {
+		return owner, nil
+	}
+	user, _, _ = strings.Cut(user, ":")
+	archive, err := engine.Download(ctx, id, "/etc/passwd")
+	if errdefs.IsNotFound(err) {
+		if _, gone := engine.Inspect(ctx, id); gone != nil {
+			return metadata.Owner{}, gone
+		}
+		return metadata.Owner{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: give the user as a number", image, user)
+	}
+	if err != nil {
+		return metadata.Owner{}, err
+	}
+	defer archive.Close()
+	owner, err := findInPasswd(archive, user)
+	if err != nil {
+		return metadata.Owner{}, fmt.Errorf("looking up the user of image %q: %w", image, err)
+	}
+	return owner, nil
+}
+
+// parseNumericUser parses a user that is a number, perhaps with a group that is a name.
+func parseNumericUser(user string) (metadata.Owner, bool) {
+	if owner, err := ParseUIDGID(user); err == nil {
+		return owner, true
+	}
+	name, _, _ := strings.Cut(user, ":")
+	if name == "" || name == "root" {
+		return metadata.Owner{}, true
+	}
+	owner, err := ParseUIDGID(name)
+	return owner, err == nil
+}
+
+// ParseUIDGID parses UID or UID:GID.
+func ParseUIDGID(text string) (metadata.Owner, error) {
+	uid, gid, both := strings.Cut(text, ":")
+	if !both {
+		gid = "0"
+	}
+	var owner metadata.Owner
+	var err error
+	if owner.UID, err = strconv.Atoi(uid); err != nil {
+		return metadata.Owner{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
+	}
+	if owner.GID, err = strconv.Atoi(gid); err != nil {
+		return metadata.Owner{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
+	}
+	return owner, nil
+}
+
+// findInPasswd finds a user in a tar that holds /etc/passwd.
+func findInPasswd(archive io.Reader, user string) (metadata.Owner, error) {
+	passwd := tar.NewReader(archive)
+	if _, err := passwd.Next(); err != nil {
+		return metadata.Owner{}, fmt.Errorf("reading /etc/passwd: %w", err)
+	}
+	for lines := bufio.NewScanner(passwd); lines.Scan(); {
+		fields := strings.Split(lines.Text(), ":") // name:password:uid:gid:…
+		if len(fields) >= 4 && fields[0] == user {
+			return ParseUIDGID(fields[2] + ":" + fields[3])
+		}
+	}
+	return metadata.Owner{}, fmt.Errorf("%q is not in /etc/passwd", user)
+}
