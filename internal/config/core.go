@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"fabric-builder-docker/internal/host"
 )
 
 // coreFile is the peer's own settings file.
@@ -77,21 +78,11 @@ func shipped(name string, value any, inContainer bool) bool {
 	return false
 }
 
-// mounts are where Linux lists this process's mounts. A variable for tests.
-var mounts = "/proc/self/mountinfo"
+// mountinfo lists this process's mounts. A variable for tests.
+var mountinfo = host.Mountinfo
 
-// inContainer says whether this program, and so the peer that has started it, runs in a container: every engine mounts
-// a file of its own over /etc/hosts or /etc/resolv.conf.
+// inContainer reports whether this program, and so the peer that has started it, runs in a container.
 func inContainer() bool {
-	data, err := os.ReadFile(mounts)
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(data)) {
-		fields := strings.Fields(line)
-		if len(fields) > 4 && (fields[4] == "/etc/hosts" || fields[4] == "/etc/resolv.conf") {
-			return true
-		}
-	}
-	return false
+	found, err := host.ReadContainer(mountinfo)
+	return err == nil && found.Inside
 }

@@ -9,7 +9,7 @@ import (
 
 // The tests' settings must not depend on a peer that this machine may have.
 func TestMain(m *testing.M) {
-	coreDirs, mounts = nil, os.DevNull
+	coreDirs, mountinfo = nil, os.DevNull
 	os.Exit(m.Run())
 }
 
@@ -22,9 +22,9 @@ func UseCoreDirs(t *testing.T, dirs ...string) {
 
 // UseMounts makes this file the list of mounts.
 func UseMounts(t *testing.T, path string) {
-	before := mounts
-	t.Cleanup(func() { mounts = before })
-	mounts = path
+	before := mountinfo
+	t.Cleanup(func() { mountinfo = before })
+	mountinfo = path
 }
 
 // CloseFile makes a file unreadable, for root as well.

@@ -38,7 +38,7 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 	if !j.plan.RunsNoCode || b.Limits.HostNetwork == nil || !b.Limits.HostNetwork(ctx) {
 		return b.Engine.Claim(ctx, spec)
 	}
-	spec.NetworkMode = host
+	spec.NetworkMode = hostNetwork
 	id, holder, err := b.Engine.Claim(ctx, spec)
 	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
 		b.Log.Debug("the build gets a network of its own", "reason", err)

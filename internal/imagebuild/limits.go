@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/whereabouts"
+	"fabric-builder-docker/internal/host"
 )
 
 // Limits are what build containers get. None of it changes what comes out of a build.
@@ -35,11 +35,11 @@ func LimitsOf(settings config.Settings) Limits {
 // a peer that runs on the engine's host itself.
 func onHostNetwork(ctx context.Context, settings config.Settings) bool {
 	if mode := settings.VM.Docker.HostConfig.NetworkMode; mode != "" || len(settings.Builder.Networks) > 0 {
-		return mode == host
+		return mode == hostNetwork
 	}
-	ids, err := whereabouts.OwnContainer()
-	return err == nil && len(ids) == 0 && whereabouts.IsLocal(ctx, settings.VM.Endpoint)
+	container, err := host.ReadContainer(host.Mountinfo)
+	return err == nil && len(container.IDs) == 0 && host.EngineIsLocal(ctx, settings.VM.Endpoint)
 }
 
-// host is the network of the engine's machine.
-const host = "host"
+// hostNetwork is the network of the engine's machine.
+const hostNetwork = "host"

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/platform"
-	"fabric-builder-docker/internal/whereabouts"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -115,7 +115,7 @@ func TestAnEngineThatRefusesTheHostsNetwork(t *testing.T) {
 }
 
 func TestWhenBuildsMayUseTheHostsNetwork(t *testing.T) {
-	host := func(change func(*config.Settings)) bool {
+	allowed := func(change func(*config.Settings)) bool {
 		settings := config.Defaults()
 		settings.VM.Endpoint = "unix:///x"
 		change(&settings)
@@ -125,14 +125,14 @@ func TestWhenBuildsMayUseTheHostsNetwork(t *testing.T) {
 	mode := func(mode string) func(*config.Settings) {
 		return func(s *config.Settings) { s.VM.Docker.HostConfig.NetworkMode = mode }
 	}
-	assert.True(t, host(mode("host")))
-	assert.False(t, host(mode("fabric_test")))
-	assert.False(t, host(func(s *config.Settings) { s.Builder.Networks = []string{"fabric_test"} }))
-	assert.False(t, host(func(s *config.Settings) { s.Builder.Build.Network = "bridge"; mode("host")(s) }), "what is set is taken literally")
-	assert.False(t, host(func(s *config.Settings) { s.VM.Endpoint = "tcp://192.0.2.1:2375" }), "the engine is on another machine")
-	ids, err := whereabouts.OwnContainer()
+	assert.True(t, allowed(mode("host")))
+	assert.False(t, allowed(mode("fabric_test")))
+	assert.False(t, allowed(func(s *config.Settings) { s.Builder.Networks = []string{"fabric_test"} }))
+	assert.False(t, allowed(func(s *config.Settings) { s.Builder.Build.Network = "bridge"; mode("host")(s) }), "what is set is taken literally")
+	assert.False(t, allowed(func(s *config.Settings) { s.VM.Endpoint = "tcp://192.0.2.1:2375" }), "the engine is on another machine")
+	here, err := host.ReadContainer(host.Mountinfo)
 	require.NoError(t, err)
-	assert.Equal(t, len(ids) == 0, host(func(*config.Settings) {}), "a peer on the engine's host")
+	assert.Equal(t, len(here.IDs) == 0, allowed(func(*config.Settings) {}), "a peer on the engine's host")
 }
 
 // Limits change how a build runs, not what comes out of it: all peers of a host share it, whatever theirs are.

@@ -11,6 +11,7 @@ import (
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/network"
 )
 
 // stopped is the exit status of a run that was told to stop before its chaincode was started: 128 + SIGTERM.
@@ -59,7 +60,7 @@ func (l *launch) launch(ctx context.Context) (*session, error) {
 
 // tryAgain tries once more after a prune has taken the container away, or a restart of the engine its input; and once
 // more after a prune has taken the image. A prune may take both, in any order.
-func (l *launch) tryAgain(ctx, starting context.Context, chosen networks) (*session, error) {
+func (l *launch) tryAgain(ctx, starting context.Context, chosen network.Networks) (*session, error) {
 	p, err := l.prepare(chosen)
 	if err != nil {
 		return nil, err
@@ -103,8 +104,10 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 	if err := context.Cause(starting); err != nil {
 		return nil, err
 	}
-	if err := l.connect(starting, id, p.spec); err != nil {
-		return nil, err
+	for _, name := range p.spec.Networks {
+		if err := l.engine.Connect(starting, id, name, p.spec.Aliases); err != nil {
+			return nil, err
+		}
 	}
 	if err := l.upload(starting, id, p.tls); err != nil {
 		return nil, err

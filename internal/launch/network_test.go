@@ -1,185 +1,14 @@
 package launch
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"testing"
 
-	"github.com/containerd/errdefs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/docker"
-	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
 )
-
-// ownID is the id of the peer's own container, otherID that of another engine's.
-const (
-	ownID   = "0d5c3a0b6f2e4c8d9a7b1e2f3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f"
-	otherID = "9f8e7d6c5b4a39281706f5e4d3c2b1a0998877665544332211ffeeddccbbaa00"
-)
-
-// containersOnly is an engine that can only be asked for containers.
-type containersOnly struct {
-	Engine
-	containers map[string]docker.Attached
-	err        error
-}
-
-func (c containersOnly) Attached(_ context.Context, id string) (docker.Attached, error) {
-	if found, ok := c.containers[id]; ok {
-		return found, nil
-	}
-	if c.err != nil {
-		return docker.Attached{}, c.err
-	}
-	return docker.Attached{}, fmt.Errorf("inspecting container %q: %w", id, errdefs.ErrNotFound)
-}
-
-func newLaunch(engine Engine, peerAddress string) (*launch, *locked) {
-	output := &locked{}
-	settings := config.Defaults()
-	settings.VM.Endpoint = "unix:///var/run/docker.sock"
-	return &launch{
-		engine: engine, settings: settings, log: cli.NewLogger("run", output),
-		chaincode: metadata.Chaincode{ID: "basic_1.0:abc", PeerAddress: peerAddress},
-	}, output
-}
-
-// Decision 14.
-func TestAChaincodeGoesWhereThePeerIs(t *testing.T) {
-	const peer0 = "peer0.org1.example.com"
-	bridge := docker.Endpoint{Network: "bridge", Addresses: []string{"172.17.0.2"}}
-	couch := docker.Endpoint{Network: "couch", Names: []string{"peer0-couch"}, Addresses: []string{"172.19.0.2"}}
-	fabric := docker.Endpoint{Network: "fabric_test", Names: []string{peer0, "peer0"}, Addresses: []string{"172.18.0.2", "fd00::2"}}
-	backup := docker.Endpoint{Network: "backup", Names: []string{peer0}, Addresses: []string{"127.0.0.1"}}
-	ingress := docker.Endpoint{Network: "ingress", Addresses: []string{"10.0.0.2"}}
-	onFabric := []string{peer0 + ":172.18.0.2"}
-	tests := map[string]struct {
-		ids     []string
-		peer    docker.Attached
-		address string
-		names   []string
-		hosts   []string
-		said    string
-	}{
-		"on the host":                           {address: "127.0.0.1:7052", names: []string{"host"}},
-		"in a container on the host's":          {ids: []string{ownID}, peer: docker.Attached{Mode: "host"}, address: "127.0.0.1:7052", names: []string{"host"}},
-		"in the one network it has":             {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
-		"not with the state database":           {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{bridge, couch, fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
-		"whatever the case":                     {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "Peer0.Org1.example.com:7052", names: []string{"fabric_test"}, hosts: []string{"Peer0.Org1.example.com:172.18.0.2"}},
-		"by an address":                         {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "172.18.0.2:7052", names: []string{"fabric_test"}},
-		"by an address of version 6":            {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "[fd00::2]:7052", names: []string{"fabric_test"}},
-		"under a name of nobody":                {ids: []string{ownID}, peer: docker.Attached{Name: "x", Endpoints: []docker.Endpoint{couch, fabric}}, address: "balancer:7052", names: []string{"couch", "fabric_test"}},
-		"without what no container joins":       {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric, ingress}}, address: "balancer:7052", names: []string{"fabric_test"}},
-		"where no names are resolved":           {ids: []string{ownID}, peer: docker.Attached{Name: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
-		"by a host name that nobody knows":      {ids: []string{ownID}, peer: docker.Attached{Name: "x", Hostname: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
-		"behind another engine's id":            {ids: []string{otherID, ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
-		"in the network of another":             {ids: []string{ownID}, peer: docker.Attached{Mode: "container:pod"}, address: peer0 + ":7052", names: []string{"pods"}},
-		"the first of several":                  {ids: []string{ownID}, peer: docker.Attached{Mode: "x", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"backup"}, hosts: []string{peer0 + ":127.0.0.1"}, said: "network=backup"},
-		"the one of several that it began with": {ids: []string{ownID}, peer: docker.Attached{Mode: "fabric_test", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric, said: "network=fabric_test"},
-		"in a container of another engine":      {ids: []string{otherID}, address: peer0 + ":7052", said: "the engine does not know the container that the peer runs in"},
-		"in a container without a network":      {ids: []string{ownID}, peer: docker.Attached{Mode: "none", Endpoints: []docker.Endpoint{{Network: "none", Names: []string{peer0}}}}, address: peer0 + ":7052", said: "has no network"},
-		"in a container, seen by itself":        {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: "127.0.0.1:7052", names: []string{"fabric_test"}, said: "peer.chaincodeAddress"},
-		"in the network of one in another's":    {ids: []string{ownID}, peer: docker.Attached{Mode: "container:twice"}, address: peer0 + ":7052", names: []string{"pods"}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			l, output := newLaunch(containersOnly{containers: map[string]docker.Attached{
-				ownID:   test.peer,
-				"twice": {Mode: "container:pod"},
-				"pod":   {Mode: "pods", Endpoints: []docker.Endpoint{{Network: "pods"}}},
-			}}, test.address)
-			chosen, err := l.networksOf(t.Context(), test.ids)
-			require.NoError(t, err)
-			assert.Equal(t, test.names, chosen.names)
-			assert.Equal(t, test.hosts, chosen.hosts)
-			if test.said == "" {
-				assert.Empty(t, output.String())
-			} else {
-				assert.Contains(t, output.String(), test.said)
-				assert.Contains(t, output.String(), "[") // one line
-			}
-		})
-	}
-}
-
-func TestAnEngineThatFailsIsNoEngineThatDoesNotKnow(t *testing.T) {
-	l, output := newLaunch(containersOnly{err: errors.New("the disk is full")}, "peer0:7052")
-	_, err := l.networksOf(t.Context(), []string{ownID})
-	assert.ErrorContains(t, err, "the disk is full")
-	assert.ErrorContains(t, err, "vm.docker.hostConfig.NetworkMode")
-	assert.Empty(t, output.String())
-}
-
-func TestAnEngineOnAnotherMachine(t *testing.T) {
-	for endpoint, local := range map[string]bool{
-		"unix:///var/run/docker.sock": true,
-		"tcp://127.0.0.1:2375":        true,
-		"http://localhost:2375":       true,
-		"tcp://[::1]:2375":            true,
-		"tcp://192.0.2.1:2375":        false, // RFC 5737: nobody's
-		"https://192.0.2.1:2376":      false,
-		"tcp://":                      false,
-	} {
-		t.Run(endpoint, func(t *testing.T) {
-			l, output := newLaunch(containersOnly{}, "127.0.0.1:7052")
-			l.settings.VM.Endpoint = endpoint
-			chosen, err := l.networksOf(t.Context(), nil)
-			require.NoError(t, err)
-			if local {
-				assert.Equal(t, []string{"host"}, chosen.names)
-				assert.Empty(t, output.String())
-				return
-			}
-			assert.Empty(t, chosen.names)
-			assert.Contains(t, output.String(), "the engine is on another machine than the peer")
-		})
-	}
-}
-
-func TestSetNetworksAreTakenLiterally(t *testing.T) {
-	tests := map[string]struct {
-		mode    string
-		further []string
-		want    []string
-		err     string
-	}{
-		"one":                     {mode: "fabric_test", want: []string{"fabric_test"}},
-		"one more":                {mode: "fabric_test", further: []string{"metrics"}, want: []string{"fabric_test", "metrics"}},
-		"a list":                  {further: []string{"a", "b"}, want: []string{"a", "b"}},
-		"the same twice":          {mode: "a", further: []string{"a", "b"}, want: []string{"a", "b"}},
-		"with the engine's own":   {mode: "bridge", further: []string{"a"}, want: []string{"bridge", "a"}},
-		"another container's":     {mode: "container:peer0", want: []string{"container:peer0"}},
-		"the host's":              {mode: "host", want: []string{"host"}},
-		"none":                    {mode: "none", want: []string{"none"}},
-		"the host's and another":  {mode: "host", further: []string{"a"}, err: `"host" cannot be combined`},
-		"another's and one more":  {mode: "container:x", further: []string{"a"}, err: `"container:x" cannot be combined`},
-		"one more and the host's": {mode: "a", further: []string{"host"}, err: `"host" cannot be combined`},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			l, output := newLaunch(containersOnly{err: errors.New("asked for a container")}, "peer0:7052")
-			l.settings.VM.Docker.HostConfig.NetworkMode, l.settings.Builder.Networks = test.mode, test.further
-			spec := docker.Spec{ExtraHosts: []string{"a:192.0.2.1"}}
-			chosen, err := l.networks(t.Context())
-			if test.err != "" {
-				require.ErrorContains(t, err, test.err)
-				return
-			}
-			require.NoError(t, err)
-			chosen.join(&spec)
-			assert.Equal(t, test.want, append([]string{spec.NetworkMode}, spec.Networks...))
-			assert.Equal(t, []string{"a:192.0.2.1"}, spec.ExtraHosts)
-			assert.Empty(t, output.String())
-		})
-	}
-}
 
 // fabric-samples#566, fabric#417: the reason is said once, with the networks that there are.
 func TestANetworkThatIsNotThere(t *testing.T) {
@@ -190,7 +19,7 @@ func TestANetworkThatIsNotThere(t *testing.T) {
 			process := r.process(t)
 			process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=net_test")
 			err := Run(t.Context(), process)
-			require.ErrorContains(t, err, `network "net_test" is not there, see vm.docker.hostConfig.NetworkMode: the engine has "bridge", "fabric_test"`)
+			require.ErrorContains(t, err, `there is no network "net_test": see vm.docker.hostConfig.NetworkMode, the engine has "bridge", "fabric_test"`)
 			assert.NotContains(t, err.Error(), "\n")
 			assert.NotContains(t, r.output.String(), "creating it again")
 			r.assertNothingLeft(t)
@@ -211,7 +40,7 @@ func TestANetworkThatIsThereIsNotTheReason(t *testing.T) {
 				process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE="+mode)
 				err := Run(t.Context(), process)
 				assert.ErrorContains(t, err, "no space left on device")
-				assert.NotContains(t, err.Error(), "is not there")
+				assert.NotContains(t, err.Error(), "there is no")
 				assert.Empty(t, r.engine.Calls(fakeengine.NetworkInspect), "podman knows no network called host")
 			})
 		}

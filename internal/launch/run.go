@@ -15,6 +15,7 @@ import (
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/engine"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/network"
 	"fabric-builder-docker/internal/platform"
 )
 
@@ -31,10 +32,8 @@ type Engine interface {
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string, grace time.Duration) error
-	Attached(ctx context.Context, id string) (docker.Attached, error)
 	Connect(ctx context.Context, id, network string, aliases []string) error
-	Networks(ctx context.Context) ([]string, error)
-	MissingNetworks(ctx context.Context, wanted []string) ([]string, error)
+	network.Engine
 	Rename(ctx context.Context, id, name string) error
 	Remove(ctx context.Context, id string) error
 }

@@ -1,13 +1,17 @@
 package launch
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/network"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/internal/tlsfiles"
 )
@@ -18,7 +22,7 @@ type prepared struct {
 	tls  handover
 }
 
-func (l *launch) prepare(chosen networks) (prepared, error) {
+func (l *launch) prepare(chosen network.Networks) (prepared, error) {
 	spec, err := l.spec()
 	if err != nil {
 		return prepared{}, err
@@ -28,7 +32,7 @@ func (l *launch) prepare(chosen networks) (prepared, error) {
 		// What a chaincode surely needs to write. Java's libraries unpack native code there, and load it.
 		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
-	chosen.join(&spec)
+	chosen.Join(&spec)
 	tls, err := l.setTLS(&spec)
 	return prepared{spec, tls}, err
 }
@@ -64,6 +68,30 @@ func (l *launch) spec() (docker.Spec, error) {
 		Names:      docker.Names{NameServers: host.Dns, SearchDomains: host.DnsSearch},
 		Resources:  l.resources(),
 	}, nil
+}
+
+// networks are those that the operator has set, literally; otherwise the chaincode goes where the peer is.
+func (l *launch) networks(ctx context.Context) (network.Networks, error) {
+	chosen, err := network.Configured(l.settings.VM.Docker.HostConfig.NetworkMode, l.settings.Builder.Networks)
+	if err != nil || len(chosen.Names) > 0 {
+		return chosen, err
+	}
+	container, err := host.ReadContainer(host.Mountinfo)
+	if err != nil {
+		l.log.Debug("this process's mounts cannot be read", "error", err)
+	}
+	return network.OfPeer(ctx, l.engine, l.log, network.Peer{
+		Address: l.chaincode.PeerAddress, Endpoint: l.settings.VM.Endpoint, Container: container,
+		EngineLocal: len(container.IDs) > 0 || host.EngineIsLocal(ctx, l.settings.VM.Endpoint),
+	})
+}
+
+// explainNetworks says so where a network is why a container could not be created or started.
+func (l *launch) explainNetworks(ctx context.Context, spec docker.Spec, err error) error {
+	if err == nil || errors.Is(err, errTakenOver) || ctx.Err() != nil {
+		return err
+	}
+	return network.Explain(ctx, l.engine, spec, err)
 }
 
 func (l *launch) name() string {

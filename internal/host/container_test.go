@@ -1,4 +1,4 @@
-package whereabouts
+package host
 
 import (
 	"os"
@@ -25,13 +25,13 @@ func TestAContainersIDIsFoundInItsMounts(t *testing.T) {
 			file, err := os.Open(name)
 			require.NoError(t, err)
 			defer file.Close()
-			ids, err := containerIDs(file)
+			found, err := readContainer(file)
 			require.NoError(t, err)
 			if filepath.Base(name) == "host" {
-				assert.Empty(t, ids, "a host sees what belongs to its containers, too")
+				assert.Empty(t, found, "a host sees what belongs to its containers, too")
 				return
 			}
-			assert.Equal(t, []string{ownID}, ids)
+			assert.Equal(t, Container{Inside: true, IDs: []string{ownID}}, found)
 		})
 	}
 }
@@ -40,15 +40,15 @@ func TestAContainersIDIsFoundInItsMounts(t *testing.T) {
 func TestALongLineOfMountinfo(t *testing.T) {
 	text := "1 0 0:1 / / rw - overlay overlay rw,lowerdir=" + strings.Repeat("/var/lib/docker/overlay2/l/X:", 10_000) + "\n" +
 		"2 1 8:1 /var/lib/docker/containers/" + ownID + "/hostname /etc/hostname rw - ext4 /dev/sda1 rw" // and no newline
-	ids, err := containerIDs(strings.NewReader(text))
+	found, err := readContainer(strings.NewReader(text))
 	require.NoError(t, err)
-	assert.Equal(t, []string{ownID}, ids)
+	assert.Equal(t, []string{ownID}, found.IDs)
 }
 
 func TestMountinfoThatIsNone(t *testing.T) {
 	for _, text := range []string{"", "\n", "a b c", "1 0 8:1 hostname /etc/hostname", "1 0 8:1 /" + ownID + " /etc/hostname rw"} {
-		ids, err := containerIDs(strings.NewReader(text))
+		found, err := readContainer(strings.NewReader(text))
 		require.NoError(t, err)
-		assert.Empty(t, ids, text)
+		assert.Empty(t, found.IDs, text)
 	}
 }
