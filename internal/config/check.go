@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"fabric-builder-docker/internal/config/claims"
 )
 
 var (
@@ -178,12 +176,7 @@ func (b Builder) checkChoices() error {
 			return impossible("builder.node.knownScripts", sum, "SHA-256 of scripts, 64 hex digits in lower case, as sha256sum prints them")
 		}
 	}
-	for _, claimed := range b.Types {
-		if !slices.Contains(claims.Known, claimed) {
-			return impossible("builder.types", claimed, "a list of any of "+strings.Join(claims.Known, ", "))
-		}
-	}
-	return nil
+	return checkTypes(b.Types)
 }
 
 func (b Builder) checkEnvironments() error {

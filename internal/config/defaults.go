@@ -3,8 +3,6 @@ package config
 import (
 	"slices"
 	"time"
-
-	"fabric-builder-docker/internal/config/claims"
 )
 
 // Defaults are the settings of an operator who has set nothing.
@@ -30,7 +28,7 @@ func Defaults() Settings {
 			StartupTimeout: 300 * time.Second,
 		},
 		Builder: Builder{
-			Types:           slices.Clone(claims.Known),
+			Types:           slices.Clone(KnownTypes),
 			Prefix:          "fabric-chaincode",
 			FabricVersion:   "3.1",
 			DockerNamespace: "hyperledger",

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/config/claims"
-	"fabric-builder-docker/internal/metadata/packagefile"
+	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
 )
 
 // notOurs ends detect silently: the peer logs every line of it, for every package of every other builder.
@@ -17,14 +17,14 @@ const notOurs = cli.Status(1)
 // Run exits with 0 for a package of a type that this builder handles, silently with 1 for any other. METADATA_DIR is the
 // second argument.
 func Run(_ context.Context, process cli.Process) error {
-	pkg, err := packagefile.Read(process.Args[1])
+	pkg, err := metadata.ReadPackage(process.Args[1])
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(claims.Known, pkg.Type) { // whatever the settings say, and however broken they are
+	if !slices.Contains(config.KnownTypes, pkg.Type) { // whatever the settings say, and however broken they are
 		return notOurs
 	}
-	claimed, err := claims.Load(process.Home, process.Environ)
+	claimed, err := config.LoadTypes(process.Home, process.Environ)
 	if err != nil {
 		return err
 	}

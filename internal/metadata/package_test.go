@@ -57,7 +57,7 @@ func TestReadPackageSaysWhatIsWrongAndInWhichLine(t *testing.T) {
 		"two documents":   {"{\"type\":\"golang\"}\n{}", "line 2: invalid character '{' after top-level value"},
 		"type is a list":  {"{\n\n\"type\": [\"golang\"]}", "line 3: json: cannot unmarshal array into Go struct field Package.type of type string"},
 		"label is a list": {"{\"type\":\"golang\",\n\"label\": 1.0}", "line 2: json: cannot unmarshal number into Go struct field Package.label of type string"},
-		"a list":          {`["golang"]`, "line 1: json: cannot unmarshal array into Go value of type packagefile.Package"},
+		"a list":          {`["golang"]`, "line 1: json: cannot unmarshal array into Go value of type metadata.Package"},
 		"without type":    {`{"label":"basic_1.0"}`, noType},
 		"empty type":      {`{"type":""}`, noType},
 		"null":            {`null`, noType},

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/config/claims"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 )
@@ -138,9 +137,9 @@ func Start(record metadata.Record, settings config.Settings, peerAddress string)
 func find(packageType string) (platform, error) {
 	p, ok := platforms[packageType]
 	if !ok {
-		last := len(claims.Known) - 1
+		last := len(config.KnownTypes) - 1
 		return platform{}, fmt.Errorf("type %q is not known: this builder serves %s and %s",
-			packageType, strings.Join(claims.Known[:last], ", "), claims.Known[last])
+			packageType, strings.Join(config.KnownTypes[:last], ", "), config.KnownTypes[last])
 	}
 	return p, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/config/claims"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -44,7 +43,7 @@ func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...str
 
 // What detect claims, build and run must know.
 func TestWhatIsClaimedIsKnown(t *testing.T) {
-	for _, claimed := range claims.Known {
+	for _, claimed := range config.KnownTypes {
 		if err := platform.CheckRun(claimed); err != nil {
 			assert.NotContains(t, err.Error(), "is not known")
 		}

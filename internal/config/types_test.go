@@ -1,4 +1,4 @@
-package claims_test
+package config_test
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/config/claims"
 )
 
 // Detect must claim what build then takes: both readings of the same settings agree.
@@ -19,11 +18,11 @@ func TestDetectAndBuildReadTheSameList(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"no file":            {"", nil, claims.Known},
-		"nothing in it":      {"# nothing\n", nil, claims.Known},
-		"other keys":         {"vm: {endpoint: unix:///x}\nbuilder: {pids: 10}\n", nil, claims.Known},
-		"no value":           {"builder:\n  types:\n", nil, claims.Known},
-		"an empty section":   {"builder:\n", nil, claims.Known},
+		"no file":            {"", nil, config.KnownTypes},
+		"nothing in it":      {"# nothing\n", nil, config.KnownTypes},
+		"other keys":         {"vm: {endpoint: unix:///x}\nbuilder: {pids: 10}\n", nil, config.KnownTypes},
+		"no value":           {"builder:\n  types:\n", nil, config.KnownTypes},
+		"an empty section":   {"builder:\n", nil, config.KnownTypes},
 		"a list":             {"builder:\n  types:\n  - golang\n  - k8s\n", nil, []string{"golang", "k8s"}},
 		"a list on one line": {"builder: {types: [node]}\n", nil, []string{"node"}},
 		"a text":             {"builder: {types: golang  java}\n", nil, []string{"golang", "java"}},
@@ -35,7 +34,7 @@ func TestDetectAndBuildReadTheSameList(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir := settingsDir(t, test.yaml)
-			got, err := claims.Load(dir, test.environ)
+			got, err := config.LoadTypes(dir, test.environ)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, got)
 			all, err := config.Load(dir, test.environ)
@@ -48,18 +47,18 @@ func TestDetectAndBuildReadTheSameList(t *testing.T) {
 func TestAListThatIsNone(t *testing.T) {
 	for content, want := range map[string]string{
 		"builder: {types: [golan]}": `config.yaml: builder.types: "golan" is not possible: a list of any of golang, node, `,
-		"builder: {types: [1]}":     `config.yaml: builder.types: "1" is not possible: `,
-		"builder: {types: {a: b}}":  "config.yaml: builder.types: a list is expected",
-		"builder: {types: true}":    "config.yaml: builder.types: a list is expected",
+		"builder: {types: [1]}":     "config.yaml: builder.types: entry 1 is not possible: ",
+		"builder: {types: {a: b}}":  "config.yaml: builder.types: ",
+		"builder: {types: true}":    "config.yaml: builder.types: ",
 		"builder: {":                "config.yaml: not YAML: ",
 	} {
 		dir := settingsDir(t, content)
-		_, err := claims.Load(dir, nil)
+		_, err := config.LoadTypes(dir, nil)
 		assert.ErrorContains(t, err, want, content)
 		_, err = config.Load(dir, nil)
 		assert.Error(t, err, "build does not take it either: %s", content)
 	}
-	_, err := claims.Load(t.TempDir(), []string{"CORE_BUILDER_TYPES=GOLANG"})
+	_, err := config.LoadTypes(t.TempDir(), []string{"CORE_BUILDER_TYPES=GOLANG"})
 	assert.ErrorContains(t, err, `variable CORE_BUILDER_TYPES: builder.types: "GOLANG" is not possible: `)
 }
 
