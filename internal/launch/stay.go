@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -24,7 +25,7 @@ const (
 	quickDrain    = 500 * time.Millisecond // the same after a signal
 	exitLag       = 2 * time.Second        // for the news of the end after the end of the output
 	exitNews      = 300 * time.Millisecond // the same, when nothing is wrong
-	restAfter     = 10 * time.Second       // until a launch is surely over, so that tidying up takes no time from it
+	restAfter     = 10 * time.Second       // until a launch is surely over, so that giving back memory takes no time from it
 	reconnectTime = 5 * time.Minute        // for an engine that restarts
 	reconnectWait = time.Second            // between two tries
 )
@@ -44,7 +45,7 @@ type end struct {
 // stay hands on what the chaincode prints until it ends, and ends with it.
 func (l *launch) stay(ctx context.Context, s *session) error {
 	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", s.id, "image", l.record.Image)
-	settled := time.AfterFunc(restAfter, rest)
+	settled := time.AfterFunc(restAfter, debug.FreeOSMemory) // a peer has one run for each chaincode, and most of them only wait
 	defer settled.Stop()
 	started := time.Now()
 	e, err := l.await(ctx, s)
