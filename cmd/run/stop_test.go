@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/test/fakeengine"
@@ -68,7 +67,7 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 				r := newRunner(t, options...)
 				r.engine.SetProgram(test.program)
 				stop, _ := r.start(t)
-				r.engine.Await(t, fakeengine.Start, 1)
+				r.awaitRunning(t)
 				status, _ := stop()
 				assert.Contains(t, []int{test.status, 143}, status)
 				assertEnds(t, r, "[INFO]", "stopped", "terminated")
@@ -84,11 +83,8 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 	for range 20 {
 		r := newRunner(t)
 		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
-		client, err := docker.Connect(t.Context(), r.engine.Host())
-		require.NoError(t, err)
-		l := &launch{
-			engine: client, log: cli.NewLogger("run", &r.output), stderr: &r.output, settings: config.Defaults(), record: r.record, chaincode: r.chaincode,
-		}
+		client := r.connect(t)
+		l := r.on(client)
 		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
 		require.NoError(t, err)
 		s, err := l.open(t.Context(), id, nil)
@@ -105,7 +101,6 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 		assert.Equal(t, 143, e.status)
 		assert.NotContains(t, r.output.String(), "connection to the container was lost")
 		assert.Contains(t, r.output.String(), "last words")
-		require.NoError(t, client.Close())
 	}
 }
 
@@ -117,7 +112,7 @@ func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
 			r.engine.SetProgram(fakeengine.Serve(0))
 			r.engine.On(fakeengine.Stop, fault)
 			stop, _ := r.start(t)
-			r.engine.Await(t, fakeengine.Start, 1)
+			r.awaitRunning(t)
 			stop()
 			r.assertNothingLeft(t)
 		})
