@@ -57,8 +57,8 @@ func TestTheStatusIsTheCommands(t *testing.T) {
 func TestASignalReachesWhatTheCommandStarted(t *testing.T) {
 	dir := t.TempDir()
 	script := `cd ` + dir + `
-sh -c 'trap "touch child; exit 0" TERM; touch ready; while :; do sleep 0.05; done' &
 trap "wait; exit 9" TERM
+sh -c 'trap "touch child; exit 0" TERM; touch ready; while :; do sleep 0.05; done' &
 wait`
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)
