@@ -20,6 +20,7 @@ func TestArgumentsNameOneThingToDo(t *testing.T) {
 	}{
 		{[]string{"go", "test", "-v"}, arguments{workDir: ".work", command: []string{"go", "test", "-v"}}, true},
 		{[]string{"--", "x", "--keep"}, arguments{workDir: ".work", command: []string{"x", "--keep"}}, true},
+		{[]string{"--program", "busybox", "--", "x"}, arguments{workDir: ".work", programs: []string{"busybox"}, command: []string{"x"}}, true},
 		{[]string{"--work-dir", "d", "--clean"}, arguments{workDir: "d", clean: true}, true},
 		{[]string{"--keep"}, arguments{workDir: ".work", keep: true}, true},
 		{[]string{"--stop"}, arguments{workDir: ".work", stop: true}, true},
