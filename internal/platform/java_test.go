@@ -39,7 +39,9 @@ func TestJavaPlan(t *testing.T) {
 }
 
 // The image's script decides, with options for Maven's JVM that others may override.
-func TestJavaBuildScript(t *testing.T) {
+func TestJavaBuildScript(t *testing.T) { eachShell(t, testJavaBuildScript) }
+
+func testJavaBuildScript(t *testing.T) {
 	b := newBox(t)
 	b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\nexit 255\n", 0o755)
 	command := plan(t, metadata.Package{Type: "java"}, source("src/pom.xml")).Command
@@ -69,6 +71,10 @@ done
 
 // What a JVM has made of Maven's classes is kept for the next build, if it is whole and of the same JVM.
 func TestJavaBuildsShareAnArchiveOfClasses(t *testing.T) {
+	eachShell(t, testJavaBuildsShareAnArchiveOfClasses)
+}
+
+func testJavaBuildsShareAnArchiveOfClasses(t *testing.T) {
 	const used = "used: some classes"
 	const shares, cannot = "exit 0", "exit 1"
 	type build struct{ release, script, java string }
