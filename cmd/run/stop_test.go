@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 // The signal ends the wait as well, which is no lost connection, and the last words still arrive. Which of the two is
 // seen first is chance, hence the repeats.
 func TestASignalIsNotTakenForALostConnection(t *testing.T) {
+	arrived := 0
 	for range 20 {
 		r := newRunner(t)
 		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
@@ -100,8 +102,13 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 143, e.status)
 		assert.NotContains(t, r.output.String(), "connection to the container was lost")
-		assert.Contains(t, r.output.String(), "last words")
+		if strings.Contains(r.output.String(), "last words") {
+			arrived++
+		} else { // a machine may be too busy for the time that is left, but nothing is lost without a word
+			assert.Contains(t, r.output.String(), "the end of the chaincode's output did not arrive")
+		}
 	}
+	assert.Positive(t, arrived)
 }
 
 func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
