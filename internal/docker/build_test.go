@@ -102,13 +102,20 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 		close(gone)
 	})
 	stopped := errors.New("stopped by signal")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, stopped)
-	defer cancel()
-	err := client.Build(ctx, docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := client.Build(ctx, docker.Build{Name: "cc:1", Context: strings.NewReader("")}, atFirstWrite(func() { cancel(stopped) }))
 	assert.ErrorIs(t, err, stopped)
 	select {
 	case <-gone: // which is what cancels the build on the engine
 	case <-time.After(time.Minute):
 		t.Error("the engine still has its client")
 	}
+}
+
+// atFirstWrite is where a build's output goes, and does something as soon as there is any.
+type atFirstWrite func()
+
+func (do atFirstWrite) Write(p []byte) (int, error) {
+	do()
+	return len(p), nil
 }

@@ -83,14 +83,14 @@ func TestConnectSaysWhyNoEngineAnswers(t *testing.T) {
 
 func TestConnectIsBounded(t *testing.T) {
 	engine := fakeengine.New(t)
-	engine.On(fakeengine.Ping, fakeengine.Hang())
-	t.Run("by a deadline", func(t *testing.T) {
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, errors.New("no answer in time"))
-		defer cancel()
+	t.Run("while the engine hangs", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		engine.On(fakeengine.Ping, fakeengine.Before(func() { cancel(errors.New("no answer in time")) }))
+		engine.On(fakeengine.Ping, fakeengine.Hang())
 		_, err := docker.Connect(ctx, engine.Host())
 		assert.EqualError(t, err, "no container engine answers at "+engine.Host()+": no answer in time")
 	})
-	t.Run("by a signal", func(t *testing.T) {
+	t.Run("before it is asked", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("stopped by a signal"))
 		_, err := docker.Connect(ctx, engine.Host())

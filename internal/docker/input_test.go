@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/stretchr/testify/assert"
@@ -86,11 +85,17 @@ func TestAContainerWithoutInputReadsNothing(t *testing.T) {
 
 // An engine that takes no more holds nobody up longer than the context lasts.
 func TestInputThatIsNotTakenIsBounded(t *testing.T) {
-	_, client := connect(t)
+	engine, client := connect(t)
 	id := claimInput(t, client)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, io.ErrNoProgress)
-	defer cancel()
-	_, err := client.Attach(ctx, id, bytes.Repeat([]byte("x"), 8<<20))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	attached := make(chan error, 1)
+	go func() {
+		_, err := client.Attach(ctx, id, bytes.Repeat([]byte("x"), 8<<20))
+		attached <- err
+	}()
+	engine.AwaitFullInput(t, "one")
+	cancel(io.ErrNoProgress)
+	err := <-attached
 	assert.ErrorContains(t, err, `writing to the standard input of container "`+id)
 	assert.ErrorIs(t, err, io.ErrNoProgress)
 }

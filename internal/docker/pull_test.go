@@ -109,7 +109,7 @@ func TestAPullIsGivenUp(t *testing.T) {
 		"no answer":                 {hang, long, short, docker.ErrPullStalled},
 		"no answer, but a time-out": {hang, short, long, docker.ErrPullTimeout},
 		"no progress":               {silent, long, short, docker.ErrPullStalled},
-		"progress for too long":     {lively, 4 * short, 2 * short, docker.ErrPullTimeout},
+		"progress for too long":     {lively, short, long, docker.ErrPullTimeout},
 		"only a time-out":           {lively, short, 0, docker.ErrPullTimeout},
 	}
 	for name, test := range tests {
@@ -121,10 +121,12 @@ func TestAPullIsGivenUp(t *testing.T) {
 		})
 	}
 	t.Run("a signal", func(t *testing.T) {
-		client := answering(t, hang)
 		stopped := errors.New("stopped by signal")
-		ctx, cancel := context.WithTimeoutCause(t.Context(), short, stopped)
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			cancel(stopped)
+			hang(w, r)
+		})
 		assert.ErrorIs(t, client.Pull(ctx, docker.Pull{Ref: "a:1", Timeout: long, Inactivity: long}, silently), stopped)
 	})
 }

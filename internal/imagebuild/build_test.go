@@ -255,10 +255,10 @@ func TestABuildEndsWithItsTimeOut(t *testing.T) {
 	engine := newEngine(t)
 	engine.SetProgram(fakeengine.Serve(0))
 	b := newBuilder(t, engine)
-	b.Periods.Build = 50 * time.Millisecond
+	b.Periods.Build = 500 * time.Millisecond
 	_, err := b.build(t.Context(), t)
 	require.ErrorIs(t, err, imagebuild.ErrTimeout)
-	assert.EqualError(t, err, "the build took too long: more than 50ms, see builder.buildTimeout")
+	assert.EqualError(t, err, "the build took too long: more than 500ms, see builder.buildTimeout")
 	assertNothingLeft(t, engine)
 }
 

@@ -47,7 +47,7 @@ var periods = imagebuild.Periods{
 	Assembly: time.Minute,
 	Linger:   300 * time.Millisecond,
 	Poll:     2 * time.Millisecond,
-	Cleanup:  10 * time.Second,
+	Cleanup:  time.Minute,
 }
 
 // newEngine has both base images, and containers that build well.

@@ -177,6 +177,9 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 
 // explain puts the reason of an ended context in place of "context canceled".
 func (b *Builder) explain(ctx context.Context, err error) error {
+	if deadline, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(deadline) {
+		<-ctx.Done() // a connection that is being made looks at a clock of its own, which may be the first to tell
+	}
 	switch cause := context.Cause(ctx); {
 	case err == nil || cause == nil:
 		return err

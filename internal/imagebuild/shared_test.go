@@ -21,10 +21,12 @@ type outcome struct {
 	err   error
 }
 
-// together lets ten builders build the same content at once. The build goes on until all others follow it.
+// builders is how many of them build the same content at once.
+const builders = 10
+
+// together lets all builders build the same content at once. The build goes on until all others follow it.
 func together(t *testing.T, engine *fakeengine.Engine, program fakeengine.Program) []outcome {
 	t.Helper()
-	const builders = 10
 	engine.SetProgram(func(p *fakeengine.Process) int {
 		engine.Await(t, fakeengine.Logs, builders-1)
 		return program(p)
@@ -64,15 +66,21 @@ func TestOneFailureFailsAllWhoWait(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavour...)
-			builds := 0
-			for _, o := range together(t, engine, func(p *fakeengine.Process) int { builds++; return fails(7)(p) }) {
+			removals := make(chan time.Time, builders)
+			engine.On(fakeengine.Remove, fakeengine.Before(func() {
+				removals <- time.Now()
+				engine.Await(t, fakeengine.Remove, builders) // on a busy machine somebody may read only after the moment that it stays
+			}))
+			builds, failed := 0, time.Time{}
+			for _, o := range together(t, engine, func(p *fakeengine.Process) int { builds++; failed = time.Now(); return fails(7)(p) }) {
 				var failed *imagebuild.Failed
 				require.ErrorAs(t, o.err, &failed)
 				assert.Equal(t, 7, failed.Status)
 				assert.Contains(t, o.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 			}
-			assert.Equal(t, 1, builds)
 			assertNothingLeft(t, engine)
+			assert.Equal(t, 1, builds)
+			assert.GreaterOrEqual(t, (<-removals).Sub(failed), periods.Linger, "it stays for all to read its output and its status")
 		})
 	}
 }
@@ -133,7 +141,7 @@ func TestAShortWaitAsksForNoTime(t *testing.T) {
 	create(t, engine, name, "baseos:1")
 	engine.On(fakeengine.Inspect, fakeengine.Of(assemblyPart, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer(name) }))))
 	b := newBuilder(t, engine)
-	b.Periods.Poll = 2 * time.Second // a wait is short until then
+	b.Periods.Poll = 20 * time.Second // a wait is short until then, and this one is a twentieth of it
 	image, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assertBuilt(t, engine, image)

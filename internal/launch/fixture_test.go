@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
@@ -122,6 +123,33 @@ func (r *runner) start(t *testing.T) (stop func() (int, error), ended <-chan int
 	}, statuses
 }
 
+// awaitRunning waits until the run stays with its chaincode: a container that the engine was asked to start is not yet
+// one.
+func (r *runner) awaitRunning(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(r.output.String(), "the chaincode's container is running") },
+		time.Minute, time.Millisecond)
+}
+
+// on is a run on that engine, for tests of its parts.
+func (r *runner) on(engine Engine) *launch {
+	settings := config.Defaults()
+	settings.VM.Endpoint = r.engine.Host()
+	return &launch{
+		engine: engine, log: cli.NewLogger("run", &r.output), stderr: &r.output, settings: settings, record: r.record, chaincode: r.chaincode,
+		began: time.Now(),
+	}
+}
+
+// connect is an engine for on.
+func (r *runner) connect(t *testing.T) *docker.Engine {
+	t.Helper()
+	client, err := docker.Connect(t.Context(), r.engine.Host())
+	require.NoError(t, err)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
 // printed is what the chaincode has printed, without the chaincode's id.
 func (r *runner) printed() string {
 	var lines strings.Builder
@@ -148,9 +176,7 @@ func (r *runner) assertNothingLeft(t *testing.T) {
 // leave makes a container of the same chaincode by hand, of a run that began at that time.
 func (r *runner) leave(t *testing.T, began string) (*docker.Engine, string) {
 	t.Helper()
-	client, err := docker.Connect(t.Context(), r.engine.Host())
-	require.NoError(t, err)
-	t.Cleanup(func() { client.Close() })
+	client := r.connect(t)
 	labels := map[string]string{metadata.LabelBegan: began}
 	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: r.name(), Image: imageName, Command: []string{"old"}, Labels: labels})
 	require.NoError(t, err)

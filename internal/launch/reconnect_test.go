@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -53,17 +54,30 @@ func TestWhatWasPrintedBetweenACutAndTheEndIsNotLost(t *testing.T) {
 			t.Parallel()
 			r := newRunner(t)
 			r.engine.On(fakeengine.Attach, fakeengine.Cut(after))
+			noticed := make(chan struct{})
 			r.engine.SetProgram(func(p *fakeengine.Process) int {
 				p.Stdout.Write([]byte(lines(0, 100)))
 				select {
 				case <-p.Killed:
-				case <-time.After(2 * exitNews):
+				case <-noticed:
 				}
 				p.Stdout.Write([]byte(lines(100, 200)))
 				return 0
 			})
-			_, err := r.run(t.Context(), t)
+			client := r.connect(t)
+			l := r.on(client)
+			id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
 			require.NoError(t, err)
+			s, err := l.open(t.Context(), id, nil)
+			require.NoError(t, err)
+			require.NoError(t, client.Start(t.Context(), id))
+			for range s.copied { // until the cut
+			}
+			<-time.After(2 * exitNews) // what comes later is no reason for it
+			close(noticed)
+			_, err = l.await(t.Context(), s)
+			require.NoError(t, err)
+			require.NoError(t, s.finish())
 			assert.Equal(t, lines(0, 200), r.printed())
 		})
 	}

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
-	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/test/fakeengine"
@@ -68,7 +68,7 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 				r := newRunner(t, options...)
 				r.engine.SetProgram(test.program)
 				stop, _ := r.start(t)
-				r.engine.Await(t, fakeengine.Start, 1)
+				r.awaitRunning(t)
 				status, _ := stop()
 				assert.Contains(t, []int{test.status, 143}, status)
 				assertEnds(t, r, "[INFO]", "stopped", "terminated")
@@ -81,14 +81,12 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 // The signal ends the wait as well, which is no lost connection, and the last words still arrive. Which of the two is
 // seen first is chance, hence the repeats.
 func TestASignalIsNotTakenForALostConnection(t *testing.T) {
+	arrived := 0
 	for range 20 {
 		r := newRunner(t)
 		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
-		client, err := docker.Connect(t.Context(), r.engine.Host())
-		require.NoError(t, err)
-		l := &launch{
-			engine: client, log: cli.NewLogger("run", &r.output), stderr: &r.output, settings: config.Defaults(), record: r.record, chaincode: r.chaincode,
-		}
+		client := r.connect(t)
+		l := r.on(client)
 		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
 		require.NoError(t, err)
 		s, err := l.open(t.Context(), id, nil)
@@ -104,9 +102,13 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 143, e.status)
 		assert.NotContains(t, r.output.String(), "connection to the container was lost")
-		assert.Contains(t, r.output.String(), "last words")
-		require.NoError(t, client.Close())
+		if strings.Contains(r.output.String(), "last words") {
+			arrived++
+		} else { // a machine may be too busy for the time that is left, but nothing is lost without a word
+			assert.Contains(t, r.output.String(), "the end of the chaincode's output did not arrive")
+		}
 	}
+	assert.Positive(t, arrived)
 }
 
 func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
@@ -117,7 +119,7 @@ func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
 			r.engine.SetProgram(fakeengine.Serve(0))
 			r.engine.On(fakeengine.Stop, fault)
 			stop, _ := r.start(t)
-			r.engine.Await(t, fakeengine.Start, 1)
+			r.awaitRunning(t)
 			stop()
 			r.assertNothingLeft(t)
 		})

@@ -2,17 +2,20 @@ package launch
 
 import (
 	"archive/tar"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/tlsfiles"
 	"fabric-builder-docker/test/fakeengine"
 )
@@ -248,9 +251,14 @@ func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
 // An engine that is restarted between attach and start gives the container a new input, to which nobody writes.
 func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
 	r := newRunner(t).withTLS().byInput()
+	engine := &losing{Engine: r.connect(t), lost: make(chan struct{})}
 	r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
 		r.engine.Disconnect(fakeengine.Attach, fakeengine.Wait)
-		<-time.After(200 * time.Millisecond) // it takes a while to come back
+		select { // it takes a while to come back
+		case <-engine.lost:
+		case <-time.After(time.Minute):
+			t.Error("the run has not seen the loss")
+		}
 	})))
 	want := string(r.material().Input())
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
@@ -264,11 +272,30 @@ func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
 		p.Stdout.Write([]byte("serving\n"))
 		return 0
 	})
-	_, err := r.run(t.Context(), t)
-	require.NoError(t, err)
+	require.NoError(t, r.on(engine).run(t.Context()))
 	assert.Equal(t, "serving\n", r.printed())
 	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
 	r.assertNothingLeft(t)
+}
+
+// losing is an engine that says when the run can know that its first wait has ended.
+type losing struct {
+	Engine
+	once sync.Once
+	lost chan struct{}
+}
+
+func (l *losing) Wait(ctx context.Context, id string) (<-chan docker.Exit, error) {
+	exits, err := l.Engine.Wait(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	told := make(chan docker.Exit, 1)
+	go func() {
+		told <- <-exits
+		l.once.Do(func() { close(l.lost) })
+	}()
+	return told, nil
 }
 
 // A quick end is no loss, and its status is the chaincode's.

@@ -47,10 +47,10 @@ func TestQueueDropsCountsAndSaysSoWhenTheReaderIsStuck(t *testing.T) {
 		require.NoError(t, err)
 	}
 	close(reader.open)
-	require.Eventually(t, func() bool { return strings.Contains(reader.text(), "lines dropped here") },
-		10*time.Second, time.Millisecond)
+	reader.await(t, "lines dropped here")
 	_, err := q.Write([]byte("after\n"))
 	require.NoError(t, err)
+	reader.await(t, "after\n") // Close would not wait for long: on a busy machine this reader looks stuck, too
 	q.Close()
 
 	got := strings.Split(strings.TrimSpace(reader.text()), "\n")
@@ -96,6 +96,11 @@ func (g *gate) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.got.Write(p)
+}
+
+func (g *gate) await(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(g.text(), text) }, time.Minute, time.Millisecond)
 }
 
 func (g *gate) text() string {

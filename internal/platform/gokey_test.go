@@ -191,7 +191,9 @@ func asm(value string, includes ...string) string {
 const hostileHeader = "//go:build ignore\n#define NOSPLIT 4\n#define RET NEGQ ret+0(FP); BYTE $0xc3\n"
 
 // What the go command does not hash must change a program all the same, and compile no more than is needed.
-func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
+func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) { oneShell(t, "dash", testAChangeThatTheGoCommandDoesNotHash) }
+
+func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 	b := newBuilds(t)
 	for name, test := range map[string]struct{ before, change pkgFiles }{
 		"a header in another directory": {
@@ -236,7 +238,9 @@ func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 }
 
 // The operator's flags for the compiler stay, and what the go command does not hash still counts.
-func TestFlagsForTheCompilerAndAKey(t *testing.T) {
+func TestFlagsForTheCompilerAndAKey(t *testing.T) { oneShell(t, "busybox", testFlagsForTheCompilerAndAKey) }
+
+func testFlagsForTheCompilerAndAKey(t *testing.T) {
 	const flags = "GOFLAGS=-gcflags=all=-N"
 	b := newBuilds(t)
 	pkg := withAsm.with(pkgFiles{"src/rate/rate_amd64.s": asm("RATE", "../inc/rate.h"), "src/inc/rate.h": "#define RATE 7\n"})
@@ -251,7 +255,9 @@ func TestFlagsForTheCompilerAndAKey(t *testing.T) {
 }
 
 // A package is never given what another package's files have made of the same dependency.
-func TestAHostilePackageChangesNoOther(t *testing.T) {
+func TestAHostilePackageChangesNoOther(t *testing.T) { oneShell(t, "busybox", testAHostilePackageChangesNoOther) }
+
+func testAHostilePackageChangesNoOther(t *testing.T) {
 	const inRoot = "/proc/self/root/chaincode/input/src/dep"
 	b := newBuilds(t)
 	for name, test := range map[string]struct {
@@ -355,7 +361,9 @@ func (b builds) tidy(pkg pkgFiles) pkgFiles {
 }
 
 // CGO_ENABLED counts, whoever has set it.
-func TestGoBuildScriptHeedsCGO(t *testing.T) {
+func TestGoBuildScriptHeedsCGO(t *testing.T) { eachShell(t, testGoBuildScriptHeedsCGO) }
+
+func testGoBuildScriptHeedsCGO(t *testing.T) {
 	for value, want := range map[string]string{"0": noCgo, "1": withCgo} {
 		b := newBox(t)
 		b.tool("/tools/go", "")
@@ -369,7 +377,9 @@ func TestGoBuildScriptHeedsCGO(t *testing.T) {
 }
 
 // The image's own modules are one more source, ahead of the others.
-func TestModulesOfTheBuilderImage(t *testing.T) {
+func TestModulesOfTheBuilderImage(t *testing.T) { eachShell(t, testModulesOfTheBuilderImage) }
+
+func testModulesOfTheBuilderImage(t *testing.T) {
 	b := newBuilds(t)
 	b.module("example.com/dep", pkgFiles{"go.mod": "module example.com/dep\n\ngo 1.21\n", "dep.go": "package dep\n\nfunc Rate() int64 { return 7 }\n"})
 	pkg := b.tidy(pkgFiles{

@@ -107,6 +107,10 @@ func TestGolangCacheScope(t *testing.T) {
 
 // The library is compiled as builds of packages compile it, into the cache that they share.
 func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
+	eachShell(t, testTheGoLibraryIsCompiledAsBuildsUseIt)
+}
+
+func testTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
 	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
 		library := platform.ForGoLibrary(settings, environ)

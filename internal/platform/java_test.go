@@ -33,7 +33,9 @@ func TestJavaPlan(t *testing.T) {
 
 // The image's script decides. Maven's JVM gets options where nobody else has any for a JVM: it takes one choice of a
 // collector only.
-func TestJavaBuildScript(t *testing.T) {
+func TestJavaBuildScript(t *testing.T) { eachShell(t, testJavaBuildScript) }
+
+func testJavaBuildScript(t *testing.T) {
 	const ours = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 	for name, test := range map[string]struct{ before, want string }{
 		"nobody else's":              {"", ours},

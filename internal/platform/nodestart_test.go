@@ -43,7 +43,9 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 }
 
 // The shim's command is called as npm would call it, unless the image's start script may do more.
-func TestNodeStartScriptWithoutNPM(t *testing.T) {
+func TestNodeStartScriptWithoutNPM(t *testing.T) { eachShell(t, testNodeStartScriptWithoutNPM) }
+
+func testNodeStartScriptWithoutNPM(t *testing.T) {
 	const address = `peer0.example.com:7052 "$(id)"`
 	const (
 		direct = "fabric-chaincode-node in /usr/local/src: start --peer.address " + address

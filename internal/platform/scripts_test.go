@@ -19,12 +19,14 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/shells"
 )
 
 // box stands for a container: the directories of the images are below a temporary one.
 type box struct {
-	t    *testing.T
-	root string
+	t     *testing.T
+	root  string
+	shell *shells.Shell
 }
 
 // tool is a program that notes how it was called.
@@ -33,7 +35,8 @@ echo "$(basename "$0") in ${PWD#ROOT}: $*${CGO_ENABLED:+ (CGO_ENABLED=$CGO_ENABL
 `
 
 func newBox(t *testing.T) box {
-	b := box{t, t.TempDir()}
+	require.NotNil(t, shell, "a test of scripts runs under eachShell")
+	b := box{t, t.TempDir(), shell}
 	for _, dir := range []string{platform.InputDir + "/src", platform.OutputDir, "/usr/local/src", "/tools"} {
 		require.NoError(t, os.MkdirAll(b.path(dir), 0o755))
 	}
@@ -56,6 +59,11 @@ func (b box) inside(script string) string {
 	return strings.NewReplacer("ROOT", b.root, "/chaincode/", b.root+"/chaincode/", "/usr/local/src", b.root+"/usr/local/src").Replace(script)
 }
 
+// command calls the shell, which finds the box's tools first.
+func (b box) command(args ...string) *exec.Cmd {
+	return b.shell.Command([]string{b.path("/tools")}, args...)
+}
+
 // run runs a command of a plan, and returns its status, its stderr and the calls of the tools.
 func (b box) run(command []string) (int, string, []string) {
 	b.t.Helper()
@@ -67,9 +75,8 @@ func (b box) run(command []string) (int, string, []string) {
 		}
 		args = append(args, arg)
 	}
-	cmd := exec.Command("/bin/sh", args...)
+	cmd := b.command(args...)
 	cmd.Dir = b.root
-	cmd.Env = []string{"PATH=" + b.path("/tools") + ":/usr/bin:/bin"}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
@@ -90,7 +97,9 @@ const (
 )
 
 // The build without cgo begins before it is known whether cgo is needed, and counts only if it is not.
-func TestGoBuildScript(t *testing.T) {
+func TestGoBuildScript(t *testing.T) { eachShell(t, testGoBuildScript) }
+
+func testGoBuildScript(t *testing.T) {
 	tests := map[string]struct {
 		tool   string   // what the fake go does
 		calls  []string // in any order
@@ -131,6 +140,10 @@ func TestGoBuildScript(t *testing.T) {
 }
 
 func TestTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
+	eachShell(t, testTheOperatorsFlagsForTheCompilerStay)
+}
+
+func testTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/go", "")
 	command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command
@@ -140,7 +153,9 @@ func TestTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
 }
 
 // Garbage is left where the tools are new enough to know how much they may leave, and nobody has said otherwise.
-func TestHowGosToolsCollectGarbage(t *testing.T) {
+func TestHowGosToolsCollectGarbage(t *testing.T) { eachShell(t, testHowGosToolsCollectGarbage) }
+
+func testHowGosToolsCollectGarbage(t *testing.T) {
 	tests := map[string]struct{ version, environment, want string }{
 		"no limit":          {"go1.26.8", "", ""},
 		"a limit":           {"go1.26.8", "GOMEMLIMIT=512MiB", "off"},
@@ -171,6 +186,10 @@ func TestHowGosToolsCollectGarbage(t *testing.T) {
 }
 
 func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
+	eachShell(t, testGoBuildScriptTakesAModeAndAPathAsTheyAre)
+}
+
+func testGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/go", "")
 	command := plan(t, metadata.Package{Type: "golang", Path: "a b; touch $PWD/c"}, source("src/go.mod", "src/vendor/modules.txt")).Command
@@ -186,6 +205,10 @@ func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
 
 // The same script with the real toolchain: what it leaves runs where there is nothing but a kernel.
 func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
+	eachShell(t, testGoBuildScriptMakesAStaticProgram)
+}
+
+func testGoBuildScriptMakesAStaticProgram(t *testing.T) {
 	b := newBox(t)
 	b.file("/chaincode/input/src/go.mod", "module example.com/basic\n\ngo 1.21\n", 0o644)
 	b.file("/chaincode/input/src/cmd/main.go", "package main\n\nimport (\n\t_ \"net\"\n\t\"os\"\n)\n\nfunc main() { os.Exit(7) }\n", 0o644)
@@ -202,7 +225,9 @@ func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
 }
 
 // The built-in's dynamicLink: no flags, and cgo as the image is set up.
-func TestGoBuildScriptLinksDynamically(t *testing.T) {
+func TestGoBuildScriptLinksDynamically(t *testing.T) { eachShell(t, testGoBuildScriptLinksDynamically) }
+
+func testGoBuildScriptLinksDynamically(t *testing.T) {
 	settings := config.Defaults()
 	settings.Chaincode.Golang.DynamicLink = true
 	planned, err := planFor(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
@@ -218,7 +243,9 @@ func TestGoBuildScriptLinksDynamically(t *testing.T) {
 	}, calls)
 }
 
-func TestGoBuildScriptWithoutAModule(t *testing.T) {
+func TestGoBuildScriptWithoutAModule(t *testing.T) { eachShell(t, testGoBuildScriptWithoutAModule) }
+
+func testGoBuildScriptWithoutAModule(t *testing.T) {
 	for _, gopath := range []string{"", "/go:/opt/go"} {
 		b := newBox(t)
 		b.tool("/tools/go", `echo "GO111MODULE=$GO111MODULE GOPATH=$GOPATH" >>ROOT/calls`+"\n")
@@ -239,6 +266,10 @@ func TestGoBuildScriptWithoutAModule(t *testing.T) {
 
 // A build that goes on after its script would write where nobody looks any more.
 func TestAFailedSearchForCgoLeavesNoBuildBehind(t *testing.T) {
+	eachShell(t, testAFailedSearchForCgoLeavesNoBuildBehind)
+}
+
+func testAFailedSearchForCgoLeavesNoBuildBehind(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/go", `case $1 in
 build) echo $$ >ROOT/started && mv ROOT/started ROOT/building; exec sleep 60 ;;
@@ -256,7 +287,9 @@ esac
 }
 
 // user-needs 8: a toolchain that is too old for the package has to be said, with the setting.
-func TestAPackageThatAsksForANewerGo(t *testing.T) {
+func TestAPackageThatAsksForANewerGo(t *testing.T) { eachShell(t, testAPackageThatAsksForANewerGo) }
+
+func testAPackageThatAsksForANewerGo(t *testing.T) {
 	const (
 		fails = "echo the error of the go command >&2; exit 1\n"
 		// With GOTOOLCHAIN=auto the go command gets the toolchain first, whatever it is asked to do.
@@ -300,7 +333,9 @@ func TestAPackageThatAsksForANewerGo(t *testing.T) {
 }
 
 // The real go command behaves as the ones above.
-func TestTheRealGoCommandIsTooOld(t *testing.T) {
+func TestTheRealGoCommandIsTooOld(t *testing.T) { eachShell(t, testTheRealGoCommandIsTooOld) }
+
+func testTheRealGoCommandIsTooOld(t *testing.T) {
 	for _, toolchain := range []string{"local", "auto"} {
 		b := newBox(t)
 		b.file("/chaincode/input/src/go.mod", "module x\n\ngo 1.999.0\n", 0o644)
@@ -329,6 +364,10 @@ func (b box) realGo(environment ...string) {
 }
 
 func TestGoBuildScriptBuildsWithoutAModule(t *testing.T) {
+	eachShell(t, testGoBuildScriptBuildsWithoutAModule)
+}
+
+func testGoBuildScriptBuildsWithoutAModule(t *testing.T) {
 	b := newBox(t)
 	b.file("/chaincode/input/src/example.com/basic/main.go", "package main\n\nimport \"example.com/basic/answer\"\n\nimport \"os\"\n\nfunc main() { os.Exit(answer.Is) }\n", 0o644)
 	b.file("/chaincode/input/src/example.com/basic/vendor/example.com/other/other.go", "package other\n\nconst Is = 7\n", 0o644)
@@ -341,7 +380,9 @@ func TestGoBuildScriptBuildsWithoutAModule(t *testing.T) {
 	assert.Equal(t, 7, chaincode.ProcessState.ExitCode())
 }
 
-func TestNodeBuildScript(t *testing.T) {
+func TestNodeBuildScript(t *testing.T) { eachShell(t, testNodeBuildScript) }
+
+func testNodeBuildScript(t *testing.T) {
 	const (
 		ci      = "npm in /chaincode/output: ci --omit=dev"
 		install = "npm in /chaincode/output: install --omit=dev"
@@ -386,6 +427,10 @@ func TestNodeBuildScript(t *testing.T) {
 // Dependencies that came with the package are not fetched again, whatever the image's build.sh would do. Their commands
 // are links, which the peer refuses in a package.
 func TestNodeBuildScriptKeepsDependencies(t *testing.T) {
+	eachShell(t, testNodeBuildScriptKeepsDependencies)
+}
+
+func testNodeBuildScriptKeepsDependencies(t *testing.T) {
 	const rebuild = "npm in /chaincode/output: rebuild --ignore-scripts"
 	for name, test := range map[string]struct {
 		files []string
@@ -413,7 +458,9 @@ func TestNodeBuildScriptKeepsDependencies(t *testing.T) {
 	}
 }
 
-func TestNodeBuildScriptEndsAsNpmDoes(t *testing.T) {
+func TestNodeBuildScriptEndsAsNpmDoes(t *testing.T) { eachShell(t, testNodeBuildScriptEndsAsNpmDoes) }
+
+func testNodeBuildScriptEndsAsNpmDoes(t *testing.T) {
 	for _, name := range []string{"/tools/npm", "/chaincode/build.sh"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			b := newBox(t)
@@ -425,7 +472,9 @@ func TestNodeBuildScriptEndsAsNpmDoes(t *testing.T) {
 	}
 }
 
-func TestNodeStartScript(t *testing.T) {
+func TestNodeStartScript(t *testing.T) { eachShell(t, testNodeStartScript) }
+
+func testNodeStartScript(t *testing.T) {
 	const address = `peer0.example.com:7052 "$(id)"`
 	tests := map[string]struct {
 		image os.FileMode
@@ -460,6 +509,10 @@ func TestTheNodeBuildScriptEndsInAnExec(t *testing.T) {
 // An init hands SIGTERM to all processes. The shells and npm end at once, and the container must not end with them:
 // node may have something to do.
 func TestNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
+	eachShell(t, testNodeStartScriptWaitsForTheLastProcess)
+}
+
+func testNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/npm", `sh -c 'trap "sleep 0.3; echo ended >ROOT/ended; exit 0" TERM; echo $$ >ROOT/node; touch ROOT/ready; while :; do sleep 0.01; done' &
 wait`+"\n")
@@ -468,8 +521,7 @@ wait`+"\n")
 	// On a machine with more on it than a container, "all others" is the one that is waited for.
 	script := strings.ReplaceAll(b.inside(command[2]), "kill -0 -1", "kill -0 $(cat "+b.path("/node")+")")
 	require.NotContains(t, script, "kill -0 -1")
-	cmd := exec.Command("/bin/sh", append([]string{"-c", script}, command[3:]...)...)
-	cmd.Env = []string{"PATH=" + b.path("/tools") + ":/usr/bin:/bin"}
+	cmd := b.command(append([]string{"-c", script}, command[3:]...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
 	require.Eventually(t, func() bool { _, err := os.Stat(b.path("/ready")); return err == nil }, time.Minute, 5*time.Millisecond)

@@ -12,27 +12,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/tlsfiles"
+	"fabric-builder-docker/test/shells"
 )
 
-// shells are those of this machine, and sh among them: official images have BusyBox's, others dash or bash.
-func shells(t *testing.T) map[string][]string {
+// all are the shells of images, and bash where this machine has it: official images have BusyBox's, others dash or bash.
+func all(t *testing.T) []shells.Shell {
 	t.Helper()
-	found := map[string][]string{"sh": {"sh"}}
-	for name, command := range map[string][]string{"bash": {"bash", "--posix"}, "dash": {"dash"}, "busybox": {"busybox", "sh"}} {
-		if path, err := exec.LookPath(command[0]); err == nil {
-			found[name] = append([]string{path}, command[1:]...)
-		}
+	found := shells.All(t)
+	if bash, err := exec.LookPath("bash"); err == nil {
+		found = append(found, shells.Shell{Name: "bash", Words: []string{bash, "--posix"}})
 	}
 	return found
 }
 
-// receiver runs Receive in a shell of this machine, with a command that shows what it gets.
-func receiver(t *testing.T, shell []string, dir string, command ...string) *exec.Cmd {
+// receiver runs Receive in a shell, with a command that shows what it gets.
+func receiver(t *testing.T, shell shells.Shell, dir string, command ...string) *exec.Cmd {
 	t.Helper()
 	received := tlsfiles.Receive(dir, command)
 	require.Equal(t, "/bin/sh", received[0])
-	words := append(shell[:len(shell):len(shell)], received[1:]...)
-	return exec.Command(words[0], words[1:]...)
+	return shell.Command(nil, received[1:]...)
 }
 
 // What comes through the input is, file by file, what the archive holds: contents to the byte, and modes.
@@ -40,8 +38,8 @@ func TestReceivedFilesAreTheArchives(t *testing.T) {
 	odd := material()
 	odd.RootCert = "subject=CN = ca, \\n %s \t \r\n\n  +plus\n-minus\n.\n" + strings.TrimSuffix(block("CERTIFICATE", "no newline at the end"), "\n")
 	for name, m := range map[string]tlsfiles.Material{"plain": material(), "text around, CRLF, no newline at the end": odd} {
-		for shellName, shell := range shells(t) {
-			t.Run(name+", "+shellName, func(t *testing.T) {
+		for _, shell := range all(t) {
+			t.Run(name+", "+shell.Name, func(t *testing.T) {
 				dir := t.TempDir()
 				cmd := receiver(t, shell, dir, "sh", "-c", `echo "$0|$1"; umask; pwd; cat`, "a b", "c")
 				cmd.Dir = t.TempDir()
@@ -82,11 +80,11 @@ func TestReceivedFilesAreTheArchives(t *testing.T) {
 // A connection that is lost in the middle must not start a chaincode with half a key.
 func TestNothingStartsWithoutAllOfTheInput(t *testing.T) {
 	whole := material().Input()
-	for shellName, shell := range shells(t) {
+	for _, shell := range all(t) {
 		for name, length := range map[string]int{
 			"none": 0, "a part of a line": 10, "without the last empty line": len(whole) - 1, "without the last line": bytes.LastIndex(whole[:len(whole)-2], []byte("\n")) + 1,
 		} {
-			t.Run(shellName+", "+name, func(t *testing.T) {
+			t.Run(shell.Name+", "+name, func(t *testing.T) {
 				dir := t.TempDir()
 				cmd := receiver(t, shell, dir, "echo", "started")
 				cmd.Stdin = bytes.NewReader(whole[:length])
@@ -101,18 +99,22 @@ func TestNothingStartsWithoutAllOfTheInput(t *testing.T) {
 }
 
 func TestADirectoryThatIsNotThereStartsNothing(t *testing.T) {
-	cmd := receiver(t, []string{"sh"}, filepath.Join(t.TempDir(), "missing"), "echo", "started")
-	cmd.Stdin = bytes.NewReader(material().Input())
-	output, err := cmd.CombinedOutput()
-	assert.Error(t, err)
-	assert.NotContains(t, string(output), "started")
-	assert.Contains(t, string(output), "missing")
+	for _, shell := range all(t) {
+		t.Run(shell.Name, func(t *testing.T) {
+			cmd := receiver(t, shell, filepath.Join(t.TempDir(), "missing"), "echo", "started")
+			cmd.Stdin = bytes.NewReader(material().Input())
+			output, err := cmd.CombinedOutput()
+			assert.Error(t, err)
+			assert.NotContains(t, string(output), "started")
+			assert.Contains(t, string(output), "missing")
+		})
+	}
 }
 
 // A file system that is full must not start a chaincode with half a key either.
 func TestNothingStartsWithoutRoomForTheFiles(t *testing.T) {
-	for shellName, shell := range shells(t) {
-		t.Run(shellName, func(t *testing.T) {
+	for _, shell := range all(t) {
+		t.Run(shell.Name, func(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, os.Symlink("/dev/full", filepath.Join(dir, "peer.crt")))
 			cmd := receiver(t, shell, dir, "echo", "started")
@@ -126,7 +128,7 @@ func TestNothingStartsWithoutRoomForTheFiles(t *testing.T) {
 
 // The exit status of the chaincode, and of one that is not there, reach the engine.
 func TestTheCommandsStatusIsTheContainers(t *testing.T) {
-	for shellName, shell := range shells(t) {
+	for _, shell := range all(t) {
 		for name, test := range map[string]struct {
 			command []string
 			status  int
@@ -134,7 +136,7 @@ func TestTheCommandsStatusIsTheContainers(t *testing.T) {
 			"ends":         {[]string{"sh", "-c", "exit 7"}, 7},
 			"is not there": {[]string{"no-such-program"}, 127},
 		} {
-			t.Run(name+", "+shellName, func(t *testing.T) {
+			t.Run(name+", "+shell.Name, func(t *testing.T) {
 				cmd := receiver(t, shell, t.TempDir(), test.command...)
 				cmd.Stdin = bytes.NewReader(material().Input())
 				output, err := cmd.CombinedOutput()

@@ -14,7 +14,7 @@ import (
 
 // puller tries to pull images and remembers that no registry answers.
 type puller struct {
-	client *engine.Client
+	client streamer
 	log    io.Writer
 	// firstSign bounds how long all pulls together may wait for a registry's
 	// first sign of life: without a registry a name server may keep silent.
@@ -26,7 +26,12 @@ type puller struct {
 	gaveUp bool
 }
 
-func newPuller(client *engine.Client, log io.Writer) *puller {
+// streamer is an engine's client as a pull needs it.
+type streamer interface {
+	Stream(ctx context.Context, path string, body io.Reader, sign func()) error
+}
+
+func newPuller(client streamer, log io.Writer) *puller {
 	return &puller{client: client, log: log, firstSign: 10 * time.Second, silence: time.Minute}
 }
 

@@ -1,12 +1,13 @@
 package baseimages
 
 import (
-	"fmt"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -15,58 +16,78 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// pulls returns a puller whose engine answers every pull like this, and a
-// counter of its pulls.
-func pulls(t *testing.T, answer http.HandlerFunc) (*puller, *atomic.Int32) {
-	t.Helper()
+// pulls is an engine that answers every pull like this, by a clock that is the test's own.
+type pulls struct {
+	answer func(ctx context.Context, sign func()) error
+	count  int
+}
+
+func (p *pulls) Stream(ctx context.Context, _ string, _ io.Reader, sign func()) error {
+	p.count++
+	return p.answer(ctx, sign)
+}
+
+func silent(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestASilentRegistryIsAskedOnlyOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &pulls{answer: silent}
+		p, began := newPuller(engine, io.Discard), time.Now()
+		assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
+		assert.False(t, p.pull(t.Context(), "hyperledger/fabric-baseos:3.1"))
+		assert.Equal(t, 1, engine.count)
+		assert.Equal(t, p.firstSign, time.Since(began))
+	})
+}
+
+func TestARegistryThatDoesNotHaveOneImageIsAskedForTheNext(t *testing.T) {
 	var count atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		count.Add(1)
-		_, _ = io.Copy(io.Discard, r.Body)
-		answer(w, r)
+		w.WriteHeader(http.StatusNotFound)
 	}))
 	t.Cleanup(server.Close)
 	client, err := engine.NewClient(server.URL)
 	require.NoError(t, err)
 	p := newPuller(client, io.Discard)
-	p.firstSign, p.silence = 200*time.Millisecond, 300*time.Millisecond
-	return p, &count
-}
-
-func TestASilentRegistryIsAskedOnlyOnce(t *testing.T) {
-	p, count := pulls(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
-	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-baseos:3.1"))
-	assert.EqualValues(t, 1, count.Load())
-}
-
-func TestARegistryThatDoesNotHaveOneImageIsAskedForTheNext(t *testing.T) {
-	p, count := pulls(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	p.firstSign = time.Minute
 	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
 	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-baseos:3.1"))
 	assert.EqualValues(t, 2, count.Load())
 }
 
 func TestAPullUnderWayMayTakeLongerThanTheFirstSign(t *testing.T) {
-	p, _ := pulls(t, func(w http.ResponseWriter, r *http.Request) {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for range 5 {
-			fmt.Fprintln(w, `{"status":"Downloading"}`)
-			w.(http.Flusher).Flush()
-			<-tick.C
+	synctest.Test(t, func(t *testing.T) {
+		engine := &pulls{}
+		p, began := newPuller(engine, io.Discard), time.Now()
+		engine.answer = func(ctx context.Context, sign func()) error {
+			for range 10 {
+				time.Sleep(min(p.firstSign, p.silence) - time.Second)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				sign()
+			}
+			return nil
 		}
+		assert.True(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
+		assert.Greater(t, time.Since(began), p.firstSign+p.silence)
+		assert.Less(t, p.waited, p.firstSign)
 	})
-	assert.True(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
-	assert.Less(t, p.waited, p.firstSign)
 }
 
 func TestAPullThatFallsSilentIsGivenUp(t *testing.T) {
-	p, _ := pulls(t, func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, `{"status":"Downloading"}`)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPuller(&pulls{answer: func(ctx context.Context, sign func()) error {
+			sign()
+			return silent(ctx, sign)
+		}}, io.Discard)
+		began := time.Now()
+		assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
+		assert.True(t, p.gaveUp)
+		assert.Equal(t, p.silence, time.Since(began))
 	})
-	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
-	assert.True(t, p.gaveUp)
 }

@@ -24,10 +24,12 @@ func (m *maker) nodeFiles(t *tarball) {
 	t.text("/chaincode/start.sh", 0o755, nodeStart)
 }
 
-// aptSettings make apt quick, and let it go through the machine's proxy. The
-// script that uses them removes them.
+// aptSettings make apt quick and patient with a mirror that resets a
+// connection, and let it go through the machine's proxy. The script that uses
+// them removes them.
 func (m *maker) aptSettings(t *tarball) {
 	settings := `Acquire::Languages "none";
+Acquire::Retries "3";
 DPkg::Options { "--force-unsafe-io"; };
 `
 	if m.opts.HTTPProxy != "" {

@@ -34,7 +34,7 @@ func relayed(t *testing.T, serve func(*net.UnixConn)) (*relay, *net.UnixConn) {
 	client, err := net.Dial("unix", filepath.Join(dir, "relay"))
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	require.NoError(t, client.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, client.SetDeadline(time.Now().Add(time.Minute)))
 	return r, client.(*net.UnixConn)
 }
 

@@ -161,12 +161,10 @@ func TestADockerfileBuildThatIsStopped(t *testing.T) {
 		p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
 		require.Eventually(t, func() bool { return strings.Contains(p.stderr.String(), " the first line\n") }, limit, 20*time.Millisecond)
 		require.True(t, building(t))
-		began := time.Now()
 		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 		assert.Equal(t, 1, p.status(t))
-		assert.Less(t, time.Since(began), 5*time.Second)
 		assert.Contains(t, p.stderr.String(), `stopped by signal "terminated"`)
-		require.Eventually(t, func() bool { return !building(t) }, 10*time.Second, 50*time.Millisecond, "the engine goes on")
+		require.Eventually(t, func() bool { return !building(t) }, limit, 50*time.Millisecond, "the engine goes on")
 	})
 	t.Run("by its time-out", func(t *testing.T) {
 		u := unpack(t, "docker", "slow_1.0", dockerfile(recipe)...)

@@ -122,9 +122,8 @@ func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
 				}
 			}
 			assert.Equal(t, 1, node, "%v", top.Processes)
-			began := time.Now()
 			require.NoError(t, p.Stop(timeout(t), id))
-			assert.Less(t, time.Since(began), 1500*time.Millisecond, "node has got the signal: the grace is 2 s")
+			assert.NotEqual(t, 137, p.ended(t, id).ExitCode(), "node has got the signal: nothing had to be killed")
 			noContainers(t, metadata.LabelChaincodeID, id)
 		})
 	}
@@ -150,10 +149,8 @@ func TestSIGTERMReachesNode(t *testing.T) {
 			id := p.install(t, fresh(t, "node", "server_1.0", server()...))
 			run := runByHand(t, p, id)
 			require.Eventually(t, func() bool { return strings.Contains(run.stderr.String(), "server: running") }, limit, 20*time.Millisecond)
-			began := time.Now()
 			require.NoError(t, run.Process.Signal(syscall.SIGTERM))
 			status := run.status(t)
-			assert.Less(t, time.Since(began), 1500*time.Millisecond, "the grace is 2 s")
 			assert.Contains(t, run.stderr.String(), id+" | server: told to stop\n")
 			assert.NotEqual(t, 137, status, "nothing had to be killed: %s", run.stderr)
 			noContainers(t, metadata.LabelChaincodeID, id)
@@ -165,10 +162,8 @@ func TestANodeChaincodeEndsBySIGTERM(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "node", "node", "node_1.0"))
 	p.invoke(t, id, "put", "a", "1")
-	began := time.Now()
 	require.NoError(t, p.Stop(timeout(t), id))
-	assert.Equal(t, 143, p.ended(t, id).ExitCode())
-	assert.Less(t, time.Since(began), 1500*time.Millisecond, "the grace is 2 s")
+	assert.Equal(t, 143, p.ended(t, id).ExitCode(), "after its grace it would have been killed, which is 137")
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +56,29 @@ func install(ctx context.Context, p paths, log io.Writer, also []string) error {
 	return AptInstall(ctx, p.aptLog(), log, append([]string{"docker.io", "iptables", "tini"}, also...)...)
 }
 
+// InstallPrograms installs the Debian packages of programs that the machine
+// lacks, each named as its program. Where nothing can be installed it says
+// so, and whoever needs them will fail.
+func InstallPrograms(ctx context.Context, opts Options, names ...string) error {
+	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return LookPath(name) != "" })
+	if len(missing) == 0 {
+		return nil
+	}
+	what, log := strings.Join(missing, " "), writer(opts.Log)
+	if LookPath("apt-get") == "" || !debian() || os.Geteuid() != 0 {
+		fmt.Fprintf(log, "continuing without %s: only on Debian as root it is installed by itself\n", what)
+		return nil
+	}
+	p, err := newPaths(opts.WorkDir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.engine, 0o755); err != nil {
+		return fmt.Errorf("making the engine's directory: %w", err)
+	}
+	return Timed(log, "installing "+what, func() error { return AptInstall(ctx, p.aptLog(), log, missing...) })
+}
+
 // forbidServices keeps packages from starting their services until restore is
 // called. A machine with a policy of its own keeps it.
 func forbidServices() (restore func(), err error) {
@@ -94,7 +118,7 @@ func firstLine(err error) string {
 
 func apt(ctx context.Context, logFile string, args ...string) error {
 	// Syncing every file of a package that can be installed again is what
-	// takes most of the time.
-	options := []string{"-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-unsafe-io"}
+	// takes most of the time. A mirror may reset a connection.
+	options := []string{"-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Acquire::Retries=3"}
 	return Command{Name: "apt-get", Args: append(options, args...), LogFile: logFile}.Run(ctx)
 }

@@ -37,7 +37,7 @@ func TestAnEndedProcessIsNotAliveBeforeItIsReaped(t *testing.T) {
 	ended := exec.Command("true")
 	require.NoError(t, ended.Start())
 	defer func() { _ = ended.Wait() }()
-	assert.True(t, poll(t.Context(), 5*time.Second, func() bool { return !alive(ended.Process.Pid) }))
+	assert.True(t, poll(t.Context(), time.Minute, func() bool { return !alive(ended.Process.Pid) }))
 	assert.True(t, alive(os.Getpid()))
 }
 
@@ -57,7 +57,5 @@ func TestTerminateKillsWhatDoesNotEnd(t *testing.T) {
 func TestPollEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	begin := time.Now()
-	assert.False(t, poll(ctx, time.Minute, func() bool { return false }))
-	assert.Less(t, time.Since(begin), time.Second)
+	assert.False(t, poll(ctx, 24*time.Hour, func() bool { return false }), "else the test does not end at all")
 }

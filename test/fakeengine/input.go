@@ -1,6 +1,10 @@
 package fakeengine
 
-import "io"
+import (
+	"io"
+	"testing"
+	"time"
+)
 
 // pipe is how much a container's standard input holds that nobody has read.
 const pipe = 32 << 10
@@ -26,6 +30,17 @@ func (f *feeder) Write(p []byte) (int, error) {
 		c.change()
 	}
 	return len(p), nil
+}
+
+// AwaitFullInput waits until a container's standard input takes no more: whoever writes to it is held up then.
+func (e *Engine) AwaitFullInput(t testing.TB, name string) {
+	t.Helper()
+	e.mu.Lock()
+	found := e.find(name)
+	e.mu.Unlock()
+	if found == nil || !e.until(found, time.After(time.Minute), nil, func() bool { return len(found.input) >= pipe }) {
+		t.Errorf("the standard input of container %q was not filled", name)
+	}
 }
 
 // hangUp ends the standard input of a container that has asked for that, when the connection that wrote to it is gone.

@@ -14,7 +14,7 @@ var alwaysPropagated = []string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
 var errClosed = errors.New("the peer is closed")
 
 // start starts a program of the builder and remembers it, under the lock so
-// that Close misses none.
+// that Close misses none, and so that whoever sees a run can stop it.
 func (p *Peer) start(packageID, program string, cleanup func(), args ...string) (*Process, error) {
 	cmd := exec.Command(p.program(program), args...)
 	cmd.Env = p.environment()
@@ -28,6 +28,9 @@ func (p *Peer) start(packageID, program string, cleanup func(), args ...string) 
 		return nil, err
 	}
 	p.processes = append(p.processes, process)
+	if program == "run" {
+		p.instances[packageID].run = process
+	}
 	return process, nil
 }
 

@@ -106,8 +106,8 @@ func (c *chaincode) welcomed() {
 	require.True(c.t, proto.Equal(additional, parsed(c.t, ready.GetPayload(), &chat.ChaincodeAdditionalParams{})))
 }
 
-// silence expects that nothing arrives and that the stream stays open.
-func (c *chaincode) silence() {
+// silence expects that nothing arrives and that the stream stays open. Whatever comes later is handed on.
+func (c *chaincode) silence() <-chan error {
 	c.t.Helper()
 	arrived := make(chan error, 1)
 	go func() {
@@ -119,6 +119,7 @@ func (c *chaincode) silence() {
 		require.FailNow(c.t, "the peer answered", "error: %v", err)
 	case <-expired(c.t).Done():
 	}
+	return arrived
 }
 
 // ask sends a request and expects its answer.

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	wait = 10 * time.Second
+	wait = time.Minute
 	tick = 5 * time.Millisecond
 )
 
@@ -152,15 +152,22 @@ func TestTheContextBoundsTheWaitingAndNotTheLaunch(t *testing.T) {
 
 // Only who began a launch is told of its failure as it is.
 func TestAFailureIsToldDifferentlyToWhoHasJoined(t *testing.T) {
-	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 300 * time.Millisecond })
+	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 50 * time.Millisecond })
 	id := peer.install(t, "kv")
-	_, first := peer.launch(t, id)
-
-	_, err := peer.Launch(t.Context(), id)
+	// Two calls of Launch, step by step: the second one joins before the first gives up.
+	l, known := peer.registry.launching(id)
+	require.False(t, known)
+	_, joined := peer.registry.launching(id)
+	require.True(t, joined)
+	go peer.startup(id, l)
+	go peer.watch(id, l)
+	<-l.settled
+	_, first := l.report(known)
+	_, second := l.report(joined)
 
 	text := "timeout expired while starting chaincode " + id + " for transaction"
-	assert.EqualError(t, err, "chaincode registration failed: "+text)
-	assert.EqualError(t, <-first, text)
+	assert.EqualError(t, first, text)
+	assert.EqualError(t, second, "chaincode registration failed: "+text)
 }
 
 func TestAServersRunIsNotCalled(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,14 +75,14 @@ type fixture struct {
 	options Options
 }
 
-// start starts a peer with short periods that the test's end closes.
+// start starts a peer that the test's end closes. Nothing happens by its clock, however busy the machine is, unless a
+// test makes one of its periods short.
 func start(t *testing.T, bodies scripts, changes ...func(*Options)) *fixture {
 	t.Helper()
 	journal := &Journal{}
 	options := Options{
 		BuilderPath: builder(t, bodies), BuilderName: "fake", Dir: t.TempDir(), Log: journal.Log,
-		StartupTimeout: 10 * time.Second, ExecuteTimeout: 10 * time.Second,
-		TermTimeout: 5 * time.Second, KillTimeout: 5 * time.Second,
+		StartupTimeout: wait, ExecuteTimeout: wait, TermTimeout: wait, KillTimeout: wait, ShutdownTimeout: wait,
 	}
 	for _, change := range changes {
 		change(&options)
@@ -121,7 +120,7 @@ func (f *fixture) install(t *testing.T, label string) string {
 // soon bounds the waiting for what should happen at once.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	t.Cleanup(cancel)
 	return ctx
 }

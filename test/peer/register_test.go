@@ -155,10 +155,11 @@ func TestASecondRegistrationGetsNoAnswerAndItsEndDropsTheFirst(t *testing.T) {
 	first := connected(t, peer, id)
 	second := connect(t, configOf(t, peer.Runs(id)[0]))
 	second.register(id)
-	second.silence()
+	answer := second.silence()
 	require.True(t, peer.Connected(id), "the first is still there")
 
-	second.end()
+	require.NoError(t, second.stream.CloseSend()) // comes after REGISTER for sure, as a connection's end would not
+	assert.EqualError(t, <-answer, "rpc error: code = Unknown desc = EOF", "there was no answer")
 
 	require.NoError(t, peer.Disconnected(soon(t), id))
 	first.silence() // it is not even told

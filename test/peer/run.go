@@ -47,9 +47,6 @@ func (p *Peer) run(packageID string) (*Process, error) {
 		cleanup()
 		return nil, fmt.Errorf("error starting container: error starting container: could not execute run: builder '%s' run failed to start: %w", p.opts.BuilderName, err)
 	}
-	p.mutex.Lock()
-	instance.run = run
-	p.mutex.Unlock()
 	return run, nil
 }
 

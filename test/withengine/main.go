@@ -1,11 +1,13 @@
 // Withengine runs a command that needs a Docker engine and base images, and
 // checks that the command leaves nothing behind.
 //
-//	withengine [--work-dir DIR] [--] COMMAND [ARGUMENT...]
+//	withengine [--work-dir DIR] [--program NAME] [--] COMMAND [ARGUMENT...]
 //	withengine [--work-dir DIR] --keep | --stop | --clean
 //
 // It takes the engine that DOCKER_HOST names, else the machine's; where there
-// is none it brings one of its own up and stops it at the end. COMMAND finds
+// is none it brings one of its own up and stops it at the end. NAME is a
+// program that COMMAND needs: where the machine lacks it, Debian's package of
+// that name is installed as those of the engine are. COMMAND finds
 // DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
 // FBD_TEST_JAVAENV and FBD_TEST_ENGINE_OWN (1 or 0) in its environment. The exit status is
 // COMMAND's, or 1 when something was left behind.
@@ -51,10 +53,11 @@ func main() {
 type arguments struct {
 	workDir           string
 	keep, stop, clean bool
+	programs          []string // that the command needs
 	command           []string
 }
 
-const usage = `usage: withengine [--work-dir DIR] [--] COMMAND [ARGUMENT...]
+const usage = `usage: withengine [--work-dir DIR] [--program NAME] [--] COMMAND [ARGUMENT...]
        withengine [--work-dir DIR] --keep | --stop | --clean
 `
 
@@ -67,6 +70,10 @@ func parse(args []string, out io.Writer) (arguments, error) {
 	flags.BoolVar(&parsed.keep, "keep", false, "leave the engine running and print its variables")
 	flags.BoolVar(&parsed.stop, "stop", false, "stop an engine that --keep left running")
 	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove all that it and its images take")
+	flags.Func("program", "a `program` that the command needs, of the Debian package of that name", func(name string) error {
+		parsed.programs = append(parsed.programs, name)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return parsed, err
 	}

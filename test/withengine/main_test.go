@@ -20,6 +20,7 @@ func TestArgumentsNameOneThingToDo(t *testing.T) {
 	}{
 		{[]string{"go", "test", "-v"}, arguments{workDir: ".work", command: []string{"go", "test", "-v"}}, true},
 		{[]string{"--", "x", "--keep"}, arguments{workDir: ".work", command: []string{"x", "--keep"}}, true},
+		{[]string{"--program", "busybox", "--", "x"}, arguments{workDir: ".work", programs: []string{"busybox"}, command: []string{"x"}}, true},
 		{[]string{"--work-dir", "d", "--clean"}, arguments{workDir: "d", clean: true}, true},
 		{[]string{"--keep"}, arguments{workDir: ".work", keep: true}, true},
 		{[]string{"--stop"}, arguments{workDir: ".work", stop: true}, true},
@@ -57,8 +58,8 @@ func TestTheStatusIsTheCommands(t *testing.T) {
 func TestASignalReachesWhatTheCommandStarted(t *testing.T) {
 	dir := t.TempDir()
 	script := `cd ` + dir + `
-sh -c 'trap "touch child; exit 0" TERM; touch ready; while :; do sleep 0.05; done' &
 trap "wait; exit 9" TERM
+sh -c 'trap "touch child; exit 0" TERM; touch ready; while :; do sleep 0.05; done' &
 wait`
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)

@@ -27,7 +27,7 @@ type session struct {
 
 // open brings engine and images up. What it started it stops when it fails.
 func open(ctx context.Context, args arguments, s surroundings, opts engine.Options) (*session, error) {
-	opts.Packages = baseimages.Packages()
+	opts.Packages = append(baseimages.Packages(), args.programs...)
 	e, err := engine.Ensure(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -36,6 +36,9 @@ func open(ctx context.Context, args arguments, s surroundings, opts engine.Optio
 	// machine) says nothing about the one that was started just now.
 	session := &session{engine: e, kept: marked(args) && !e.Started}
 	session.client, err = engine.NewClient(e.Host)
+	if err == nil {
+		err = engine.InstallPrograms(ctx, opts, args.programs...)
+	}
 	if err == nil {
 		session.images, err = baseimages.Ensure(ctx, e.Host, baseimages.Options{
 			WorkDir: args.workDir, Log: s.log, HTTPProxy: s.httpProxy,

@@ -1,0 +1,56 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The clock is the test's own: on a busy machine a pause between two signs of life may be as long as any limit.
+func TestAPullMayTakeLongerThanItMayBeSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.limits(t.Context())
+		defer done()
+		for ctx.Err() == nil {
+			time.Sleep(time.Minute - time.Second)
+			alive()
+		}
+		assert.ErrorIs(t, context.Cause(ctx), ErrPullTimeout)
+		assert.GreaterOrEqual(t, time.Since(began), 10*time.Minute)
+	})
+}
+
+func TestAPullThatFallsSilentIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.limits(t.Context())
+		defer done()
+		time.Sleep(30 * time.Second)
+		alive()
+		began := time.Now()
+		<-ctx.Done()
+		assert.ErrorIs(t, context.Cause(ctx), ErrPullStalled)
+		assert.Equal(t, time.Minute, time.Since(began))
+	})
+}
+
+func TestEveryMessageOfAPullIsASignOfLife(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"status":"Pulling"}{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}{"status":"Done"}`)
+	}))
+	t.Cleanup(server.Close)
+	engine, err := Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { engine.Close() })
+	signs, lines := 0, 0
+	require.NoError(t, engine.pull(t.Context(), Pull{Ref: "a:1"}, func() { signs++ }, func(string) { lines++ }))
+	assert.Equal(t, 3, signs)
+	assert.Equal(t, 2, lines, "a progress bar is a sign of life, too")
+}
