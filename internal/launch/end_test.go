@@ -13,15 +13,15 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-func TestRunEndsAsTheChaincodeEnds(t *testing.T) {
+func TestRunExitsWithTheChaincodesStatus(t *testing.T) {
 	tests := map[string]struct {
 		program fakeengine.Program
 		status  int
 		last    []string
 	}{
-		"well":            {says("bye\n", 0), 0, []string{"[INFO]", "the chaincode has ended", "exit_status=0"}},
-		"with a status":   {says("bye\n", 3), 3, []string{"[ERROR]", "the chaincode has ended", "exit_status=3"}},
-		"unfinished line": {says("bye", 1), 1, []string{"the chaincode has ended", "exit_status=1"}},
+		"well":            {prints("bye\n", 0), 0, []string{"[INFO]", "the chaincode has ended", "exit_status=0"}},
+		"with a status":   {prints("bye\n", 3), 3, []string{"[ERROR]", "the chaincode has ended", "exit_status=3"}},
+		"unfinished line": {prints("bye", 1), 1, []string{"the chaincode has ended", "exit_status=1"}},
 	}
 	for flavour, options := range flavours {
 		for name, test := range tests {
@@ -30,24 +30,24 @@ func TestRunEndsAsTheChaincodeEnds(t *testing.T) {
 				r.engine.SetProgram(test.program)
 				status, _ := r.run(t.Context(), t)
 				assert.Equal(t, test.status, status)
-				assert.Equal(t, "bye\n", r.printed(), "everything, though it died at once")
-				assertEnds(t, r, append(test.last, "basic_1.0:abc")...)
+				assert.Equal(t, "bye\n", r.printed(), "all of it, although it exited at once")
+				r.assertLastLine(t, append(test.last, "basic_1.0:abc")...)
 				r.assertNothingLeft(t)
 			})
 		}
 	}
 }
 
-func TestRunSaysThatTheChaincodeRanOutOfMemory(t *testing.T) {
+func TestRunReportsThatTheChaincodeRanOutOfMemory(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int { return p.OutOfMemory() })
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 137, status)
-	assertEnds(t, r, "[ERROR]", "ran out of memory", "vm.docker.hostConfig.Memory", "exit_status=137")
+	r.assertLastLine(t, "[ERROR]", "ran out of memory", "vm.docker.hostConfig.Memory", "exit_status=137")
 	r.assertNothingLeft(t)
 }
 
-func TestRunHandsBothStreamsOn(t *testing.T) {
+func TestRunForwardsBothStreams(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
 		for range 100 {
@@ -62,18 +62,18 @@ func TestRunHandsBothStreamsOn(t *testing.T) {
 	assert.Equal(t, 100, strings.Count(r.printed(), "to stderr\n"))
 }
 
-// How the chaincode ended is the one thing that nobody else tells.
-func TestARemovalThatFailsDoesNotHideTheEnd(t *testing.T) {
+// Nothing else reports how the chaincode ended.
+func TestAFailedRemovalDoesNotHideTheExitStatus(t *testing.T) {
 	r := newRunner(t)
-	r.engine.SetProgram(says("", 4))
+	r.engine.SetProgram(prints("", 4))
 	r.engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "device or resource busy"))
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 4, status)
 	assert.Contains(t, r.output.String(), "device or resource busy")
-	assertEnds(t, r, "the chaincode has ended", "exit_status=4")
+	r.assertLastLine(t, "the chaincode has ended", "exit_status=4")
 }
 
-func TestAnOperatorsRemovalEndsTheRun(t *testing.T) {
+func TestARemovalByAnOperatorEndsTheRun(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
 		r.engine.RemoveContainer(p.Container.Name)
@@ -81,7 +81,7 @@ func TestAnOperatorsRemovalEndsTheRun(t *testing.T) {
 	})
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 137, status)
-	assertEnds(t, r, "[INFO]", "was removed")
+	r.assertLastLine(t, "[INFO]", "was removed")
 }
 
 func TestTheContainerIsAsTheBuiltInHasIt(t *testing.T) {
@@ -93,18 +93,18 @@ func TestTheContainerIsAsTheBuiltInHasIt(t *testing.T) {
 	assert.Equal(t, r.name(), got.Name)
 	assert.Equal(t, imageName, got.Image)
 	assert.Equal(t, []string{"chaincode", "-peer.address=peer0.org1.example.com:7052"}, got.Command)
-	assert.Equal(t, "host", got.Network, "the engine is on this machine")
+	assert.Equal(t, "host", got.Network, "the engine is on this host")
 	assert.Equal(t, metadata.KindChaincode, got.Labels[metadata.LabelKind])
 	assert.Equal(t, "basic_1.0:abc", got.Labels[metadata.LabelChaincodeID])
 	assert.Equal(t, []string{
 		"CORE_CHAINCODE_ID_NAME=basic_1.0:abc", "CORE_CHAINCODE_LOGGING_LEVEL=info", "CORE_CHAINCODE_LOGGING_SHIM=warn",
 		"CORE_CHAINCODE_LOGGING_FORMAT=" + config.Defaults().Chaincode.Logging.Format,
 		"CORE_PEER_ADDRESS=peer0.org1.example.com:7052", "CORE_PEER_LOCALMSPID=Org1MSP", "CORE_PEER_TLS_ENABLED=false", "TINI_KILL_PROCESS_GROUP=1",
-	}, got.Env, "no TLS variable, not even an empty one")
+	}, got.Env, "no TLS variables, not even empty ones")
 	assert.Empty(t, r.engine.Calls(fakeengine.Upload))
 }
 
-func TestTLSFilesAreForTheChaincodesUserAlone(t *testing.T) {
+func TestTLSFilesBelongToTheChaincodesUser(t *testing.T) {
 	r := newRunner(t).withTLS()
 	const dir = "/etc/hyperledger/fabric/"
 	files := map[string]fakeengine.File{}

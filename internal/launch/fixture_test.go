@@ -28,19 +28,19 @@ const imageName = "fabric-chaincode/golang:0123456789abcdef"
 
 var sigterm = cli.Stopped{Signal: syscall.SIGTERM}
 
-// flavours are engines that answer differently.
+// flavours are engines whose answers differ.
 var flavours = map[string][]fakeengine.Option{
 	"docker 20.10": {fakeengine.API("1.41", "1.12")},
 	"docker 28":    nil,
 	"podman":       {fakeengine.Podman()},
 }
 
-// runner is one process of run.
+// runner runs one chaincode on a fake engine.
 type runner struct {
 	engine    *fakeengine.Engine
 	chaincode metadata.Chaincode
 	record    metadata.Record
-	output    locked // stderr
+	output    lockedBuffer // stderr
 }
 
 func newRunner(t *testing.T, options ...fakeengine.Option) *runner {
@@ -56,7 +56,7 @@ func newRunner(t *testing.T, options ...fakeengine.Option) *runner {
 	}
 }
 
-// another is a second run of the same chaincode.
+// another returns a runner for a second run of the same chaincode.
 func (r *runner) another() *runner {
 	return &runner{engine: r.engine, chaincode: r.chaincode, record: r.record}
 }
@@ -85,7 +85,7 @@ func (r *runner) process(t *testing.T) cli.Process {
 	}
 }
 
-// run is the whole of run. The status is what the program would end with.
+// run calls Run. It also returns the exit status of the program.
 func (r *runner) run(ctx context.Context, t *testing.T) (status int, err error) {
 	t.Helper()
 	err = Run(ctx, r.process(t))
@@ -99,7 +99,7 @@ func (r *runner) run(ctx context.Context, t *testing.T) (status int, err error) 
 	return 1, err
 }
 
-// start lets it run until the test is over or stop is called.
+// start calls Run in the background, until the test is over or stop is called. stop and ended report the exit status.
 func (r *runner) start(t *testing.T) (stop func() (int, error), ended <-chan int) {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -123,16 +123,16 @@ func (r *runner) start(t *testing.T) (stop func() (int, error), ended <-chan int
 	}, statuses
 }
 
-// awaitRunning waits until the run stays with its chaincode: a container that the engine was asked to start is not yet
-// one.
+// awaitRunning waits until run knows that the container has started: while the engine's start call is under way, a
+// signal would still cancel the start.
 func (r *runner) awaitRunning(t *testing.T) {
 	t.Helper()
 	require.Eventually(t, func() bool { return strings.Contains(r.output.String(), "the chaincode's container is running") },
 		time.Minute, time.Millisecond)
 }
 
-// on is a run on that engine, for tests of its parts.
-func (r *runner) on(engine Engine) *launch {
+// launchOn returns a launch on an engine, for tests that call its methods.
+func (r *runner) launchOn(engine Engine) *launch {
 	settings := config.Defaults()
 	settings.VM.Endpoint = r.engine.Host()
 	return &launch{
@@ -141,7 +141,7 @@ func (r *runner) on(engine Engine) *launch {
 	}
 }
 
-// connect is an engine for on.
+// connect returns a client of the fake engine, for launchOn.
 func (r *runner) connect(t *testing.T) *docker.Engine {
 	t.Helper()
 	client, err := docker.Connect(t.Context(), r.engine.Host())
@@ -150,7 +150,7 @@ func (r *runner) connect(t *testing.T) *docker.Engine {
 	return client
 }
 
-// printed is what the chaincode has printed, without the chaincode's id.
+// printed returns the chaincode's lines on stderr, without their prefix.
 func (r *runner) printed() string {
 	var lines strings.Builder
 	for line := range strings.Lines(r.output.String()) {
@@ -169,11 +169,11 @@ func (r *runner) lastLine() string {
 func (r *runner) assertNothingLeft(t *testing.T) {
 	t.Helper()
 	for _, container := range r.engine.Containers() {
-		t.Errorf("container %s (%s) was left", container.Name, container.Status)
+		t.Errorf("container %s (%s) was left behind", container.Name, container.Status)
 	}
 }
 
-// leave makes a container of the same chaincode by hand, of a run that began at that time.
+// leave creates a container of the same chaincode, as a run that began at that time would leave it behind.
 func (r *runner) leave(t *testing.T, began string) (*docker.Engine, string) {
 	t.Helper()
 	client := r.connect(t)
@@ -184,35 +184,36 @@ func (r *runner) leave(t *testing.T, began string) (*docker.Engine, string) {
 	return client, id
 }
 
+// began returns the label of a run that began so long ago.
 func began(ago time.Duration) string { return time.Now().Add(-ago).UTC().Format(time.RFC3339Nano) }
 
-// locked is a buffer that many may write to.
-type locked struct {
+// lockedBuffer is a bytes.Buffer that is safe for concurrent use.
+type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
+func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.Write(p)
 }
 
-func (l *locked) String() string {
+func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buffer.String()
 }
 
-// says is a program that prints and ends.
-func says(text string, status int) fakeengine.Program {
+// prints returns a program that prints text and exits with status.
+func prints(text string, status int) fakeengine.Program {
 	return func(p *fakeengine.Process) int {
 		p.Stdout.Write([]byte(text))
 		return status
 	}
 }
 
-func assertEnds(t *testing.T, r *runner, parts ...string) {
+func (r *runner) assertLastLine(t *testing.T, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		assert.Contains(t, r.lastLine(), part)

@@ -14,118 +14,116 @@ import (
 	"fabric-builder-docker/internal/network"
 )
 
-// stopped is the exit status of a run that was told to stop before its chaincode was started: 128 + SIGTERM.
-const stopped = cli.Status(143)
+// exitStopped is run's exit status if it is told to stop before the chaincode has started: 128 + SIGTERM.
+const exitStopped = cli.Status(143)
 
-// errTakenOver says that a later run of the same chaincode is there.
+// errTakenOver means that the container of a later run of the same chaincode exists.
 var errTakenOver = errors.New("a later run of this chaincode has taken over")
 
-// errInputLost says that the engine was restarted between attach and start: the chaincode would wait for its TLS files
-// for ever.
-var errInputLost = errors.New("the connection that carries the TLS files was lost")
+// errInputLost means that the engine was restarted between attach and start: the chaincode would wait for its TLS files
+// forever.
+var errInputLost = errors.New("the connection that delivers the TLS files was lost")
 
-// run launches the chaincode and stays with it.
+// run starts the chaincode and supervises it until it ends.
 func (l *launch) run(ctx context.Context) error {
-	s, err := l.launch(ctx)
+	s, err := l.start(ctx)
 	switch {
 	case errors.Is(err, errTakenOver):
-		l.log.Info("a later run of this chaincode is there already: ending", "chaincode_id", l.chaincode.ID)
+		l.log.Info("a later run of this chaincode has already started: exiting", "chaincode_id", l.chaincode.ID)
 		return nil
 	case err != nil && ctx.Err() != nil:
-		l.log.Info("stopped before the chaincode was started", "chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx))
-		return stopped
+		l.log.Info("stopped before the chaincode started", "chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx))
+		return exitStopped
 	case err != nil:
 		return fmt.Errorf("starting chaincode %s: %w", l.chaincode.ID, err)
 	}
-	return l.stay(ctx, s)
+	return l.supervise(ctx, s)
 }
 
-// launch creates and starts the container, inside the peer's own start time-out: a container that is started later
-// would meet a peer that has given up, or the container of its next try.
-func (l *launch) launch(ctx context.Context) (*session, error) {
+// start creates and starts the container within chaincode.startuptimeout, after which the peer gives up: a container
+// that started later would find no peer waiting, or collide with the container of the peer's next attempt. The deadline
+// does not apply to the session that start returns.
+func (l *launch) start(ctx context.Context) (*session, error) {
 	limit := l.settings.Chaincode.StartupTimeout
-	starting, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
-		fmt.Errorf("more than %v have passed, see chaincode.startuptimeout", limit))
+	ctx, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
+		fmt.Errorf("not started within %v (see chaincode.startuptimeout)", limit))
 	defer cancel()
-	chosen, err := l.networks(starting)
+	networks, err := l.chooseNetworks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.tryAgain(ctx, starting, chosen)
-	if err != nil && errors.Is(starting.Err(), context.DeadlineExceeded) {
-		return nil, context.Cause(starting)
+	s, err := l.startWithRetry(ctx, networks)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, context.Cause(ctx)
 	}
 	return s, err
 }
 
-// tryAgain tries once more after a prune has taken the container away, or a restart of the engine its input; and once
-// more after a prune has taken the image. A prune may take both, in any order.
-func (l *launch) tryAgain(ctx, starting context.Context, chosen network.Networks) (*session, error) {
-	p, err := l.prepare(chosen)
-	if err != nil {
-		return nil, err
-	}
+// startWithRetry retries once if the container was pruned, or lost its stdin to an engine restart, before it started;
+// and once if the image was pruned. A prune may remove both, in either order.
+func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) (*session, error) {
+	image := l.recordedImage()
 	for recreated, rebuilt := false, false; ; {
-		s, err := l.try(ctx, starting, p)
+		p, err := l.prepare(image, networks) // each time: a rebuilt image may need another TLS delivery
+		if err != nil {
+			return nil, err
+		}
+		s, err := l.createAndStart(ctx, p)
 		switch {
-		case err == nil, starting.Err() != nil:
+		case err == nil, ctx.Err() != nil:
 			return s, err
 		case errors.Is(err, errImageGone) && !rebuilt:
 			rebuilt = true
-			if err := l.rebuildImage(starting); err != nil {
-				return nil, err
-			}
-			if p, err = l.prepare(chosen); err != nil { // the new image may take its TLS files in another way
+			if image, err = l.rebuildImage(ctx, image); err != nil {
 				return nil, err
 			}
 		case (errdefs.IsNotFound(err) || errors.Is(err, errInputLost)) && !recreated:
 			recreated = true
-			l.log.Warn("the container was removed before it was started, or has lost its input: creating it again", "error", err)
+			l.log.Warn("the container was removed, or lost its input, before it started: creating it again", "error", err)
 		default:
 			return nil, err
 		}
 	}
 }
 
-// try goes from create to start once. The session that it returns lives as long as ctx; starting bounds the way there.
-func (l *launch) try(ctx, starting context.Context, p prepared) (*session, error) {
-	id, err := l.create(starting, p.spec)
+// createAndStart creates the container and starts it. It leaves no container behind if the start fails.
+func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, error) {
+	id, err := l.create(ctx, p.spec)
 	if err != nil {
-		return nil, l.explainNetworks(starting, p.spec, err)
+		return nil, l.explainNetworks(ctx, p.spec, err)
 	}
-	s, err := l.start(ctx, starting, id, p)
+	s, err := l.startContainer(ctx, id, p)
 	if err != nil {
-		return nil, errors.Join(l.explainNetworks(starting, p.spec, err), l.remove(ctx, id))
+		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.remove(ctx, id))
 	}
+	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", id, "image", p.spec.Image)
 	return s, nil
 }
 
-func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*session, error) {
-	if err := context.Cause(starting); err != nil {
+// startContainer connects the container to its networks, delivers the TLS files, opens the session and starts the
+// container, in this order.
+func (l *launch) startContainer(ctx context.Context, id string, p prepared) (*session, error) {
+	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	for _, name := range p.spec.Networks {
-		if err := l.engine.Connect(starting, id, name, p.spec.Aliases); err != nil {
+		if err := l.engine.Connect(ctx, id, name, p.spec.Aliases); err != nil {
 			return nil, err
 		}
 	}
-	if err := l.upload(starting, id, p.tls); err != nil {
+	if err := l.upload(ctx, id, p); err != nil {
 		return nil, err
 	}
-	// A session outlives the time for starting, but an engine that hangs must not make the opening outlive it.
-	lasting, abandon := context.WithCancelCause(ctx)
-	opened := context.AfterFunc(starting, func() { abandon(context.Cause(starting)) })
-	defer opened()
-	s, err := l.open(lasting, id, p.tls.input)
+	s, err := l.open(ctx, id, p.tls.input)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.engine.Start(starting, id); err != nil {
+	if err := l.engine.Start(ctx, id); err != nil {
 		s.close()
 		return nil, err
 	}
 	if p.tls.input != nil {
-		if err := s.broken(); err != nil {
+		if err := s.waitFailed(); err != nil {
 			s.close()
 			return nil, fmt.Errorf("%w: %w", errInputLost, err)
 		}
@@ -133,16 +131,16 @@ func (l *launch) start(ctx, starting context.Context, id string, p prepared) (*s
 	return s, nil
 }
 
-// maxReplaced bounds how many older containers of one name a run removes.
+// maxReplaced limits how many older containers with the same name a run removes.
 const maxReplaced = 5
 
-// create makes the container, after removing an older one of the same chaincode.
+// create creates the container and returns its ID. It first removes an older container of the same chaincode.
 func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 	for range maxReplaced {
 		id, other, err := l.engine.Claim(ctx, spec)
 		switch {
 		case errdefs.IsNotFound(err):
-			// Not %w: an image does not come back by trying again.
+			// Not %w: startWithRetry would take the missing image for a missing container.
 			return "", fmt.Errorf("%w: %v", errImageGone, err)
 		case err != nil:
 			return "", err
@@ -155,19 +153,21 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("container %q comes back again and again", spec.Name)
+	return "", fmt.Errorf("removed %d older containers named %q, but another one exists", maxReplaced, spec.Name)
 }
 
-// replace removes an older container of this chaincode. If its run still lives, the new name tells it why.
+// replace removes an older container of this chaincode. It renames it first: from the new name the older run, if it is
+// still alive, learns that it was replaced.
 func (l *launch) replace(ctx context.Context, other docker.Container) error {
 	l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
 	if err := l.engine.Rename(ctx, other.ID, metadata.ReplacedName(other.Name, other.ID)); err != nil {
-		l.log.Debug("the older container keeps its name", "error", err)
+		l.log.Debug("cannot rename the older container", "error", err)
 	}
 	return l.engine.Remove(ctx, other.ID)
 }
 
-// isLater says whether a container belongs to a run that began after this one. One without a readable label is older.
+// isLater reports whether a container belongs to a run that began after this one. A container without a valid label
+// counts as older.
 func (l *launch) isLater(other docker.Container) bool {
 	began, err := time.Parse(time.RFC3339Nano, other.Labels[metadata.LabelBegan])
 	return err == nil && began.After(l.began)

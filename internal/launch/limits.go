@@ -7,14 +7,14 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-// security is what the chaincode may do: by default next to nothing, and what the operator asks for, literally.
+// security returns what the chaincode may do: by default almost nothing, plus exactly what the operator has set.
 func (l *launch) security() docker.Security {
-	host, ours := l.settings.VM.Docker.HostConfig, l.settings.Builder.Security
+	host, own := l.settings.VM.Docker.HostConfig, l.settings.Builder.Security
 	return docker.Security{
 		Capabilities:     host.CapAdd,
-		KeepCapabilities: !ours.DropCapabilities,
+		KeepCapabilities: !own.DropCapabilities,
 		DropCapabilities: host.CapDrop,
-		NewPrivileges:    !ours.NoNewPrivileges || slices.ContainsFunc(host.SecurityOpt, aboutNewPrivileges),
+		NewPrivileges:    !own.NoNewPrivileges || slices.ContainsFunc(host.SecurityOpt, setsNewPrivileges),
 		SecurityOptions:  host.SecurityOpt,
 		IPCMode:          host.IpcMode,
 		PIDMode:          host.PidMode,
@@ -22,25 +22,25 @@ func (l *launch) security() docker.Security {
 	}
 }
 
-// aboutNewPrivileges finds no-new-privileges, no-new-privileges:false and no-new-privileges=false.
-func aboutNewPrivileges(option string) bool { return strings.HasPrefix(option, "no-new-privileges") }
+// setsNewPrivileges reports whether a security option is no-new-privileges, with or without a value (:false or =false).
+func setsNewPrivileges(option string) bool { return strings.HasPrefix(option, "no-new-privileges") }
 
-// resources is how much the chaincode may use.
+// resources returns the limits on what the chaincode may use.
 func (l *launch) resources() docker.Resources {
-	host, ours := l.settings.VM.Docker.HostConfig, l.settings.Builder
+	host, own := l.settings.VM.Docker.HostConfig, l.settings.Builder
 	return docker.Resources{
 		Memory:           host.Memory,
 		MemorySwap:       host.MemorySwap,
 		MemorySwappiness: host.MemorySwappiness,
 		OOMKillDisable:   host.OomKillDisable,
-		Pids:             ours.Pids,
-		CPUs:             ours.CPUs,
+		Pids:             own.Pids,
+		CPUs:             own.CPUs,
 		CPUShares:        host.CpuShares,
 		CPUPeriod:        host.CpuPeriod,
 		CPUQuota:         host.CpuQuota,
 		CPUSetCPUs:       host.CpusetCPUs,
 		CPUSetMems:       host.CpusetMEMs,
-		BlkioWeight:      uint16(host.BlkioWeight), // at most 1000, see config
+		BlkioWeight:      uint16(host.BlkioWeight), // config allows at most 1000
 		CgroupParent:     host.CgroupParent,
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// fabric-samples#566, fabric#417: the reason is said once, with the networks that there are.
-func TestANetworkThatIsNotThere(t *testing.T) {
+// fabric-samples#566, fabric#417: the error names the missing network once, and lists those that exist.
+func TestAMissingNetworkIsExplained(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {
 			r := newRunner(t, options...)
@@ -27,8 +27,8 @@ func TestANetworkThatIsNotThere(t *testing.T) {
 	}
 }
 
-// A failure with another reason stays what it is.
-func TestANetworkThatIsThereIsNotTheReason(t *testing.T) {
+// An error with another cause is not changed.
+func TestAnExistingNetworkIsNotBlamed(t *testing.T) {
 	for flavour, options := range flavours {
 		for _, mode := range []string{"host", "fabric_test", "id-fabric"} {
 			t.Run(flavour+" "+mode, func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestANetworkThatIsThereIsNotTheReason(t *testing.T) {
 				err := Run(t.Context(), process)
 				assert.ErrorContains(t, err, "no space left on device")
 				assert.NotContains(t, err.Error(), "there is no")
-				assert.Empty(t, r.engine.Calls(fakeengine.NetworkInspect), "podman knows no network called host")
+				assert.Empty(t, r.engine.Calls(fakeengine.NetworkInspect), "podman has no network called host")
 			})
 		}
 	}

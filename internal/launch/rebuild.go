@@ -7,54 +7,63 @@ import (
 	"os"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
 
-// errImageGone says that the image of a build is not on the engine any more: an operator has pruned it.
+// errImageGone means that the chaincode's image is no longer on the engine: an operator has pruned it.
 var errImageGone = errors.New("the chaincode's image is gone from the engine")
 
-// rebuilder makes the image of a chaincode again.
-type rebuilder func(ctx context.Context) (imagebuild.Image, error)
-
-// rebuildImage builds the image again. Several peers that do so at once share one build, as at an install. The record
-// on disk stays as build wrote it: the image has the name that today's recipe and base images give it.
-func (l *launch) rebuildImage(ctx context.Context) error {
-	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", l.record.Image)
-	image, err := l.rebuild(ctx)
-	if err != nil {
-		return fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
-	}
-	l.record.Image, l.record.User = image.Name, image.User
-	l.record.TLSByInput, l.record.Entrypoint = image.TLSByInput, image.Entrypoint
-	return nil
+// recordedImage returns the image that build wrote into the record.
+func (l *launch) recordedImage() imagebuild.Image {
+	r := l.record
+	return imagebuild.Image{Name: r.Image, User: r.User, TLSByInput: r.TLSByInput, Entrypoint: r.Entrypoint}
 }
 
-// rebuildFrom builds from the source that build has kept in OUTPUT_DIR.
-func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebuilder {
-	return func(ctx context.Context) (imagebuild.Image, error) {
-		dir, err := os.MkdirTemp("", "chaincode-source")
-		if err != nil {
-			return imagebuild.Image{}, fmt.Errorf("unpacking the source: %w", err)
-		}
-		defer os.RemoveAll(dir)
-		if err := content.RestoreSource(l.outputDir, dir); err != nil {
-			return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(l.outputDir))
-		}
-		pkg := metadata.Package{Type: l.record.Type, Label: l.record.Label, Path: l.record.Path}
-		source, err := content.Open(dir)
-		if err != nil {
-			return imagebuild.Image{}, err
-		}
-		defer source.Close()
-		plan, err := platform.For(pkg, source, l.settings, process.Environ)
-		if err != nil {
-			return imagebuild.Image{}, err
-		}
-		builder := imagebuild.New(engine, l.settings, process)
-		builder.Periods.Cleanup = removeTime // the peer has no patience with a run
-		return builder.Build(ctx, plan, source, pkg.Label)
+// rebuildImage builds the chaincode's image again and returns the new one, whose name may differ: it depends on the
+// current recipe and base images. The record on disk does not change.
+func (l *launch) rebuildImage(ctx context.Context, gone imagebuild.Image) (imagebuild.Image, error) {
+	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", gone.Name)
+	image, err := l.rebuilder.rebuild(ctx, l.record)
+	if err != nil {
+		return imagebuild.Image{}, fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
 	}
+	return image, nil
+}
+
+// rebuilder builds an image from the source that build saved in OUTPUT_DIR.
+type rebuilder struct {
+	engine    imagebuild.Engine
+	settings  config.Settings
+	process   cli.Process
+	outputDir string
+}
+
+// rebuild builds the image of record's package. Peers that rebuild the same image at the same time share one build, as
+// they do at an install.
+func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebuild.Image, error) {
+	dir, err := os.MkdirTemp("", "chaincode-source")
+	if err != nil {
+		return imagebuild.Image{}, fmt.Errorf("unpacking the source: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := content.RestoreSource(r.outputDir, dir); err != nil {
+		return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(r.outputDir))
+	}
+	source, err := content.Open(dir)
+	if err != nil {
+		return imagebuild.Image{}, err
+	}
+	defer source.Close()
+	pkg := metadata.Package{Type: record.Type, Label: record.Label, Path: record.Path}
+	plan, err := platform.For(pkg, source, r.settings, r.process.Environ)
+	if err != nil {
+		return imagebuild.Image{}, err
+	}
+	builder := imagebuild.New(r.engine, r.settings, r.process)
+	builder.Periods.Cleanup = removeTime // the peer kills run soon after a signal
+	return builder.Build(ctx, plan, source, pkg.Label)
 }

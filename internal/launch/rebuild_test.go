@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// withSource is a run whose image is gone and whose source was kept, on an engine that can build it again.
+// withSource returns a process of run whose image is gone and whose source was saved, on an engine that can rebuild it.
 func withSource(t *testing.T, r *runner) cli.Process {
 	t.Helper()
 	r.engine.RemoveImage(imageName)
@@ -37,7 +37,7 @@ func withSource(t *testing.T, r *runner) cli.Process {
 	return process
 }
 
-// compileOrServe is what the containers of a rebuild do: one builds, the other is the chaincode.
+// compileOrServe is the program of both containers of a rebuild: the build container compiles, the chaincode serves.
 func compileOrServe(p *fakeengine.Process) int {
 	if content := p.Files.Read(platform.InputDir + "/src/main.go"); content != "" {
 		p.Stdout.Write([]byte("compiling\n"))
@@ -48,7 +48,7 @@ func compileOrServe(p *fakeengine.Process) int {
 	return 0
 }
 
-// Peers before this builder answered "No such image" until they were restarted.
+// With the built-in controller, the peer answers "No such image" until it is restarted.
 func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	r := newRunner(t).withTLS()
 	process := withSource(t, r)
@@ -62,9 +62,9 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
 	after, err := os.ReadFile(filepath.Join(process.Args[0], metadata.RecordFile))
 	require.NoError(t, err)
-	assert.Equal(t, string(before), string(after), "the record is the peer's, and stays")
+	assert.Equal(t, string(before), string(after), "the record belongs to the peer and must not change")
 
-	// The next run finds today's image, although the record names another.
+	// The next run finds the rebuilt image, although the record names another one.
 	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("serving again\n")); return 0 })
 	require.NoError(t, Run(t.Context(), process))
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving again\n")
@@ -72,7 +72,7 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	assert.Empty(t, r.engine.Containers())
 }
 
-func TestARebuildThatFailsSaysWhy(t *testing.T) {
+func TestAFailedRebuildReportsWhy(t *testing.T) {
 	r := newRunner(t)
 	process := withSource(t, r)
 	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stderr.Write([]byte("undefined: x\n")); return 1 })
@@ -82,8 +82,8 @@ func TestARebuildThatFailsSaysWhy(t *testing.T) {
 	assert.Empty(t, r.engine.Containers())
 }
 
-// "docker system prune -a" between two calls takes the container and its image, or the container of a rebuilt image.
-func TestAPruneOfContainerAndImageIsMadeGood(t *testing.T) {
+// Between two calls, "docker system prune -a" can remove the container and its image, or the container of a rebuilt image.
+func TestRunRecoversFromAPruneOfContainerAndImage(t *testing.T) {
 	t.Run("both at once", func(t *testing.T) {
 		r := newRunner(t)
 		process := withSource(t, r)

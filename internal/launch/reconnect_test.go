@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// lines are numbered, so that a lost or a doubled one is seen.
+// lines returns numbered lines, so that a lost or repeated one shows.
 func lines(from, to int) string {
 	var text strings.Builder
 	for i := from; i < to; i++ {
@@ -23,9 +23,9 @@ func lines(from, to int) string {
 	return text.String()
 }
 
-func TestAnOutputThatIsCutGoesOnWithoutALostOrDoubledByte(t *testing.T) {
+func TestOutputResumesAfterACutWithoutLosingOrRepeatingBytes(t *testing.T) {
 	for place, after := range map[string]int{
-		"inside a frame": 8 + 1000, "between two frames": 8 + len(lines(0, 100)), "inside a header": 3, "before all": 0,
+		"inside a frame": 8 + 1000, "between two frames": 8 + len(lines(0, 100)), "inside a header": 3, "before the first byte": 0,
 	} {
 		t.Run(place, func(t *testing.T) {
 			t.Parallel()
@@ -41,14 +41,14 @@ func TestAnOutputThatIsCutGoesOnWithoutALostOrDoubledByte(t *testing.T) {
 			status, _ := r.run(t.Context(), t)
 			assert.Equal(t, 3, status)
 			assert.Equal(t, lines(0, 300), r.printed())
-			assertEnds(t, r, "the chaincode has ended", "exit_status=3")
+			r.assertLastLine(t, "the chaincode has ended", "exit_status=3")
 			r.assertNothingLeft(t)
 		})
 	}
 }
 
-// There is no time to connect again before the end.
-func TestWhatWasPrintedBetweenACutAndTheEndIsNotLost(t *testing.T) {
+// The container exits before run can reconnect.
+func TestOutputBetweenACutAndTheExitIsNotLost(t *testing.T) {
 	for _, after := range []int{8 + 1000, 8 + len(lines(0, 100))} {
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			t.Parallel()
@@ -65,25 +65,25 @@ func TestWhatWasPrintedBetweenACutAndTheEndIsNotLost(t *testing.T) {
 				return 0
 			})
 			client := r.connect(t)
-			l := r.on(client)
-			id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
+			l := r.launchOn(client)
+			id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
 			require.NoError(t, err)
 			s, err := l.open(t.Context(), id, nil)
 			require.NoError(t, err)
 			require.NoError(t, client.Start(t.Context(), id))
-			for range s.copied { // until the cut
+			for range s.copied { // ends with the cut
 			}
-			<-time.After(2 * exitNews) // what comes later is no reason for it
+			<-time.After(2 * exitNews) // so that the exit is late enough for run to catch up
 			close(noticed)
-			_, err = l.await(t.Context(), s)
+			_, err = l.awaitEnd(t.Context(), s)
 			require.NoError(t, err)
-			require.NoError(t, s.finish())
+			require.NoError(t, s.flush())
 			assert.Equal(t, lines(0, 200), r.printed())
 		})
 	}
 }
 
-func TestAWaitThatIsLostIsTakenUpAgain(t *testing.T) {
+func TestALostWaitIsResumed(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {
 			t.Parallel()
@@ -98,14 +98,14 @@ func TestAWaitThatIsLostIsTakenUpAgain(t *testing.T) {
 			status, _ := r.run(t.Context(), t)
 			assert.Equal(t, 3, status)
 			assert.Equal(t, lines(0, 20), r.printed())
-			assert.Contains(t, r.output.String(), "connected to the container again")
+			assert.Contains(t, r.output.String(), "reconnected to the container")
 			r.assertNothingLeft(t)
 		})
 	}
 }
 
-// With live restore the containers of an engine go on while it restarts.
-func TestAnEngineThatRestartsIsWaitedFor(t *testing.T) {
+// With live restore, containers keep running while the engine restarts.
+func TestRunWaitsForAnEngineThatRestarts(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
 		p.Stdout.Write([]byte(lines(0, 10)))
@@ -113,7 +113,7 @@ func TestAnEngineThatRestartsIsWaitedFor(t *testing.T) {
 		r.engine.On(fakeengine.Logs, fakeengine.Once(fakeengine.Fail(http.StatusServiceUnavailable, "starting")))
 		r.engine.Disconnect(fakeengine.Wait, fakeengine.Attach)
 		p.Stdout.Write([]byte(lines(10, 20)))
-		return 3 // while nobody is connected
+		return 3 // while run is disconnected
 	})
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 3, status)
@@ -121,7 +121,7 @@ func TestAnEngineThatRestartsIsWaitedFor(t *testing.T) {
 	r.assertNothingLeft(t)
 }
 
-func TestAContainerThatIsRemovedWhileNobodyIsConnectedEndsTheRun(t *testing.T) {
+func TestAContainerRemovedWhileDisconnectedEndsTheRun(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
 		r.engine.On(fakeengine.Wait, fakeengine.Before(func() { r.engine.RemoveContainer(p.Container.Name) }))
@@ -130,11 +130,11 @@ func TestAContainerThatIsRemovedWhileNobodyIsConnectedEndsTheRun(t *testing.T) {
 	})
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
-	assertEnds(t, r, "[INFO]", "was removed")
+	r.assertLastLine(t, "[INFO]", "was removed")
 	r.assertNothingLeft(t)
 }
 
-func TestASignalWhileNobodyIsConnectedRemovesTheContainer(t *testing.T) {
+func TestASignalWhileDisconnectedRemovesTheContainer(t *testing.T) {
 	r := newRunner(t)
 	stopping := make(chan struct{})
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
@@ -147,6 +147,6 @@ func TestASignalWhileNobodyIsConnectedRemovesTheContainer(t *testing.T) {
 	stop, _ := r.start(t)
 	<-stopping
 	stop()
-	assertEnds(t, r, "stopped")
+	r.assertLastLine(t, "stopped")
 	r.assertNothingLeft(t)
 }

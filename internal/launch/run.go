@@ -1,5 +1,6 @@
-// Package launch is one run of one chaincode: it creates the container, hands it the TLS files, starts it, shows what it
-// prints and ends with it, or stops it when the peer says so. An image that is gone is built again from the saved source.
+// Package launch runs one chaincode: it creates the container, delivers the TLS files, starts it, forwards its output,
+// and exits when it does, or stops it when the peer sends a signal. If the image has been removed, it is built again from
+// the saved source.
 package launch
 
 import (
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
@@ -19,21 +21,20 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Engine is what a run needs of a container engine.
+// Engine is what a run calls on a container engine.
 type Engine interface {
+	network.Engine
+	baseimage.Reader
 	Image(ctx context.Context, ref string) (docker.Image, error)
 	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
-	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Connect(ctx context.Context, id, network string, aliases []string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
-	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
 	Stop(ctx context.Context, id string, grace time.Duration) error
-	Connect(ctx context.Context, id, network string, aliases []string) error
-	network.Engine
 	Rename(ctx context.Context, id, name string) error
 	Remove(ctx context.Context, id string) error
 }
@@ -42,17 +43,17 @@ type Engine interface {
 type launch struct {
 	engine    Engine
 	log       hclog.Logger
-	stderr    io.Writer // takes whole lines
+	stderr    io.Writer // takes whole lines only
 	settings  config.Settings
 	record    metadata.Record
 	chaincode metadata.Chaincode
-	outputDir string
-	began     time.Time // of two runs of one chaincode the later one wins
-	rebuild   rebuilder
+	began     time.Time // of two runs of the same chaincode, the later one wins
+	rebuilder rebuilder
 }
 
-// Run launches the chaincode in RUN_METADATA_DIR, the second argument, from what build left in OUTPUT_DIR, the first. It
-// returns the container's exit status as a [cli.Status].
+// Run launches the chaincode that chaincode.json in RUN_METADATA_DIR, the second argument, describes. The image is the one
+// in the build record in OUTPUT_DIR, the first argument. Run returns the container's exit status as a [cli.Status]; if it
+// is stopped before the start, that is 143.
 func Run(ctx context.Context, process cli.Process) error {
 	began := time.Now()
 	outputDir, runMetadataDir := process.Args[0], process.Args[1]
@@ -80,15 +81,15 @@ func Run(ctx context.Context, process cli.Process) error {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		process.Log.Info("stopped before the engine answered", "chaincode_id", chaincode.ID, "reason", context.Cause(ctx))
-		return stopped
+		return exitStopped
 	case err != nil:
 		return err
 	}
 	defer connected.Close()
 	l := &launch{
 		engine: connected, log: process.Log, stderr: process.Stderr, settings: settings,
-		record: record, chaincode: chaincode, outputDir: outputDir, began: began,
+		record: record, chaincode: chaincode, began: began,
+		rebuilder: rebuilder{engine: connected, settings: settings, process: process, outputDir: outputDir},
 	}
-	l.rebuild = rebuildFrom(process, l, connected)
 	return l.run(ctx)
 }

@@ -16,8 +16,8 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// created is the host configuration that a run with those settings sends, without what was left to the engine, and
-// the container.
+// created runs with these settings. It returns the host configuration that run sent, without the fields that are left
+// to the engine, and the container.
 func (r *runner) created(t *testing.T, yaml string, environ ...string) (map[string]any, fakeengine.Container) {
 	t.Helper()
 	process := r.process(t)
@@ -38,7 +38,7 @@ func (r *runner) created(t *testing.T, yaml string, environ ...string) (map[stri
 	return body.HostConfig, container
 }
 
-func TestHostConfigOfAnOperatorWhoHasSetNothing(t *testing.T) {
+func TestHostConfigByDefault(t *testing.T) {
 	host, _ := newRunner(t).created(t, "")
 	assert.Equal(t, map[string]any{
 		"NetworkMode":   "host",
@@ -111,20 +111,20 @@ builder: {pids: 99}
 	}, host)
 }
 
-func TestWhatTheOperatorLetsAChaincodeDo(t *testing.T) {
+func TestSecuritySettings(t *testing.T) {
 	tests := map[string]struct {
 		yaml string
 		want map[string]any // nil: not sent
 	}{
-		"the engine's usual capabilities": {"builder: {security: {dropCapabilities: false}}", map[string]any{"CapDrop": nil, "CapAdd": nil}},
-		"those without one":               {"{builder: {security: {dropCapabilities: false}}, vm: {docker: {hostConfig: {CapDrop: [NET_RAW]}}}}", map[string]any{"CapDrop": []any{"CAP_NET_RAW"}}},
-		"none, said twice":                {"vm: {docker: {hostConfig: {CapDrop: [ALL], CapAdd: [CHOWN]}}}", map[string]any{"CapDrop": []any{"ALL"}, "CapAdd": []any{"CAP_CHOWN"}}},
-		"new privileges":                  {"builder: {security: {noNewPrivileges: false}}", map[string]any{"SecurityOpt": nil}},
-		"new privileges, as core.yaml":    {"vm: {docker: {hostConfig: {SecurityOpt: [\"no-new-privileges:false\"]}}}", map[string]any{"SecurityOpt": []any{"no-new-privileges:false"}}},
-		"none of them, said twice":        {"vm: {docker: {hostConfig: {SecurityOpt: [no-new-privileges]}}}", map[string]any{"SecurityOpt": []any{"no-new-privileges"}}},
-		"no init":                         {"builder: {security: {init: false}}", map[string]any{"Init": nil}},
-		"all memory":                      {"vm: {docker: {hostConfig: {Memory: 0}}}", map[string]any{"Memory": nil, "MemorySwap": nil}},
-		"a part of a processor":           {"builder: {cpus: 0.29}", map[string]any{"NanoCpus": 290000000.0, "CpuQuota": nil}},
+		"the engine's default capabilities": {"builder: {security: {dropCapabilities: false}}", map[string]any{"CapDrop": nil, "CapAdd": nil}},
+		"the default without one":           {"{builder: {security: {dropCapabilities: false}}, vm: {docker: {hostConfig: {CapDrop: [NET_RAW]}}}}", map[string]any{"CapDrop": []any{"CAP_NET_RAW"}}},
+		"no capabilities, set twice":        {"vm: {docker: {hostConfig: {CapDrop: [ALL], CapAdd: [CHOWN]}}}", map[string]any{"CapDrop": []any{"ALL"}, "CapAdd": []any{"CAP_CHOWN"}}},
+		"new privileges":                    {"builder: {security: {noNewPrivileges: false}}", map[string]any{"SecurityOpt": nil}},
+		"new privileges, in core.yaml":      {"vm: {docker: {hostConfig: {SecurityOpt: [\"no-new-privileges:false\"]}}}", map[string]any{"SecurityOpt": []any{"no-new-privileges:false"}}},
+		"no new privileges, set twice":      {"vm: {docker: {hostConfig: {SecurityOpt: [no-new-privileges]}}}", map[string]any{"SecurityOpt": []any{"no-new-privileges"}}},
+		"no init":                           {"builder: {security: {init: false}}", map[string]any{"Init": nil}},
+		"no memory limit":                   {"vm: {docker: {hostConfig: {Memory: 0}}}", map[string]any{"Memory": nil, "MemorySwap": nil}},
+		"a fraction of a CPU":               {"builder: {cpus: 0.29}", map[string]any{"NanoCpus": 290000000.0, "CpuQuota": nil}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestWhatTheOperatorLetsAChaincodeDo(t *testing.T) {
 	}
 }
 
-func TestAnOverrideIsForItsLabelAlone(t *testing.T) {
+func TestAnOverrideAppliesToItsLabelOnly(t *testing.T) {
 	const yaml = `
 builder:
   environment: {COLOUR: blue, SHARED: "1"}
@@ -166,14 +166,14 @@ func TestLoggingSettingsReachTheChaincode(t *testing.T) {
 	})
 }
 
-// The operator's variable wins, whatever it replaces, and stands there once: programs disagree on which of two counts.
-func TestTheOperatorsVariablesStandOnce(t *testing.T) {
+// The operator's variable replaces the default one instead of following it: programs disagree on which of two counts.
+func TestTheOperatorsVariablesReplaceTheDefaults(t *testing.T) {
 	_, container := newRunner(t).created(t, "builder: {environment: {CORE_CHAINCODE_LOGGING_LEVEL: debug, TINI_KILL_PROCESS_GROUP: \"0\"}}")
 	assert.Subset(t, container.Env, []string{"CORE_CHAINCODE_LOGGING_LEVEL=debug", "TINI_KILL_PROCESS_GROUP=0"})
 	names := map[string]bool{}
 	for _, variable := range container.Env {
 		name, _, _ := strings.Cut(variable, "=")
-		assert.False(t, names[name], "%s stands there twice", name)
+		assert.False(t, names[name], "%s is set twice", name)
 		names[name] = true
 	}
 }
@@ -190,7 +190,7 @@ func TestAttachStdout(t *testing.T) {
 		})
 		require.NoError(t, Run(t.Context(), process))
 		assert.Equal(t, shown, strings.Contains(r.printed(), "something"), environ)
-		assert.Contains(t, r.lastLine(), "the chaincode has ended", "the run's own messages are always there")
+		assert.Contains(t, r.lastLine(), "the chaincode has ended", "run's own messages are always shown")
 	}
 }
 
@@ -207,13 +207,13 @@ func TestAPeerThatIsKnownByNameNamesItsContainers(t *testing.T) {
 		r := newRunner(t)
 		_, container := r.created(t, "", test.environ...)
 		assert.True(t, strings.HasPrefix(container.Name, test.prefix), container.Name)
-		assert.True(t, strings.HasSuffix(container.Name, r.name()[len(r.name())-17:]), "the hash is over what identifies the chaincode")
+		assert.True(t, strings.HasSuffix(container.Name, r.name()[len(r.name())-17:]), "the hash covers what identifies the chaincode")
 	}
 	long := metadata.RunNameOf(strings.Repeat("n", 200), "_", newRunner(t).chaincode, "token")
 	assert.Len(t, long, 128)
 }
 
-func TestWhatHasNoEffectIsSaidOnce(t *testing.T) {
+func TestSettingsWithoutEffectAreReportedOnce(t *testing.T) {
 	r := newRunner(t)
 	r.created(t, "vm: {docker: {hostConfig: {Privileged: true, Binds: [\"/:/host\"]}}}")
 	const line = "left out, as the peer's built-in controller does: vm.docker.hostConfig.Binds, vm.docker.hostConfig.Privileged"
@@ -223,7 +223,7 @@ func TestWhatHasNoEffectIsSaidOnce(t *testing.T) {
 	assert.NotContains(t, host, "Binds")
 }
 
-func TestTheRunsOwnLogIsAsTheOperatorWantsIt(t *testing.T) {
+func TestLogSettingsApplyToRunsOwnMessages(t *testing.T) {
 	r := newRunner(t)
 	r.created(t, "builder: {log: {format: json}}")
 	var lines int
@@ -240,7 +240,7 @@ func TestTheRunsOwnLogIsAsTheOperatorWantsIt(t *testing.T) {
 	assert.Empty(t, quiet.output.String())
 }
 
-func TestTheGraceOfAStopIsTheOperators(t *testing.T) {
+func TestStopGraceReachesTheEngine(t *testing.T) {
 	r := newRunner(t)
 	process := r.process(t)
 	process.Environ = append(process.Environ, "CORE_BUILDER_STOPGRACE=1s")
@@ -261,8 +261,8 @@ func TestTheGraceOfAStopIsTheOperators(t *testing.T) {
 	assert.Equal(t, "1", calls[0].Query.Get("t"))
 }
 
-// A package of the 1.x lifecycle: name:version for an id, and a peer that leaves out its organisation.
-func TestAnOldPackageRuns(t *testing.T) {
+// In the 1.x lifecycle the chaincode ID is name:version, and the peer does not write its MSP ID.
+func TestAPackageOfTheOldLifecycleRuns(t *testing.T) {
 	r := newRunner(t)
 	r.chaincode.ID, r.chaincode.MSPID, r.record.Label = "mycc:1.0", "", "mycc:1.0"
 	host, container := r.created(t, "builder: {overrides: [{label: \"mycc:*\", pids: 5}]}")

@@ -10,44 +10,47 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/host"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/network"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-// prepared is a container that can be created, and how it gets its TLS files.
+// prepared is a container that is ready to be created.
 type prepared struct {
-	spec docker.Spec
-	tls  handover
+	image imagebuild.Image
+	spec  docker.Spec
+	tls   tlsDelivery
 }
 
-func (l *launch) prepare(chosen network.Networks) (prepared, error) {
-	spec, err := l.spec()
+// prepare returns the container of the chaincode, made from image and connected to networks.
+func (l *launch) prepare(image imagebuild.Image, networks network.Networks) (prepared, error) {
+	spec, err := l.spec(image.Name)
 	if err != nil {
 		return prepared{}, err
 	}
 	if l.settings.VM.Docker.HostConfig.ReadonlyRootfs {
 		spec.ReadOnly = true
-		// What a chaincode surely needs to write. Java's libraries unpack native code there, and load it.
+		// Every chaincode may need to write temporary files. Java libraries unpack native code there, and load it.
 		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
-	chosen.Join(&spec)
-	tls, err := l.setTLS(&spec)
-	return prepared{spec, tls}, err
+	networks.Join(&spec)
+	tls, err := l.prepareTLS(&spec, image)
+	return prepared{image, spec, tls}, err
 }
 
-// spec is the chaincode's container. Its name is the lock between two runs of one chaincode; everything that a name
-// had to cut stands in the labels.
-func (l *launch) spec() (docker.Spec, error) {
+// spec returns the chaincode's container, without networks and TLS files. Its name is the lock between two runs of the
+// same chaincode; the labels hold in full what the name shortens.
+func (l *launch) spec(image string) (docker.Spec, error) {
 	command, err := platform.Start(l.record, l.settings, l.chaincode.PeerAddress)
 	if err != nil {
 		return docker.Spec{}, err
 	}
 	host := l.settings.VM.Docker.HostConfig
 	return docker.Spec{
-		Name:        l.name(),
-		Image:       l.record.Image,
+		Name:        l.containerName(),
+		Image:       image,
 		Command:     command,
 		Environment: l.environment(),
 		Labels: map[string]string{
@@ -70,15 +73,15 @@ func (l *launch) spec() (docker.Spec, error) {
 	}, nil
 }
 
-// networks are those that the operator has set, literally; otherwise the chaincode goes where the peer is.
-func (l *launch) networks(ctx context.Context) (network.Networks, error) {
+// chooseNetworks returns exactly the networks that the operator has set, otherwise those of the peer.
+func (l *launch) chooseNetworks(ctx context.Context) (network.Networks, error) {
 	chosen, err := network.Configured(l.settings.VM.Docker.HostConfig.NetworkMode, l.settings.Builder.Networks)
 	if err != nil || len(chosen.Names) > 0 {
 		return chosen, err
 	}
 	container, err := host.ReadContainer(host.Mountinfo)
 	if err != nil {
-		l.log.Debug("this process's mounts cannot be read", "error", err)
+		l.log.Debug("cannot read this process's mounts", "error", err)
 	}
 	return network.OfPeer(ctx, l.engine, l.log, network.Peer{
 		Address: l.chaincode.PeerAddress, Endpoint: l.settings.VM.Endpoint, Container: container,
@@ -86,7 +89,7 @@ func (l *launch) networks(ctx context.Context) (network.Networks, error) {
 	})
 }
 
-// explainNetworks says so where a network is why a container could not be created or started.
+// explainNetworks returns a clearer error if the container could not be created or started because of a network.
 func (l *launch) explainNetworks(ctx context.Context, spec docker.Spec, err error) error {
 	if err == nil || errors.Is(err, errTakenOver) || ctx.Err() != nil {
 		return err
@@ -94,13 +97,15 @@ func (l *launch) explainNetworks(ctx context.Context, spec docker.Spec, err erro
 	return network.Explain(ctx, l.engine, spec, err)
 }
 
-func (l *launch) name() string {
+// containerName returns the name of the chaincode's container, the same for every run.
+func (l *launch) containerName() string {
 	peer := l.settings.Peer
 	return metadata.RunNameOf(peer.NetworkID, peer.ID, l.chaincode, l.record.InstallToken)
 }
 
-// environment is what the built-in controller sets, and what images made for the Kubernetes builder read. The TLS
-// variables are there with TLS only: a shim takes an empty one for a path. The operator's come last.
+// environment returns the variables that the peer's built-in controller sets, those that images made for the Kubernetes
+// builder read, and last, so that they win, the operator's. The TLS variables are set with TLS only: a shim takes an
+// empty one for a path.
 func (l *launch) environment() []string {
 	logging := l.settings.Chaincode.Logging
 	environment := config.Environment{
@@ -111,7 +116,7 @@ func (l *launch) environment() []string {
 		"CORE_PEER_ADDRESS=" + l.chaincode.PeerAddress,
 		"CORE_PEER_LOCALMSPID=" + l.chaincode.MSPID,
 		"CORE_PEER_TLS_ENABLED=" + strconv.FormatBool(l.chaincode.TLS()),
-		"TINI_KILL_PROCESS_GROUP=1", // the init passes SIGTERM on to the children of a shell, too
+		"TINI_KILL_PROCESS_GROUP=1", // the init also forwards SIGTERM to the children of a shell
 	}
 	if l.chaincode.TLS() {
 		environment = append(environment, tlsfiles.Environment()...)

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -17,10 +19,10 @@ func TestAnOlderContainerIsRemovedFirst(t *testing.T) {
 		began   string
 		running bool
 	}{
-		"running":            {began(time.Hour), true},
-		"never started":      {began(time.Hour), false},
-		"without a label":    {"", true},
-		"with a wrong label": {"yesterday", true},
+		"running":               {began(time.Hour), true},
+		"never started":         {began(time.Hour), false},
+		"without a label":       {"", true},
+		"with an invalid label": {"yesterday", true},
 	}
 	for flavour, options := range flavours {
 		for name, test := range tests {
@@ -35,7 +37,7 @@ func TestAnOlderContainerIsRemovedFirst(t *testing.T) {
 				r.engine.SetProgram(func(*fakeengine.Process) int { left = len(r.engine.Containers()); return 0 })
 				_, err := r.run(t.Context(), t)
 				require.NoError(t, err)
-				assert.Equal(t, 1, left, "the old one is gone before the new one starts")
+				assert.Equal(t, 1, left, "the older one is removed before the new one starts")
 				assert.Contains(t, r.output.String(), "removing an older container")
 				r.assertNothingLeft(t)
 			})
@@ -52,13 +54,13 @@ func TestTheLaterRunWins(t *testing.T) {
 			_, firstEnded := first.start(t)
 			first.awaitRunning(t)
 			stopSecond, _ := second.start(t)
-			assert.Equal(t, 137, <-firstEnded, "its container's")
-			assertEnds(t, first, "[INFO]")
+			assert.Equal(t, 137, <-firstEnded, "the status of its container, which was killed")
+			first.assertLastLine(t, "[INFO]")
 			assert.NotContains(t, first.output.String(), "[ERROR]")
 			second.awaitRunning(t)
 			container, ok := first.engine.Container(first.name())
 			require.True(t, ok)
-			assert.NotEqual(t, "exited", container.Status, "the first run has not touched the winner's container")
+			assert.NotEqual(t, "exited", container.Status, "the first run must not touch the winner's container")
 			status, err := stopSecond()
 			assert.Zero(t, status, "%v", err)
 			first.assertNothingLeft(t)
@@ -66,14 +68,14 @@ func TestTheLaterRunWins(t *testing.T) {
 	}
 }
 
-func TestARunThatMeetsALaterOneEndsQuietly(t *testing.T) {
+func TestARunThatFindsALaterOneExitsQuietly(t *testing.T) {
 	r := newRunner(t)
 	r.leave(t, began(-time.Hour))
 	status, err := r.run(t.Context(), t)
 	require.NoError(t, err)
 	assert.Zero(t, status)
-	assertEnds(t, r, "[INFO]", "a later run of this chaincode is there already")
-	assert.Len(t, r.engine.Containers(), 1, "the later one's")
+	r.assertLastLine(t, "[INFO]", "a later run of this chaincode has already started")
+	assert.Len(t, r.engine.Containers(), 1, "the later run's")
 	assert.Empty(t, r.engine.Calls(fakeengine.Remove, fakeengine.Start))
 }
 
@@ -87,7 +89,7 @@ func TestAnotherPeersContainerIsLeftAlone(t *testing.T) {
 	assert.Len(t, r.engine.Containers(), 1)
 }
 
-// routesToStart are the calls between create and start, and the start.
+// routesToStart returns the calls between create and start, and the start.
 func routesToStart(byInput bool) []fakeengine.Route {
 	routes := []fakeengine.Route{fakeengine.Attach, fakeengine.Wait, fakeengine.Start}
 	if byInput {
@@ -96,14 +98,14 @@ func routesToStart(byInput bool) []fakeengine.Route {
 	return append(routes, fakeengine.Upload)
 }
 
-func TestAContainerThatIsPrunedBeforeItsStartIsMadeAgain(t *testing.T) {
+func TestAContainerPrunedBeforeItsStartIsCreatedAgain(t *testing.T) {
 	for flavour, options := range flavours {
 		for _, byInput := range []bool{true, false} {
 			for _, route := range routesToStart(byInput) {
 				t.Run(fmt.Sprintf("%s %s, TLS by input: %v", flavour, route, byInput), func(t *testing.T) {
 					r := newRunner(t, options...).withTLS()
 					r.record.TLSByInput = byInput
-					r.engine.SetProgram(says("hello\n", 0))
+					r.engine.SetProgram(prints("hello\n", 0))
 					r.engine.On(route, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
 					_, err := r.run(t.Context(), t)
 					require.NoError(t, err)
@@ -116,16 +118,16 @@ func TestAContainerThatIsPrunedBeforeItsStartIsMadeAgain(t *testing.T) {
 	}
 }
 
-func TestAnEngineThatPrunesAllTheTimeIsGivenUp(t *testing.T) {
+func TestRunGivesUpAfterASecondPrune(t *testing.T) {
 	r := newRunner(t)
 	r.engine.On(fakeengine.Start, fakeengine.Before(r.engine.Prune))
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
 	assert.ErrorContains(t, err, "No such container")
-	assert.Len(t, r.engine.Calls(fakeengine.Create), 2, "once, and once more")
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 2, "retried once")
 }
 
-func TestAnImageThatIsGoneIsToldWithWhatToDo(t *testing.T) {
+func TestAMissingImageWithoutSourceSaysWhatToDo(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {
 			r := newRunner(t, options...)
@@ -140,7 +142,7 @@ func TestAnImageThatIsGoneIsToldWithWhatToDo(t *testing.T) {
 	}
 }
 
-func TestAStartThatFailsLeavesNoContainer(t *testing.T) {
+func TestAFailedStartLeavesNoContainer(t *testing.T) {
 	for name, status := range map[string]int{"docker": http.StatusBadRequest, "podman": http.StatusInternalServerError} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t)
@@ -155,7 +157,7 @@ func TestAStartThatFailsLeavesNoContainer(t *testing.T) {
 	}
 }
 
-// The peer gives up a launch after its start time-out, and its next try must not meet a container of this one.
+// After the start time-out the peer gives up, and its next attempt must not find a container of this one.
 func TestAnEngineThatHangsDoesNotHoldTheStartUp(t *testing.T) {
 	for _, byInput := range []bool{true, false} {
 		for _, route := range routesToStart(byInput) {
@@ -167,9 +169,36 @@ func TestAnEngineThatHangsDoesNotHoldTheStartUp(t *testing.T) {
 				process := r.process(t)
 				process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
 				err := Run(t.Context(), process)
-				assert.ErrorContains(t, err, "more than 1s have passed, see chaincode.startuptimeout")
+				assert.ErrorContains(t, err, "not started within 1s (see chaincode.startuptimeout)")
 				r.assertNothingLeft(t)
 			})
 		}
 	}
+}
+
+// The context of the start-up ends as soon as the container has started.
+func TestASessionOutlivesTheStartUp(t *testing.T) {
+	r := newRunner(t)
+	over := make(chan struct{})
+	r.engine.SetProgram(func(p *fakeengine.Process) int {
+		<-over
+		p.Stdout.Write([]byte("still here\n"))
+		return 3
+	})
+	client := r.connect(t)
+	l := r.launchOn(client)
+	id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := l.open(ctx, id, nil)
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context(), id))
+	cancel()
+	close(over)
+	e, err := l.awaitEnd(t.Context(), s)
+	require.NoError(t, err)
+	assert.Equal(t, 3, e.status)
+	assert.Equal(t, "still here\n", r.printed())
+	assert.NotContains(t, r.output.String(), "reconnecting")
+	r.assertNothingLeft(t)
 }

@@ -19,7 +19,7 @@ func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
 	for _, route := range append(routesToStart(false), fakeengine.Ping, fakeengine.Create) {
 		for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
 			if name == "after" && (route == fakeengine.Attach || route == fakeengine.Wait) {
-				continue // their answers end with the container
+				continue // the fake engine answers them only when the container has ended
 			}
 			t.Run(string(route)+" "+name, func(t *testing.T) {
 				t.Parallel()
@@ -30,14 +30,14 @@ func TestASignalBeforeTheStartLeavesNoContainer(t *testing.T) {
 				r.engine.On(route, fakeengine.Once(fault(func() { cancel(sigterm) })))
 				status, _ := r.run(ctx, t)
 				assert.Equal(t, 143, status)
-				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertLastLine(t, "[INFO]", "stopped", "terminated")
 				r.assertNothingLeft(t)
 			})
 		}
 	}
 }
 
-func TestASignalEndsAStartThatHangs(t *testing.T) {
+func TestASignalInterruptsAStartThatHangs(t *testing.T) {
 	for _, route := range append(routesToStart(false), fakeengine.Ping) {
 		t.Run(string(route), func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +58,7 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 		program fakeengine.Program
 		status  int
 	}{
-		"that ends":       {func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 2 }, 2},
+		"that exits":      {func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 2 }, 2},
 		"that ignores it": {func(p *fakeengine.Process) int { p.Stdout.Write([]byte("last words\n")); <-p.Killed; return 0 }, 137},
 	}
 	for flavour, options := range flavours {
@@ -71,23 +71,23 @@ func TestASignalStopsTheChaincode(t *testing.T) {
 				r.awaitRunning(t)
 				status, _ := stop()
 				assert.Contains(t, []int{test.status, 143}, status)
-				assertEnds(t, r, "[INFO]", "stopped", "terminated")
+				r.assertLastLine(t, "[INFO]", "stopped", "terminated")
 				r.assertNothingLeft(t)
 			})
 		}
 	}
 }
 
-// The signal ends the wait as well, which is no lost connection, and the last words still arrive. Which of the two is
-// seen first is chance, hence the repeats.
-func TestASignalIsNotTakenForALostConnection(t *testing.T) {
+// A wait that fails because of the signal is not a lost connection, and the last output still arrives. Whether run sees
+// the signal or the failed wait first is random, hence the repeats.
+func TestASignalIsNotMistakenForALostConnection(t *testing.T) {
 	arrived := 0
 	for range 20 {
 		r := newRunner(t)
 		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
 		client := r.connect(t)
-		l := r.on(client)
-		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.name(), Image: imageName, Command: []string{"chaincode"}})
+		l := r.launchOn(client)
+		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
 		require.NoError(t, err)
 		s, err := l.open(t.Context(), id, nil)
 		require.NoError(t, err)
@@ -98,20 +98,20 @@ func TestASignalIsNotTakenForALostConnection(t *testing.T) {
 		exits := make(chan docker.Exit, 1)
 		exits <- docker.Exit{Err: context.Canceled}
 		s.exits = exits
-		e, err := l.await(ctx, s)
+		e, err := l.awaitEnd(ctx, s)
 		require.NoError(t, err)
 		assert.Equal(t, 143, e.status)
-		assert.NotContains(t, r.output.String(), "connection to the container was lost")
+		assert.NotContains(t, r.output.String(), "lost the connection to the container")
 		if strings.Contains(r.output.String(), "last words") {
 			arrived++
-		} else { // a machine may be too busy for the time that is left, but nothing is lost without a word
+		} else { // on a busy machine the time may be too short, but then run says so
 			assert.Contains(t, r.output.String(), "the end of the chaincode's output did not arrive")
 		}
 	}
 	assert.Positive(t, arrived)
 }
 
-func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
+func TestASignalRemovesTheContainerEvenIfTheStopFails(t *testing.T) {
 	for name, fault := range map[string]fakeengine.Fault{"fails": fakeengine.Fail(500, "no"), "hangs": fakeengine.Hang(), "drops": fakeengine.Drop()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -126,8 +126,8 @@ func TestASignalRemovesTheContainerThoughTheStopFails(t *testing.T) {
 	}
 }
 
-// A peer that was killed leaves a pipe that nobody reads. The container must not stay.
-func TestASignalRemovesTheContainerThoughNobodyReadsStderr(t *testing.T) {
+// A peer that was killed leaves a pipe that nobody reads. The container must still be removed.
+func TestASignalRemovesTheContainerEvenIfNobodyReadsStderr(t *testing.T) {
 	r := newRunner(t)
 	flooded := make(chan struct{})
 	r.engine.SetProgram(func(p *fakeengine.Process) int {
@@ -138,7 +138,7 @@ func TestASignalRemovesTheContainerThoughNobodyReadsStderr(t *testing.T) {
 		close(flooded)
 		return p.Serve(0)
 	})
-	pipe := make(stuck)
+	pipe := make(stuckPipe)
 	defer close(pipe)
 	lines := loglines.NewQueue(pipe, 20*time.Millisecond)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -152,10 +152,10 @@ func TestASignalRemovesTheContainerThoughNobodyReadsStderr(t *testing.T) {
 	r.assertNothingLeft(t)
 }
 
-// stuck is a pipe that nobody reads.
-type stuck chan struct{}
+// stuckPipe is a pipe that nobody reads until it is closed.
+type stuckPipe chan struct{}
 
-func (s stuck) Write(p []byte) (int, error) {
+func (s stuckPipe) Write(p []byte) (int, error) {
 	<-s
 	return len(p), nil
 }

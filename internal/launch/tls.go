@@ -7,78 +7,77 @@ import (
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-// handover is how a chaincode gets its TLS files: through its standard input, or by an archive before it starts. The
-// zero value is for one that has none.
-type handover struct {
+// tlsDelivery is how a container gets its TLS files: on its standard input, or as an archive that is uploaded before it
+// starts. The zero value means that there are none.
+type tlsDelivery struct {
 	input   []byte
-	archive func(uid, gid int) ([]byte, error) // of files that belong to that user
+	archive func(uid, gid int) ([]byte, error) // returns a tar whose files belong to that user and group
 	dir     string                             // where the archive is unpacked
 }
 
-// setTLS prepares the container for its TLS files.
+// prepareTLS adds to spec what the delivery of the TLS files needs.
 //
-// Where the image has a shell, that takes the files from its standard input into a file system in memory, ahead of the
-// image's own entrypoint: the keys are in no layer, and the engine is spared an archive, for which some start themselves
-// anew.
-func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
+// If the image has a shell, the shell runs ahead of the image's entrypoint, and writes the files from its standard input
+// to a tmpfs. So the keys are in no layer. It is also faster: for an archive, some engines start a copy of themselves.
+func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDelivery, error) {
 	if !l.chaincode.TLS() {
-		return handover{}, nil
+		return tlsDelivery{}, nil
 	}
 	material := tlsfiles.Material{ClientCert: l.chaincode.ClientCert, ClientKey: l.chaincode.ClientKey, RootCert: l.chaincode.RootCert}
 	if err := material.Check(); err != nil {
-		return handover{}, fmt.Errorf("reading %s: %w", metadata.ChaincodeFile, err)
+		return tlsDelivery{}, fmt.Errorf("reading %s: %w", metadata.ChaincodeFile, err)
 	}
-	if input := material.Input(); l.record.TLSByInput && len(input) <= tlsfiles.MaxInput {
+	if input := material.Input(); image.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Entrypoint = tlsfiles.Receive(tlsfiles.Dir, l.record.Entrypoint)
+		spec.Entrypoint = tlsfiles.Receive(tlsfiles.Dir, image.Entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
-		return handover{input: input}, nil
+		return tlsDelivery{input: input}, nil
 	}
-	return l.byArchive(spec, material), nil
+	return prepareArchive(spec, material), nil
 }
 
-// byArchive is for all that cannot take the files itself: see docs/configuration.md, "The TLS files".
+// prepareArchive is for images and files that cannot use the standard input: see docs/configuration.md, "The TLS files".
 //
-// Engines write into no read-only root file system, not even before the start, so there the files go to a volume: one
-// without a name, which is removed with the container. A file system in memory would not do: it is mounted at the start
-// only.
-func (l *launch) byArchive(spec *docker.Spec, material tlsfiles.Material) handover {
+// Engines cannot write to a read-only root file system, not even before the start. There the files go to an anonymous
+// volume, which is removed with the container. A tmpfs does not work: it is mounted at the start.
+func prepareArchive(spec *docker.Spec, material tlsfiles.Material) tlsDelivery {
 	if spec.ReadOnly {
 		spec.Scratch = append(spec.Scratch, tlsfiles.Dir)
-		return handover{archive: material.Files, dir: tlsfiles.Dir}
+		return tlsDelivery{archive: material.Files, dir: tlsfiles.Dir}
 	}
-	return handover{archive: material.Archive, dir: "/"}
+	return tlsDelivery{archive: material.Archive, dir: "/"}
 }
 
-// upload is nothing to do where the files go another way.
-func (l *launch) upload(ctx context.Context, id string, tls handover) error {
-	if tls.archive == nil {
+// upload uploads the TLS files if they are delivered as an archive.
+func (l *launch) upload(ctx context.Context, id string, p prepared) error {
+	if p.tls.archive == nil {
 		return nil
 	}
-	user, err := l.user(ctx, id)
+	user, err := l.resolveUser(ctx, id, p.image)
 	if err != nil {
 		return err
 	}
-	archive, err := tls.archive(user.UID, user.GID)
+	archive, err := p.tls.archive(user.UID, user.GID)
 	if err != nil {
 		return err
 	}
-	return l.engine.Upload(ctx, id, tls.dir, bytes.NewReader(archive))
+	return l.engine.Upload(ctx, id, p.tls.dir, bytes.NewReader(archive))
 }
 
-// user is whom the chaincode runs as. A build does not look that up for an image that takes its TLS files by input: an
-// archive is rare there, since they must be too many for that.
-func (l *launch) user(ctx context.Context, id string) (metadata.Owner, error) {
-	if l.record.User != nil {
-		return *l.record.User, nil
+// resolveUser returns the user that the chaincode runs as. A build does not look it up for an image that can take its
+// TLS files on the standard input: such an image gets an archive only if the files are too large.
+func (l *launch) resolveUser(ctx context.Context, id string, image imagebuild.Image) (metadata.Owner, error) {
+	if image.User != nil {
+		return *image.User, nil
 	}
-	image, err := l.engine.Image(ctx, l.record.Image)
+	inspected, err := l.engine.Image(ctx, image.Name)
 	if err != nil {
 		return metadata.Owner{}, err
 	}
-	return baseimage.ResolveUser(ctx, l.engine, id, l.record.Image, image.User)
+	return baseimage.ResolveUser(ctx, l.engine, id, image.Name, inspected.User)
 }

@@ -22,7 +22,7 @@ import (
 
 const tlsDir = "/etc/hyperledger/fabric"
 
-// byInput is a run of an image with a shell.
+// byInput makes the image one with a shell, which takes its TLS files on the standard input.
 func (r *runner) byInput() *runner {
 	r.record.TLSByInput, r.record.User = true, nil
 	return r
@@ -32,8 +32,8 @@ func (r *runner) material() tlsfiles.Material {
 	return tlsfiles.Material{ClientCert: r.chaincode.ClientCert, ClientKey: r.chaincode.ClientKey, RootCert: r.chaincode.RootCert}
 }
 
-// asked is what a create has asked for.
-type asked struct {
+// createRequest is the part of a create call that these tests check.
+type createRequest struct {
 	OpenStdin, StdinOnce bool
 	Entrypoint           []string
 	Volumes              map[string]struct{}
@@ -43,13 +43,14 @@ type asked struct {
 	}
 }
 
-func askedOf(t *testing.T, r *runner) (a asked) {
+// firstCreate returns the request of the first create call.
+func firstCreate(t *testing.T, r *runner) (request createRequest) {
 	t.Helper()
-	require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &a))
-	return a
+	require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &request))
+	return request
 }
 
-// uploads are where archives were unpacked.
+// uploads returns the directories in which archives were unpacked.
 func uploads(r *runner) (dirs []string) {
 	for _, call := range r.engine.Calls(fakeengine.Upload) {
 		dirs = append(dirs, call.Query.Get("path"))
@@ -57,8 +58,8 @@ func uploads(r *runner) (dirs []string) {
 	return dirs
 }
 
-// How a chaincode gets its TLS files. Engines refuse an archive for a read-only root file system, so there they go to a
-// volume. What all that does on a real engine test/e2e shows.
+// Engines refuse an archive for a read-only root file system, so there the TLS files go to a volume. test/e2e tests the
+// same on real engines.
 func TestTheWayOfTheTLSFiles(t *testing.T) {
 	volume := map[string]struct{}{tlsDir: {}}
 	for name, test := range map[string]struct {
@@ -88,33 +89,33 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_READONLYROOTFS="+test.readOnly)
 			require.NoError(t, Run(t.Context(), process))
 
-			asked := askedOf(t, r)
-			assert.Equal(t, test.volumes, asked.Volumes)
-			assert.Equal(t, test.readOnly == "true", asked.HostConfig.ReadonlyRootfs)
+			request := firstCreate(t, r)
+			assert.Equal(t, test.volumes, request.Volumes)
+			assert.Equal(t, test.readOnly == "true", request.HostConfig.ReadonlyRootfs)
 			var tmpfs []string
-			for path := range asked.HostConfig.Tmpfs {
+			for path := range request.HostConfig.Tmpfs {
 				tmpfs = append(tmpfs, path)
 			}
 			assert.ElementsMatch(t, test.tmpfs, tmpfs)
 			assert.Equal(t, test.uploads, uploads(r))
-			assert.Equal(t, test.byInput && test.tls, asked.OpenStdin)
+			assert.Equal(t, test.byInput && test.tls, request.OpenStdin)
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
 			assert.Equal(t, want, command)
-			if asked.OpenStdin {
-				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
+			if request.OpenStdin {
+				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), request.Entrypoint, "ahead of the image's entrypoint")
 			} else {
-				assert.Nil(t, asked.Entrypoint, "the image's own")
+				assert.Nil(t, request.Entrypoint, "the image's entrypoint")
 			}
 			for _, call := range r.engine.Calls(fakeengine.Remove) {
-				assert.Equal(t, "1", call.Query.Get("v"), "with its volumes")
+				assert.Equal(t, "1", call.Query.Get("v"), "volumes are removed, too")
 			}
 		})
 	}
 }
 
-// The shell in front of the chaincode gets all of it, and waits for no end of the input. Nothing of it stands in what
-// anybody who may inspect containers sees.
-func TestTheInputIsTheTLSFiles(t *testing.T) {
+// The shell ahead of the chaincode gets all of the input and does not wait for its end. None of it is in the container's
+// configuration, which is visible to everyone who can inspect containers.
+func TestTLSFilesArriveOnStandardInput(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {
 			r := newRunner(t, options...).withTLS().byInput()
@@ -134,7 +135,7 @@ func TestTheInputIsTheTLSFiles(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, string(want), string(got))
 			assert.Equal(t, "serving\n", r.printed())
-			assert.True(t, askedOf(t, r).StdinOnce, "a run that dies in between ends it")
+			assert.True(t, firstCreate(t, r).StdinOnce, "the input ends if run dies")
 			assert.Contains(t, environment, "CORE_PEER_TLS_ENABLED=true")
 			assert.Contains(t, environment, "CORE_TLS_CLIENT_KEY_PATH="+tlsDir+"/client.key")
 			block, _ := pem.Decode([]byte(r.chaincode.ClientKey))
@@ -150,8 +151,8 @@ func TestTheInputIsTheTLSFiles(t *testing.T) {
 	}
 }
 
-// withLargeTLS has more than engines take for a container that has not started, and runs as a user whom only its image
-// knows.
+// withLargeTLS sets TLS files that are larger than the input that engines take for a container that has not started, and
+// an image whose user must be looked up in the image.
 func (r *runner) withLargeTLS() *runner {
 	r.withTLS().byInput()
 	r.chaincode.RootCert = strings.Repeat(r.chaincode.RootCert, tlsfiles.MaxInput/len(r.chaincode.RootCert)+1)
@@ -163,7 +164,7 @@ func (r *runner) withLargeTLS() *runner {
 	return r
 }
 
-func TestLargeTLSFilesGoByArchive(t *testing.T) {
+func TestLargeTLSFilesAreUploadedAsAnArchive(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {
 			r := newRunner(t, options...).withLargeTLS()
@@ -179,13 +180,13 @@ func TestLargeTLSFilesGoByArchive(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, r.chaincode.RootCert, got)
 			assert.Equal(t, []int{500, 501}, []int{key.Uid, key.Gid})
-			assert.False(t, askedOf(t, r).OpenStdin)
+			assert.False(t, firstCreate(t, r).OpenStdin)
 			r.assertNothingLeft(t)
 		})
 	}
 }
 
-func TestAPruneBeforeTheUserIsLookedUpIsMadeGood(t *testing.T) {
+func TestRunRecoversFromAPruneBeforeTheUserIsLookedUp(t *testing.T) {
 	r := newRunner(t).withLargeTLS()
 	r.engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Before(r.engine.Prune)))
 	_, err := r.run(t.Context(), t)
@@ -194,7 +195,7 @@ func TestAPruneBeforeTheUserIsLookedUpIsMadeGood(t *testing.T) {
 	r.assertNothingLeft(t)
 }
 
-func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
+func TestAnUnknownUserFailsTheStart(t *testing.T) {
 	r := newRunner(t).withLargeTLS()
 	r.engine.RemoveImage(imageName)
 	r.engine.AddImage(fakeengine.Image{Name: imageName, User: "nobody"})
@@ -205,8 +206,8 @@ func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
 	r.assertNothingLeft(t)
 }
 
-// A record of an older build knows nothing of all this.
-func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
+// The record of an older build does not say that the image has a shell.
+func TestARebuiltImageMayNeedAnotherTLSDelivery(t *testing.T) {
 	for name, shell := range map[string]bool{"with a shell": true, "without a shell": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRunner(t).withTLS()
@@ -226,11 +227,11 @@ func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
 			require.NoError(t, Run(t.Context(), process))
 			assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
 			creates := r.engine.Calls(fakeengine.Create)
-			var last asked
+			var last createRequest
 			require.NoError(t, json.Unmarshal(creates[len(creates)-1].Body, &last))
 			assert.Equal(t, shell, last.OpenStdin)
 			if shell {
-				assert.NotContains(t, uploads(r)[2:], "/", "after package and output")
+				assert.NotContains(t, uploads(r)[2:], "/", "after the package and the output")
 			} else {
 				assert.Equal(t, []string{"/"}, uploads(r)[2:])
 			}
@@ -238,7 +239,7 @@ func TestARebuiltImageTakesItsTLSFilesItsOwnWay(t *testing.T) {
 	}
 }
 
-func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
+func TestARefusedAttachFailsTheStart(t *testing.T) {
 	r := newRunner(t).withTLS().byInput()
 	r.engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no more connections"))
 	status, err := r.run(t.Context(), t)
@@ -248,16 +249,16 @@ func TestAnInputThatIsRefusedFailsTheStart(t *testing.T) {
 	r.assertNothingLeft(t)
 }
 
-// An engine that is restarted between attach and start gives the container a new input, to which nobody writes.
-func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
+// If the engine is restarted between attach and start, the container gets a new input, to which nobody writes.
+func TestTLSInputLostBeforeTheStartIsDeliveredAgain(t *testing.T) {
 	r := newRunner(t).withTLS().byInput()
-	engine := &losing{Engine: r.connect(t), lost: make(chan struct{})}
+	engine := &losingEngine{Engine: r.connect(t), lost: make(chan struct{})}
 	r.engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(func() {
 		r.engine.Disconnect(fakeengine.Attach, fakeengine.Wait)
-		select { // it takes a while to come back
+		select { // the engine takes a while to restart
 		case <-engine.lost:
 		case <-time.After(time.Minute):
-			t.Error("the run has not seen the loss")
+			t.Error("run did not notice the loss")
 		}
 	})))
 	want := string(r.material().Input())
@@ -267,25 +268,25 @@ func TestAnInputThatIsLostBeforeTheStartIsHandedOverAgain(t *testing.T) {
 			return 1
 		}
 		if len(r.engine.Calls(fakeengine.Create)) == 1 {
-			return p.Serve(143) // it would wait for ever
+			return p.Serve(143) // it would wait forever
 		}
 		p.Stdout.Write([]byte("serving\n"))
 		return 0
 	})
-	require.NoError(t, r.on(engine).run(t.Context()))
+	require.NoError(t, r.launchOn(engine).run(t.Context()))
 	assert.Equal(t, "serving\n", r.printed())
 	assert.Len(t, r.engine.Calls(fakeengine.Create), 2)
 	r.assertNothingLeft(t)
 }
 
-// losing is an engine that says when the run can know that its first wait has ended.
-type losing struct {
+// losingEngine closes lost once run can know that its first wait has failed.
+type losingEngine struct {
 	Engine
 	once sync.Once
 	lost chan struct{}
 }
 
-func (l *losing) Wait(ctx context.Context, id string) (<-chan docker.Exit, error) {
+func (l *losingEngine) Wait(ctx context.Context, id string) (<-chan docker.Exit, error) {
 	exits, err := l.Engine.Wait(ctx, id)
 	if err != nil {
 		return nil, err
@@ -298,10 +299,10 @@ func (l *losing) Wait(ctx context.Context, id string) (<-chan docker.Exit, error
 	return told, nil
 }
 
-// A quick end is no loss, and its status is the chaincode's.
-func TestAChaincodeThatEndsAtOnceIsNotStartedAgain(t *testing.T) {
+// A chaincode that exits at once is not mistaken for a lost input, and run exits with its status.
+func TestAChaincodeThatExitsAtOnceIsNotStartedAgain(t *testing.T) {
 	r := newRunner(t).withTLS().byInput()
-	r.engine.SetProgram(says("last words\n", 3))
+	r.engine.SetProgram(prints("last words\n", 3))
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 3, status)
 	assert.Equal(t, "last words\n", r.printed())

@@ -1,0 +1,241 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/docker"
+)
+
+// The peer kills run 5 s after SIGTERM, and whatever is not removed by then stays.
+const (
+	stopTime    = time.Second             // for the engine's answer to a stop, beyond the chaincode's grace; the rest is for the removal
+	cleanupTime = 4500 * time.Millisecond // for everything that is left to do after a signal
+	removeTime  = 2 * time.Second         // for a removal that begins when some of that time has passed
+)
+
+const (
+	drainTime       = 10 * time.Second       // for the last output of an exited container to arrive
+	quickDrain      = 500 * time.Millisecond // the same after a signal
+	exitLag         = 2 * time.Second        // from the end of the output to the news of the exit, at most
+	exitNews        = 300 * time.Millisecond // the same when nothing is wrong
+	freeMemoryAfter = 10 * time.Second       // by then the launch is over, so that freeing memory does not slow it down
+	reconnectTime   = 5 * time.Minute        // for an engine to restart
+	reconnectWait   = time.Second            // between two attempts
+)
+
+// exitUnknown is run's exit status if the container was removed before its exit status could be read.
+const exitUnknown = 1
+
+// end describes how a container ended.
+type end struct {
+	status    int
+	oomKilled bool
+	takenOver bool   // a later run of this chaincode removed the container
+	gone      bool   // the container was removed, it is not known by whom
+	stopped   string // why this run stopped it; empty if it did not
+}
+
+// supervise forwards the chaincode's output until its container ends, and returns its exit status as a [cli.Status].
+func (l *launch) supervise(ctx context.Context, s *session) error {
+	defer s.stopWait()
+	freeing := time.AfterFunc(freeMemoryAfter, debug.FreeOSMemory) // a peer has one run per chaincode, and most of them only wait
+	defer freeing.Stop()
+	started := time.Now()
+	e, err := l.awaitEnd(ctx, s)
+	if err != nil {
+		return errors.Join(fmt.Errorf("supervising chaincode %s: %w", l.chaincode.ID, err), s.flush())
+	}
+	if err := s.flush(); err != nil {
+		return err
+	}
+	l.report(e, time.Since(started))
+	if e.status == 0 {
+		return nil
+	}
+	return cli.Status(e.status)
+}
+
+// awaitEnd returns once the container has ended and is removed. If ctx ends first, it stops the container.
+func (l *launch) awaitEnd(ctx context.Context, s *session) (end, error) {
+	copied, lag := s.copied, (<-chan time.Time)(nil)
+	for {
+		select {
+		case <-ctx.Done():
+			return l.stop(ctx, s)
+		case exit := <-s.exits:
+			if exit.Err == nil {
+				return l.onExit(ctx, s, exit.Code)
+			}
+			if ctx.Err() != nil { // the wait failed because of the signal
+				return l.stop(ctx, s)
+			}
+			if err := l.reconnect(ctx, s, exit.Err); err != nil {
+				return l.onLost(ctx, s, err)
+			}
+			copied, lag = s.copied, nil
+		case err := <-copied: // the news of the exit usually arrives at the same moment
+			copied, lag = nil, time.After(exitLag)
+			if err != nil {
+				l.log.Debug("the container's output was cut off", "error", err)
+			}
+		case <-lag:
+			if err := l.reconnect(ctx, s, errors.New("the output ended, but the container has not exited")); err != nil {
+				return l.onLost(ctx, s, err)
+			}
+			copied, lag = s.copied, nil
+		}
+	}
+}
+
+// onLost handles a reconnect that failed with err: after a signal it stops the container as usual, otherwise it gives
+// up.
+func (l *launch) onLost(ctx context.Context, s *session, err error) (end, error) {
+	switch {
+	case ctx.Err() != nil:
+		return l.stop(ctx, s)
+	case errdefs.IsNotFound(err): // removed while run was not connected
+		return end{status: exitUnknown, gone: true}, nil
+	}
+	return end{}, err
+}
+
+// reconnect retries until the engine answers again. It does not check whether the container still runs; the new
+// session's wait reports that.
+func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
+	l.log.Warn("lost the connection to the container: reconnecting", "chaincode_id", l.chaincode.ID, "error", cause)
+	s.close()
+	deadline := time.Now().Add(reconnectTime)
+	for {
+		err := l.resume(ctx, s)
+		switch {
+		case err == nil:
+			l.log.Info("reconnected to the container", "chaincode_id", l.chaincode.ID)
+			return nil
+		case errdefs.IsNotFound(err), ctx.Err() != nil, time.Now().After(deadline):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(reconnectWait):
+		}
+	}
+}
+
+// onExit takes the last output of an exited container, reads how it ended, and removes it.
+func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) {
+	l.drain(ctx, s, drainTime)
+	if s.cut || time.Since(s.over) > exitNews {
+		l.catchUp(ctx, s)
+	}
+	e := end{status: code}
+	container, err := l.engine.Inspect(context.WithoutCancel(ctx), s.id)
+	switch {
+	case errdefs.IsNotFound(err):
+		e.gone = true
+		return e, nil
+	case err == nil && container.Name != l.containerName():
+		e.takenOver = true
+		return e, nil
+	case err == nil && container.Ended():
+		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
+	}
+	if err := l.remove(ctx, s.id); err != nil { // not returned: how the chaincode ended matters more
+		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "error", err)
+	}
+	return e, nil
+}
+
+// catchUp reads what the chaincode printed between a lost connection and its exit.
+func (l *launch) catchUp(ctx context.Context, s *session) {
+	if err := l.resume(ctx, s); err != nil {
+		if !errdefs.IsNotFound(err) {
+			l.log.Warn("lost the last output of the chaincode", "chaincode_id", l.chaincode.ID, "error", err)
+		}
+		return
+	}
+	l.drain(ctx, s, drainTime)
+}
+
+// stop stops and removes the container after a signal, all within cleanupTime.
+func (l *launch) stop(ctx context.Context, s *session) (end, error) {
+	reason := context.Cause(ctx).Error()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	e := end{status: int(exitStopped), stopped: reason}
+	stopErr := l.stopContainer(ctx, s.id)
+	if container, err := l.engine.Inspect(ctx, s.id); err == nil && container.Ended() {
+		e.status = container.ExitCode
+	}
+	// The removal also kills the container, so a failed stop matters only if the removal fails, too.
+	if err := l.engine.Remove(ctx, s.id); err != nil {
+		return e, errors.Join(err, stopErr)
+	}
+	l.drain(ctx, s, quickDrain)
+	return e, nil
+}
+
+func (l *launch) stopContainer(ctx context.Context, id string) error {
+	grace := l.settings.Builder.StopGrace
+	ctx, cancel := context.WithTimeout(ctx, grace+stopTime)
+	defer cancel()
+	return l.engine.Stop(ctx, id, grace)
+}
+
+// drain waits up to limit for output that is still on its way, and closes the session. A signal shortens the wait to
+// quickDrain.
+func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
+	signalled := ctx.Done()
+	for late := time.After(limit); ; {
+		select {
+		case <-s.copied:
+		case <-signalled:
+			signalled, late = nil, time.After(quickDrain)
+			continue
+		case <-late:
+			l.log.Warn("the end of the chaincode's output did not arrive", "chaincode_id", l.chaincode.ID)
+		}
+		s.close()
+		return
+	}
+}
+
+// remove removes a container, also when ctx has ended.
+func (l *launch) remove(ctx context.Context, id string) error {
+	limit := cleanupTime
+	if errors.Is(ctx.Err(), context.Canceled) { // by a signal: the call it interrupted has used some of cleanupTime
+		limit = removeTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	return l.engine.Remove(ctx, id)
+}
+
+// report logs how the chaincode ended, as the last line: the peer logs nothing about a chaincode that ends after it was
+// ready.
+func (l *launch) report(e end, lived time.Duration) {
+	fields := []any{"chaincode_id", l.chaincode.ID, "exit_status", e.status, "lived", lived.Round(time.Millisecond)}
+	switch {
+	case e.stopped != "":
+		l.log.Info("the chaincode was stopped", append(fields, "reason", e.stopped)...)
+	case e.takenOver:
+		l.log.Info("a later run of this chaincode has taken over", fields...)
+	case e.gone:
+		l.log.Info("the chaincode's container was removed, by a later run or by hand", fields...)
+	case e.oomKilled:
+		l.log.Error("the chaincode ran out of memory: see vm.docker.hostConfig.Memory", fields...)
+	case e.status == 0:
+		l.log.Info("the chaincode has ended", fields...)
+	default:
+		l.log.Error("the chaincode has ended", fields...)
+	}
+}
+
+var _ Engine = (*docker.Engine)(nil)
