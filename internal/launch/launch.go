@@ -103,7 +103,7 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 // startContainer connects the container to its networks, delivers the TLS files, opens the session and starts the
 // container, in this order.
 func (l *launch) startContainer(ctx context.Context, id string, p prepared) (*session, error) {
-	if err := context.Cause(ctx); err != nil {
+	if err := context.Cause(ctx); err != nil { // a create that is under way finishes even if ctx ends
 		return nil, err
 	}
 	for _, name := range p.spec.Networks {

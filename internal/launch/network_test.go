@@ -10,7 +10,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// fabric-samples#566, fabric#417: the error names the missing network once, and lists those that exist.
+// fabric-samples#566, fabric#417: one line names the missing network and lists those that exist.
 func TestAMissingNetworkIsExplained(t *testing.T) {
 	for flavour, options := range flavours {
 		t.Run(flavour, func(t *testing.T) {

@@ -82,7 +82,8 @@ func TestAFailedRebuildReportsWhy(t *testing.T) {
 	assert.Empty(t, r.engine.Containers())
 }
 
-// Between two calls, "docker system prune -a" can remove the container and its image, or the container of a rebuilt image.
+// Between two calls, "docker system prune -a" can remove the container and its image, or the container of a rebuilt
+// image.
 func TestRunRecoversFromAPruneOfContainerAndImage(t *testing.T) {
 	t.Run("both at once", func(t *testing.T) {
 		r := newRunner(t)

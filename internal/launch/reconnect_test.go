@@ -73,7 +73,7 @@ func TestOutputBetweenACutAndTheExitIsNotLost(t *testing.T) {
 			require.NoError(t, client.Start(t.Context(), id))
 			for range s.copied { // ends with the cut
 			}
-			<-time.After(2 * exitNews) // so that the exit is late enough for run to catch up
+			<-time.After(2 * usualExitLag) // so that the exit is late enough for run to catch up
 			close(noticed)
 			_, err = l.awaitEnd(t.Context(), s)
 			require.NoError(t, err)
@@ -113,7 +113,8 @@ func TestRunWaitsForAnEngineThatRestarts(t *testing.T) {
 		r.engine.On(fakeengine.Logs, fakeengine.Once(fakeengine.Fail(http.StatusServiceUnavailable, "starting")))
 		r.engine.Disconnect(fakeengine.Wait, fakeengine.Attach)
 		p.Stdout.Write([]byte(lines(10, 20)))
-		return 3 // while run is disconnected
+		r.engine.Await(t, fakeengine.Wait, 2) // run has noticed
+		return 3                              // while it is disconnected
 	})
 	status, _ := r.run(t.Context(), t)
 	assert.Equal(t, 3, status)

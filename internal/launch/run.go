@@ -1,6 +1,6 @@
-// Package launch runs one chaincode: it creates the container, delivers the TLS files, starts it, forwards its output,
-// and exits when it does, or stops it when the peer sends a signal. If the image has been removed, it is built again from
-// the saved source.
+// Package launch runs one chaincode: it creates the container, delivers the TLS files, starts the container, forwards its
+// output, and returns when it exits, or stops it when the peer sends a signal. If the image has been removed, it is
+// built again from the saved source.
 package launch
 
 import (
@@ -21,7 +21,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Engine is what a run calls on a container engine.
+// Engine holds the calls that a run makes to a container engine.
 type Engine interface {
 	network.Engine
 	baseimage.Reader
@@ -51,9 +51,9 @@ type launch struct {
 	rebuilder rebuilder
 }
 
-// Run launches the chaincode that chaincode.json in RUN_METADATA_DIR, the second argument, describes. The image is the one
-// in the build record in OUTPUT_DIR, the first argument. Run returns the container's exit status as a [cli.Status]; if it
-// is stopped before the start, that is 143.
+// Run launches the chaincode that is described in RUN_METADATA_DIR, the second argument, from the image that is named in
+// OUTPUT_DIR, the first argument. It returns the container's exit status as a [cli.Status], or 143 if a signal stops it
+// before the chaincode starts.
 func Run(ctx context.Context, process cli.Process) error {
 	began := time.Now()
 	outputDir, runMetadataDir := process.Args[0], process.Args[1]

@@ -91,7 +91,7 @@ func (l *launch) chooseNetworks(ctx context.Context) (network.Networks, error) {
 
 // explainNetworks returns a clearer error if the container could not be created or started because of a network.
 func (l *launch) explainNetworks(ctx context.Context, spec docker.Spec, err error) error {
-	if err == nil || errors.Is(err, errTakenOver) || ctx.Err() != nil {
+	if errors.Is(err, errTakenOver) || ctx.Err() != nil {
 		return err
 	}
 	return network.Explain(ctx, l.engine, spec, err)
@@ -104,8 +104,8 @@ func (l *launch) containerName() string {
 }
 
 // environment returns the variables that the peer's built-in controller sets, those that images made for the Kubernetes
-// builder read, and last, so that they win, the operator's. The TLS variables are set with TLS only: a shim takes an
-// empty one for a path.
+// builder read, and the operator's, which win. Without TLS it sets no TLS variables: a shim takes an empty one for a
+// path.
 func (l *launch) environment() []string {
 	logging := l.settings.Chaincode.Logging
 	environment := config.Environment{

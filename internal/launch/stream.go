@@ -18,7 +18,7 @@ type session struct {
 	output   *docker.Output
 	copied   chan error // receives the result of the copy, then is closed
 	cut      bool       // the copy ended with an error; valid once copied is closed
-	over     time.Time  // when the copy ended; valid once copied is closed
+	copiedAt time.Time  // when the copy ended; valid once copied is closed
 	stdout   *resumableWriter
 	stderr   *resumableWriter
 }
@@ -32,9 +32,9 @@ func (l *launch) open(ctx context.Context, id string, input []byte) (*session, e
 		return nil, err
 	}
 	waiting, stopWait := context.WithCancel(context.WithoutCancel(ctx))
-	registered := context.AfterFunc(ctx, stopWait) // an engine that hangs must not hold up the start-up
+	detach := context.AfterFunc(ctx, stopWait) // an engine that hangs must not hold up the start-up
 	exits, err := l.engine.Wait(waiting, id)
-	registered()
+	detach()
 	if err != nil {
 		stopWait()
 		output.Close()
@@ -65,13 +65,13 @@ func (s *session) pump(output *docker.Output, exits <-chan docker.Exit) {
 	s.output, s.exits, s.copied = output, exits, make(chan error, 1)
 	go func(copied chan<- error) {
 		err := output.Copy(s.stdout, s.stderr)
-		s.cut, s.over = err != nil, time.Now()
+		s.cut, s.copiedAt = err != nil, time.Now()
 		copied <- err
 		close(copied)
 	}(s.copied)
 }
 
-// waitFailed returns the error with which the wait has failed, or nil if it has not. It does not block.
+// waitFailed returns the error of a wait that has failed, otherwise nil. It does not block.
 func (s *session) waitFailed() error {
 	select {
 	case exit := <-s.exits:

@@ -23,8 +23,8 @@ const (
 const (
 	drainTime       = 10 * time.Second       // for the last output of an exited container to arrive
 	quickDrain      = 500 * time.Millisecond // the same after a signal
-	exitLag         = 2 * time.Second        // from the end of the output to the news of the exit, at most
-	exitNews        = 300 * time.Millisecond // the same when nothing is wrong
+	maxExitLag      = 2 * time.Second        // for the engine to report the exit after the end of the output
+	usualExitLag    = 300 * time.Millisecond // the same when nothing is wrong
 	freeMemoryAfter = 10 * time.Second       // by then the launch is over, so that freeing memory does not slow it down
 	reconnectTime   = 5 * time.Minute        // for an engine to restart
 	reconnectWait   = time.Second            // between two attempts
@@ -38,7 +38,7 @@ type end struct {
 	status    int
 	oomKilled bool
 	takenOver bool   // a later run of this chaincode removed the container
-	gone      bool   // the container was removed, it is not known by whom
+	gone      bool   // the container was removed, by a later run or by hand
 	stopped   string // why this run stopped it; empty if it did not
 }
 
@@ -80,8 +80,8 @@ func (l *launch) awaitEnd(ctx context.Context, s *session) (end, error) {
 				return l.onLost(ctx, s, err)
 			}
 			copied, lag = s.copied, nil
-		case err := <-copied: // the news of the exit usually arrives at the same moment
-			copied, lag = nil, time.After(exitLag)
+		case err := <-copied: // the engine usually reports the exit at the same moment
+			copied, lag = nil, time.After(maxExitLag)
 			if err != nil {
 				l.log.Debug("the container's output was cut off", "error", err)
 			}
@@ -132,7 +132,7 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 // onExit takes the last output of an exited container, reads how it ended, and removes it.
 func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) {
 	l.drain(ctx, s, drainTime)
-	if s.cut || time.Since(s.over) > exitNews {
+	if s.cut || time.Since(s.copiedAt) > usualExitLag {
 		l.catchUp(ctx, s)
 	}
 	e := end{status: code}

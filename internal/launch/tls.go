@@ -22,8 +22,9 @@ type tlsDelivery struct {
 
 // prepareTLS adds to spec what the delivery of the TLS files needs.
 //
-// If the image has a shell, the shell runs ahead of the image's entrypoint, and writes the files from its standard input
-// to a tmpfs. So the keys are in no layer. It is also faster: for an archive, some engines start a copy of themselves.
+// If the image has a shell, the shell runs ahead of the image's entrypoint and writes the files from its standard input
+// to a tmpfs. So the keys are in no layer, and the engine need not unpack an archive, for which some engines start a
+// copy of themselves.
 func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDelivery, error) {
 	if !l.chaincode.TLS() {
 		return tlsDelivery{}, nil
@@ -41,7 +42,8 @@ func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDeliv
 	return prepareArchive(spec, material), nil
 }
 
-// prepareArchive is for images and files that cannot use the standard input: see docs/configuration.md, "The TLS files".
+// prepareArchive returns the delivery for images that have no suitable shell, and for files that are too large for the
+// standard input: see docs/configuration.md, "The TLS files".
 //
 // Engines cannot write to a read-only root file system, not even before the start. There the files go to an anonymous
 // volume, which is removed with the container. A tmpfs does not work: it is mounted at the start.
