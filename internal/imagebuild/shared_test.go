@@ -220,7 +220,7 @@ func TestALockThatNobodyHoldsIsReplaced(t *testing.T) {
 			runLock(t, engine, lock)
 			engine.Age(lock, time.Minute)
 			engine.SetProgram(compile)
-		}, "an earlier build failed and its holder is gone"},
+		}, "an earlier build failed and its leader is gone"},
 	}
 	for name, test := range tests {
 		for _, skew := range []time.Duration{0, -5 * time.Hour, 5 * time.Hour} {
@@ -279,7 +279,7 @@ func TestAWaiterBuildsWhenTheHolderIsToldToStop(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorIs(t, <-held, signalled{})
 	assertBuilt(t, engine, image)
-	assert.Contains(t, waiter.output.String(), "the other builder has gone and left no image")
+	assert.Contains(t, waiter.output.String(), "another builder is gone and left no image")
 }
 
 func TestAWaiterGivesUpWhenHoldersComeAndGo(t *testing.T) {
@@ -289,7 +289,7 @@ func TestAWaiterGivesUpWhenHoldersComeAndGo(t *testing.T) {
 	engine.On(fakeengine.Info, fakeengine.Before(func() { engine.RemoveContainer(lock) }))
 	engine.On(fakeengine.VolumeInspect, fakeengine.Before(come))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.EqualError(t, err, "giving up after 3 turns: the other builder has gone and left no image")
+	assert.EqualError(t, err, "giving up after 3 attempts: other builders of the same content keep disappearing")
 	assertNothingLeft(t, engine)
 }
 

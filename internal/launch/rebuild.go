@@ -53,7 +53,7 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 		if err != nil {
 			return imagebuild.Image{}, err
 		}
-		builder := imagebuild.New(engine, l.settings, process)
+		builder := imagebuild.New(engine, l.settings, imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()})
 		builder.Periods.Cleanup = removeTime // the peer has no patience with a run
 		return builder.Build(ctx, plan, source, pkg.Label)
 	}
