@@ -88,7 +88,7 @@ func TestAnImageThatIsThereIsNotBuiltAgain(t *testing.T) {
 	second, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assert.Equal(t, first, second)
-	assert.Contains(t, b.output.String(), "the image is there already")
+	assert.Contains(t, b.output.String(), "the image exists already")
 	assert.Len(t, engine.Calls(fakeengine.Create, fakeengine.VolumeCreate, fakeengine.Commit), before, "nothing is created")
 }
 
@@ -115,7 +115,7 @@ func TestAFailingBuildIsToldWithItsOutputAndStatus(t *testing.T) {
 			var failed *imagebuild.Failed
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, imagebuild.Failed{Status: 3}, *failed)
-			assert.EqualError(t, err, "the build ended with exit status 3; its output stands above")
+			assert.EqualError(t, err, "the build ended with exit status 3; its output is above")
 			assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 			assert.Equal(t, 1, created(engine, buildPart), "a build that fails is not tried again")
 			assertNothingLeft(t, engine)
@@ -145,7 +145,7 @@ func TestAnOutputThatArrivesInPartMakesNoImage(t *testing.T) {
 	engine := newEngine(t)
 	engine.On(fakeengine.Download, fakeengine.Of(buildPart, fakeengine.Cut(1000)))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.ErrorContains(t, err, "taking over the build's output")
+	assert.ErrorContains(t, err, "copying the build's output")
 	assert.Empty(t, engine.Calls(fakeengine.Commit))
 	assert.Equal(t, []string{"baseos:1", "ccenv:1"}, engine.Images())
 	assertNothingLeft(t, engine)
@@ -395,7 +395,7 @@ func TestAWaitThatAnswersWhileTheBuildRunsIsNoSuccess(t *testing.T) {
 	engine.On(fakeengine.Wait, fakeengine.Answer(http.StatusOK, `{"StatusCode":0}`))
 	engine.On(fakeengine.Start, fakeengine.After(func() { engine.Disconnect(fakeengine.Attach) }))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
-	require.ErrorContains(t, err, "the build container is running after its end")
+	require.ErrorContains(t, err, "the build ended but its container is running")
 	assert.Empty(t, engine.Calls(fakeengine.Commit))
 	assertNothingLeft(t, engine)
 }

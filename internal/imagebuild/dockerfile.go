@@ -27,9 +27,9 @@ const (
 	ignoreFile = ".dockerignore"
 )
 
-// dockerfile makes sure of the image of a package that brings a Dockerfile. The engine builds it. There is no lock: two
-// builders of the same content share the steps inside the engine, and the image of the first to be done is the one.
-// Base images are the Dockerfile's own business, so they are no part of the digest, and a newer one is not noticed.
+// dockerfile makes sure of the image of a package with a Dockerfile, which the engine builds. There is no lock: builders of
+// the same content share the steps inside the engine, and the image of the first to finish is used. Only the engine knows
+// the base images, so they are not in the digest and a newer one is not noticed.
 func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	pkg, err := buildContext(plan, pkg)
 	if err != nil {
@@ -39,7 +39,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	found, err := b.Engine.Image(ctx, name)
 	switch {
 	case err == nil:
-		b.Log.Info("the image is there already", "image", name)
+		b.Log.Info("the image exists already", "image", name)
 	case errdefs.IsNotFound(err):
 		if err := b.buildDockerfile(ctx, plan, pkg, name, label); err != nil {
 			return Image{}, err
@@ -51,18 +51,18 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 		return Image{}, err
 	}
 	if len(found.Entrypoint)+len(found.Command) == 0 {
-		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: there is nothing to start in its image")
+		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: its image has nothing to start")
 	}
 	user, err := b.images().User(ctx, name, found)
 	return Image{Name: name, User: user}, err
 }
 
-// buildDockerfile has the engine build. Of several builders of the same content at the same moment, some engines tell
-// one alone which step has failed and what it has printed. The others try again: a step that has failed is not kept.
+// buildDockerfile lets the engine build. Of several builders of the same content at the same moment, some engines tell only
+// one which step failed and what it printed. The others retry: an engine does not keep a failed step.
 func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
 	b.Log.Info("building", "type", plan.Type, "image", name)
 	var failed *docker.BuildError
-	for turn := 1; ; turn++ {
+	for attempt := 1; ; attempt++ {
 		made := name + "-" + metadata.NewInstallToken()
 		err := b.tryDockerfile(ctx, plan, pkg, made, label)
 		switch {
@@ -71,16 +71,16 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 		case !errors.As(err, &failed):
 			return err
 		case !failed.Untold:
-			return fmt.Errorf("the build of the package's Dockerfile failed: %w; its output stands above", failed)
-		case turn == maxTurns || ctx.Err() != nil:
+			return fmt.Errorf("the build of the package's Dockerfile failed: %w; its output is above", failed)
+		case attempt == maxAttempts || ctx.Err() != nil:
 			return fmt.Errorf("the build of the package's Dockerfile failed: %w", failed)
 		}
-		b.Log.Info("the build has failed without a word from its steps: trying again", "error", failed)
+		b.Log.Info("build failed, but the engine did not say which step: retrying", "error", failed)
 	}
 }
 
-// settleName gives the image that was made here the name of its content, unless another builder's has it: that one may
-// run already, and would be left without a name.
+// settleName gives the image that was built here the name of its content, unless another builder's image has it: that one
+// may be in use already, and would be left without a name.
 func (b *Builder) settleName(ctx context.Context, made, name string) error {
 	_, err := b.Engine.Image(ctx, name)
 	if errdefs.IsNotFound(err) {
@@ -102,19 +102,19 @@ func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *co
 	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
 	err := b.Engine.Build(ctx, docker.Build{
 		Name: name, Context: reader, Args: pairs(plan.BuildArgs),
-		Caches:  name, // a random one: what a package's steps leave in a cache is for no other build
+		Caches:  name, // random: no other build gets what this package's steps leave in a cache mount
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
 		Pull:    b.Pulls.Policy == config.PullAlways,
 		Network: b.Limits.Network, Memory: b.Limits.Memory,
 	}, output)
-	reader.Close() // ends the packing when the engine has stopped reading
+	reader.Close() // ends the packing where the engine has stopped reading
 	if packErr := <-packed; packErr != nil && !errors.Is(packErr, io.ErrClosedPipe) {
 		err = fmt.Errorf("packing the build context: %w", packErr)
 	}
 	return errors.Join(err, output.Close())
 }
 
-// pairs are KEY=VALUE as a map.
+// pairs returns KEY=VALUE variables as a map.
 func pairs(list []string) map[string]string {
 	m := map[string]string{}
 	for _, pair := range list {
@@ -124,8 +124,8 @@ func pairs(list []string) map[string]string {
 	return m
 }
 
-// buildContext is what the build sees: all but what .dockerignore leaves out. The Dockerfile is always there, since no
-// other way leads it to the builder.
+// buildContext returns the build context: everything that .dockerignore does not exclude, and always the Dockerfile, which
+// reaches the builder in no other way.
 func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, error) {
 	root := codeDir(plan)
 	ignored, err := readIgnore(pkg.FS, root)

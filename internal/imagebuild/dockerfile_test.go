@@ -147,7 +147,7 @@ func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
 	again, said, err := r.run(t)
 	require.NoError(t, err)
 	assert.Equal(t, image, again)
-	assert.Contains(t, said, "the image is there already")
+	assert.Contains(t, said, "the image exists already")
 	assert.Len(t, r.asked, 1)
 }
 
@@ -189,7 +189,7 @@ func TestABuildThatFailsWithoutAWordIsTriedAgain(t *testing.T) {
 		"then well":  {[]string{untold, ""}, 2, ""},
 		"then ill":   {[]string{untold, untold, untold, ""}, 3, "the build of the package's Dockerfile failed: "},
 		"cut":        {[]string{`{"stream":"x`, ""}, 1, "unexpected EOF"},
-		"with words": {[]string{failedTrace, ""}, 1, "exit code: 3; its output stands above"},
+		"with words": {[]string{failedTrace, ""}, 1, "exit code: 3; its output is above"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,18 +1,18 @@
-// Package imagebuild turns a package and its plan into an image: content digest, lock, build container, assembly.
+// Package imagebuild turns a package and its plan into an image, once for all builders of the same content on an engine.
 //
-// An image is named by its content, so builders on one engine, on one host or many, share it. Of several that want the
-// same content at the same time one builds, the holder; the others follow it (waiters). The build container's name
-// holds the digest and is the lock: whoever creates it holds it.
+// An image is named by its content, so builders on one host or many share it. Of several that want the same content at
+// the same time one is the leader and builds; the others follow it. The build container's name holds the digest and is
+// the lock: whoever creates the container is the leader.
 //
-//	prepare   base images there (pulled where missing), digest computed: is the image there already?
-//	hold      build container: created, attached, package uploaded, started, output shown
-//	follow    somebody else's build container: output shown, exit status taken
-//	assemble  output streamed into a container of the runtime image, which is committed as the image
+//	newJob    base images are there (pulled if missing), digest computed: does the image exist already?
+//	leader    creates, attaches to and fills the build container, starts it, shows its output
+//	follower  shows the output of the leader's container, and takes its result
+//	assemble  streams the output into a container of the runtime image, and commits that as the image
 //
-// Where dependencies can be installed ahead of the code, they are built in that way, as a snapshot of their own, and
-// the code alone is added to it: no build container, one upload, one commit (snapshot.go).
+// Where dependencies can be installed ahead of the code, they become an image first, the snapshot, and the code alone is
+// added to it: no build container, one upload, one commit (snapshot.go).
 //
-// Nothing here trusts that a container or an image is still there: operators prune.
+// Nothing here relies on a container or an image still being there: operators prune.
 package imagebuild
 
 import (
@@ -26,7 +26,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/baseimage"
-	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -34,40 +33,31 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Engine is what a build needs of a container engine.
+// Engine is what this package calls of a container engine.
 type Engine interface {
+	baseimage.Engine
 	Clock(ctx context.Context) (time.Time, error)
-	Image(ctx context.Context, ref string) (docker.Image, error)
-	Pull(ctx context.Context, pull docker.Pull, progress func(line string)) error
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
-	Tag(ctx context.Context, image, name string) error
-	Untag(ctx context.Context, name string) error
-	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
-	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
-	Remove(ctx context.Context, id string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
-	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
-	Executable(ctx context.Context, id, path string) (string, error)
-	Exists(ctx context.Context, id, path string) (bool, error)
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }
 
 // Periods are how long a builder waits for others. See [DefaultPeriods].
 type Periods struct {
-	Build    time.Duration // one build, waiting included
-	Created  time.Duration // a build container that was not started for so long has lost its holder
-	Assembly time.Duration // a build that has succeeded and is no image after so long has lost its holder
-	Linger   time.Duration // a failed build container stays so long for its waiters to read
-	Poll     time.Duration // at most, between two looks at somebody else's work
-	Cleanup  time.Duration // removing what was made, also after a signal
+	Build    time.Duration // one build, following included
+	Created  time.Duration // a build container that has not been started for so long has lost its leader
+	Assembly time.Duration // a build that succeeded so long ago and left no image has lost its leader
+	Linger   time.Duration // a failed build container is kept so long for followers to read
+	Poll     time.Duration // at most, between two looks at another builder's work
+	Cleanup  time.Duration // removing what was created, also after a signal
 }
 
-// DefaultPeriods are those of the design, with the time-out of the operator's choice.
+// DefaultPeriods returns the standard periods with the given build timeout.
 func DefaultPeriods(build time.Duration) Periods {
 	return Periods{
 		Build:    build,
@@ -83,7 +73,7 @@ func DefaultPeriods(build time.Duration) Periods {
 type Builder struct {
 	Engine  Engine
 	Log     hclog.Logger
-	Stderr  io.Writer // takes whole lines
+	Stderr  io.Writer // gets whole lines
 	Prefix  string    // of all names, builder.prefix
 	Version string    // of this program, for labels
 	Periods Periods
@@ -91,21 +81,29 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 }
 
-// New returns a builder that works as the operator's settings say, for build and for a run that has lost its image.
-func New(engine Engine, settings config.Settings, process cli.Process) *Builder {
+// Program is what a Builder takes from the program that it is a part of.
+type Program struct {
+	Log     hclog.Logger
+	Stderr  io.Writer // gets whole lines
+	Environ []string
+	Version string
+}
+
+// New returns a Builder for the operator's settings.
+func New(engine Engine, settings config.Settings, program Program) *Builder {
 	return &Builder{
 		Engine:  engine,
-		Log:     process.Log,
-		Stderr:  process.Stderr,
+		Log:     program.Log,
+		Stderr:  program.Stderr,
 		Prefix:  settings.Builder.Prefix,
-		Version: cli.Release(),
+		Version: program.Version,
 		Periods: DefaultPeriods(settings.Builder.BuildTimeout),
-		Pulls:   baseimage.PullsOf(settings, process.Environ),
+		Pulls:   baseimage.PullsOf(settings, program.Environ),
 		Limits:  LimitsOf(settings),
 	}
 }
 
-// images are the base images of the engine.
+// images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
 	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Version: b.Version, Cleanup: b.Periods.Cleanup}
 }
@@ -113,15 +111,15 @@ func (b *Builder) images() baseimage.Images {
 // Image is a chaincode's image.
 type Image struct {
 	Name       string          // PREFIX/TYPE:DIGEST
-	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of all else
-	Entrypoint []string        // which comes after that shell
-	User       *metadata.Owner // whom its processes run as; nil: not looked up, see baseimage.ResolveUser
+	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of the entrypoint
+	Entrypoint []string        // of the image, where TLSByInput
+	User       *metadata.Owner // who the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.
 var ErrTimeout = errors.New("the build took too long")
 
-// Failed is a build whose command has ended with a status other than 0. What it printed has been shown.
+// Failed is a build whose command ended with a status other than 0. Its output has been shown.
 type Failed struct {
 	Status    int
 	OOMKilled bool
@@ -131,54 +129,60 @@ func (f *Failed) Error() string {
 	if f.OOMKilled {
 		return fmt.Sprintf("the build ran out of memory (exit status %d)", f.Status)
 	}
-	return fmt.Sprintf("the build ended with exit status %d; its output stands above", f.Status)
+	return fmt.Sprintf("the build ended with exit status %d; its output is above", f.Status)
 }
 
-// Build makes sure that the image of a package exists. Label goes in front of every line that the build prints.
+// Build makes sure that the image of a package exists. Label is put in front of every line that the build prints. The
+// error is a [Failed] where the build's command failed, and wraps [ErrTimeout] where the build took too long.
 func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
-	if plan.Way == platform.Prebuilt {
-		image, err := b.prebuilt(ctx, plan)
-		return image, b.explain(ctx, err)
+	build := b.build
+	switch plan.Way {
+	case platform.Prebuilt:
+		build = b.prebuilt
+	case platform.Dockerfile:
+		build = b.dockerfile
 	}
-	image, err := b.build(ctx, plan, pkg, label)
+	image, err := build(ctx, plan, pkg, label)
 	if errdefs.IsNotFound(err) && ctx.Err() == nil {
-		b.Log.Warn("something was removed from the engine in the middle of the build: starting over", "error", err)
-		image, err = b.build(ctx, plan, pkg, label)
+		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
+		image, err = build(ctx, plan, pkg, label)
 	}
 	return image, b.explain(ctx, err)
 }
 
+// build makes sure of the image of a package that is built in a container.
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
-	if plan.Way == platform.Dockerfile {
-		return b.dockerfile(ctx, plan, pkg, label)
-	}
-	job, err := b.prepare(ctx, plan, pkg, label)
+	j, err := b.newJob(ctx, plan, pkg, label)
 	if err != nil {
 		return Image{}, err
 	}
-	image, err := b.existing(ctx, job)
-	if !errdefs.IsNotFound(err) {
-		if err == nil {
-			b.Log.Info("the image is there already", "image", job.image)
+	image, found, err := b.find(ctx, j)
+	if err != nil || found {
+		if found {
+			b.Log.Info("the image exists already", "image", j.image)
 		}
 		return image, err
 	}
-	made, err := b.onSnapshot(ctx, job)
+	made, err := b.onSnapshot(ctx, j)
 	if err == nil && !made {
-		err = b.produce(ctx, job)
+		err = b.makeImage(ctx, j)
 	}
 	if err != nil {
 		return Image{}, err
 	}
-	return b.existing(ctx, job)
+	image, found, err = b.find(ctx, j)
+	if err == nil && !found {
+		err = fmt.Errorf("image %q was removed right after it was built: %w", j.image, errdefs.ErrNotFound)
+	}
+	return image, err
 }
 
-// explain puts the reason of an ended context in place of "context canceled".
+// explain says why a context has ended in place of "context canceled".
 func (b *Builder) explain(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(deadline) {
-		<-ctx.Done() // a connection that is being made looks at a clock of its own, which may be the first to tell
+		<-ctx.Done() // a connection being made has a clock of its own, which may be ahead of the context's
 	}
 	switch cause := context.Cause(ctx); {
 	case err == nil || cause == nil:
@@ -190,75 +194,33 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 	}
 }
 
-// job is one build of one content.
-type job struct {
-	plan    platform.Plan
-	pkg     *content.Package // what is uploaded
-	label   string
-	builder docker.Image
-	runtime docker.Image
-	digest  string
-	image   string // name of the image to make
-	lock    string // name of the build container
-	kind    string // of the image
-	warm    bool   // it fills caches alone, and makes no image
-	script  string // of a snapshot: SHA-256 of the builder image's script, or baseimage.NoScript
-	skew    time.Duration
-}
+// maxAttempts is how often a builder tries to lead or to follow before it gives up.
+const maxAttempts = 3
 
-// existing is the image if it is there; its error IsNotFound if not.
-func (b *Builder) existing(ctx context.Context, j *job) (Image, error) {
-	found, err := b.Engine.Image(ctx, j.image)
-	if err != nil {
-		return Image{}, err
-	}
-	image := Image{Name: j.image}
-	if found.Labels[labelTLSByInput] == "true" {
-		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
-	}
-	if user, ok := found.Labels[labelUser]; ok {
-		owner, err := baseimage.ParseUIDGID(user)
-		if err != nil {
-			return Image{}, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
-		}
-		image.User = &owner
-	}
-	return image, nil
-}
-
-// maxTurns is how often a builder tries to become holder or waiter before it gives up.
-const maxTurns = 3
-
-// startOver says that a turn has settled nothing: neither container nor image was there any more.
-type startOver struct{ reason error }
-
-func (s startOver) Error() string { return s.reason.Error() }
-func (s startOver) Unwrap() error { return s.reason }
-
-// produce makes the image, or watches somebody make it.
-func (b *Builder) produce(ctx context.Context, j *job) error {
-	var again startOver
-	for range maxTurns {
-		err := b.turn(ctx, j)
-		if !errors.As(err, &again) || ctx.Err() != nil {
+// makeImage makes the image, or waits for another builder to make it.
+func (b *Builder) makeImage(ctx context.Context, j *job) error {
+	for range maxAttempts {
+		settled, err := b.attempt(ctx, j)
+		if err != nil || settled {
 			return err
 		}
-		b.Log.Info("starting over", "reason", again.reason)
-		if _, err := b.existing(ctx, j); err == nil {
-			return nil
+		if exists, err := b.exists(ctx, j); err != nil || exists {
+			return err
 		}
+		b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)
 	}
-	return fmt.Errorf("giving up after %d turns: %w", maxTurns, again.reason)
+	return fmt.Errorf("giving up after %d attempts: other builders of the same content keep disappearing", maxAttempts)
 }
 
-// turn tries to become the holder, else follows whoever is.
-func (b *Builder) turn(ctx context.Context, j *job) error {
-	id, holder, err := b.claim(ctx, j)
+// attempt creates the build container and leads, or follows the builder that did. It returns false where the other
+// builder settled nothing: its container is gone, and there may be no image.
+func (b *Builder) attempt(ctx context.Context, j *job) (settled bool, err error) {
+	id, other, err := b.createBuildContainer(ctx, j)
 	switch {
 	case err != nil:
-		return err
-	case holder != nil:
-		return b.follow(ctx, j, *holder)
+		return false, err
+	case other != nil:
+		return b.follow(ctx, j, *other)
 	}
-	return b.hold(ctx, j, id)
+	return true, b.buildAsLeader(ctx, j, id)
 }

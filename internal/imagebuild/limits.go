@@ -7,7 +7,7 @@ import (
 	"fabric-builder-docker/internal/host"
 )
 
-// Limits are what build containers get. None of it changes what comes out of a build.
+// Limits are what build containers may use. None of it changes the result of a build.
 type Limits struct {
 	Memory  int64   // bytes, swap included; 0: no limit
 	CPUs    float64 // 0: no limit
@@ -15,13 +15,13 @@ type Limits struct {
 	Network string  // empty: the engine's default
 	NoInit  bool    // the engine has no init
 
-	// HostNetwork says whether the chaincodes of this peer are on the host's network, where no Network is set. A build
-	// that runs nobody's code may then be there, too: on engine 20.10 a network of its own takes 150 ms to make and to
-	// take away. Nil: they are not.
+	// HostNetwork reports whether the chaincodes of this peer use the host's network, where no Network is set. A build
+	// that runs none of a package's code may use it, too: on engine 20.10 a network namespace of its own costs 150 ms.
+	// Nil: they do not.
 	HostNetwork func(context.Context) bool
 }
 
-// LimitsOf are the operator's.
+// LimitsOf returns the limits that the operator has set.
 func LimitsOf(settings config.Settings) Limits {
 	from := settings.Builder.Build
 	limits := Limits{Memory: from.Memory, CPUs: from.CPUs, Pids: from.Pids, Network: from.Network, NoInit: !settings.Builder.Security.Init}
@@ -31,8 +31,8 @@ func LimitsOf(settings config.Settings) Limits {
 	return limits
 }
 
-// onHostNetwork says whether chaincodes get the host's network without asking the engine: it is set, or it follows from
-// a peer that runs on the engine's host itself.
+// onHostNetwork reports, without asking the engine, whether chaincodes use the host's network: because it is set, or
+// because the peer itself runs on the engine's host.
 func onHostNetwork(ctx context.Context, settings config.Settings) bool {
 	if mode := settings.VM.Docker.HostConfig.NetworkMode; mode != "" || len(settings.Builder.Networks) > 0 {
 		return mode == hostNetwork

@@ -3,11 +3,12 @@ package imagebuild
 import (
 	"context"
 
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/platform"
 )
 
-// prebuilt makes sure of an image that a package names by its digest, and finds out whom it runs as.
-func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan) (Image, error) {
+// prebuilt makes sure of an image that a package names by its digest, and resolves its user.
+func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan, _ *content.Package, _ string) (Image, error) {
 	found, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 	if err != nil {
 		return Image{}, err

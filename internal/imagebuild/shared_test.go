@@ -85,8 +85,8 @@ func TestOneFailureFailsAllWhoWait(t *testing.T) {
 	}
 }
 
-// The holder dies after its build has ended well, and before there is an image.
-func TestAWaiterMakesTheImageOfABuildWhoseHolderHasDied(t *testing.T) {
+// The leader dies after its build has ended well, and before there is an image.
+func TestAFollowerMakesTheImageOfABuildWhoseLeaderHasDied(t *testing.T) {
 	lock := lockName(t)
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAWaiterMakesTheImageOfABuildWhoseHolderHasDied(t *testing.T) {
 	}
 }
 
-func TestAWaiterGivesTheHolderTimeToMakeTheImage(t *testing.T) {
+func TestAFollowerGivesTheLeaderTimeToMakeTheImage(t *testing.T) {
 	engine := newEngine(t)
 	runLock(t, engine, lockName(t))
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -114,10 +114,10 @@ func TestAWaiterGivesTheHolderTimeToMakeTheImage(t *testing.T) {
 	_, err := newBuilder(t, engine).build(ctx, t)
 	assert.ErrorIs(t, err, signalled{})
 	assert.Zero(t, created(engine, assemblyPart))
-	assert.Len(t, engine.Containers(), 1, "the holder's container is not a waiter's to remove")
+	assert.Len(t, engine.Containers(), 1, "the leader's container is not a follower's to remove")
 }
 
-func TestManyWaitersMakeTheImageOfADeadHolderOnce(t *testing.T) {
+func TestManyFollowersMakeTheImageOfADeadLeaderOnce(t *testing.T) {
 	lock := lockName(t)
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestALockThatNobodyHoldsIsReplaced(t *testing.T) {
 			runLock(t, engine, lock)
 			engine.Age(lock, time.Minute)
 			engine.SetProgram(compile)
-		}, "an earlier build failed and its holder is gone"},
+		}, "an earlier build failed and its leader is gone"},
 	}
 	for name, test := range tests {
 		for _, skew := range []time.Duration{0, -5 * time.Hour, 5 * time.Hour} {
@@ -255,8 +255,8 @@ func TestALockIsNotTakenForOldByTheWrongClock(t *testing.T) {
 	}
 }
 
-// The holder was told to stop: it removes its container, and the first waiter that sees it builds.
-func TestAWaiterBuildsWhenTheHolderIsToldToStop(t *testing.T) {
+// The leader was told to stop: it removes its container, and the first follower that sees it builds.
+func TestAFollowerBuildsWhenTheLeaderIsToldToStop(t *testing.T) {
 	engine := newEngine(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	engine.SetProgram(func(p *fakeengine.Process) int {
@@ -267,51 +267,51 @@ func TestAWaiterBuildsWhenTheHolderIsToldToStop(t *testing.T) {
 		cancel(signalled{})
 		return p.Serve(0)
 	})
-	holder, waiter := newBuilder(t, engine), newBuilder(t, engine)
+	leader, follower := newBuilder(t, engine), newBuilder(t, engine)
 	source := newSource(t)
 	held := make(chan error, 1)
 	go func() {
-		_, err := holder.Build(ctx, plan, open(t, source), "basic_1.0")
+		_, err := leader.Build(ctx, plan, open(t, source), "basic_1.0")
 		held <- err
 	}()
 	engine.Await(t, fakeengine.Start, 1)
-	image, err := waiter.build(t.Context(), t)
+	image, err := follower.build(t.Context(), t)
 	require.NoError(t, err)
 	assert.ErrorIs(t, <-held, signalled{})
 	assertBuilt(t, engine, image)
-	assert.Contains(t, waiter.output.String(), "the other builder has gone and left no image")
+	assert.Contains(t, follower.output.String(), "another builder is gone and left no image")
 }
 
-func TestAWaiterGivesUpWhenHoldersComeAndGo(t *testing.T) {
+func TestAFollowerGivesUpWhenLeadersComeAndGo(t *testing.T) {
 	engine := newEngine(t)
 	lock := lockName(t)
 	come := func() { engine.RemoveContainer(lock); create(t, engine, lock, "ccenv:1") }
 	engine.On(fakeengine.Info, fakeengine.Before(func() { engine.RemoveContainer(lock) }))
 	engine.On(fakeengine.VolumeInspect, fakeengine.Before(come))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.EqualError(t, err, "giving up after 3 turns: the other builder has gone and left no image")
+	assert.EqualError(t, err, "giving up after 3 attempts: other builders of the same content keep disappearing")
 	assertNothingLeft(t, engine)
 }
 
-// A waiter that is told to stop, or whose time is over, leaves the holder alone.
-func TestAWaiterThatStopsLeavesTheHolderAlone(t *testing.T) {
+// A follower that is told to stop, or whose time is over, leaves the leader alone.
+func TestAFollowerThatStopsLeavesTheLeaderAlone(t *testing.T) {
 	engine := newEngine(t)
 	goOn := make(chan struct{})
 	engine.SetProgram(func(p *fakeengine.Process) int {
 		<-goOn
 		return compile(p)
 	})
-	holder, waiter := newBuilder(t, engine), newBuilder(t, engine)
+	leader, follower := newBuilder(t, engine), newBuilder(t, engine)
 	source := newSource(t)
 	held := make(chan error, 1)
 	go func() {
-		_, err := holder.Build(t.Context(), plan, open(t, source), "basic_1.0")
+		_, err := leader.Build(t.Context(), plan, open(t, source), "basic_1.0")
 		held <- err
 	}()
 	engine.Await(t, fakeengine.Start, 1)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	engine.On(fakeengine.Logs, fakeengine.Before(func() { cancel(signalled{}) }))
-	_, err := waiter.build(ctx, t)
+	_, err := follower.build(ctx, t)
 	assert.ErrorIs(t, err, signalled{})
 	close(goOn)
 	assert.NoError(t, <-held)

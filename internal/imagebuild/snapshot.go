@@ -13,7 +13,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// labelScript is a snapshot's label with the SHA-256 of the builder image's script that has made it, or [baseimage.NoScript].
+// labelScript is a snapshot's label with the SHA-256 of the builder image's script that made it, or [baseimage.NoScript].
 const labelScript = "fabric-builder-docker.build-script"
 
 // unknownScript is a builder image whose script may do more than install dependencies.
@@ -23,18 +23,18 @@ func (u unknownScript) Error() string {
 	return fmt.Sprintf("%s of the builder image (SHA-256 %s) may do more than install dependencies, see builder.node.knownScripts", u.path, u.sum)
 }
 
-// onSnapshot makes the image out of the snapshot of the package's dependencies, and the snapshot where it is not there.
-// It reports false where everything has to be built together.
-func (b *Builder) onSnapshot(ctx context.Context, j *job) (bool, error) {
+// onSnapshot makes the image from the snapshot of the package's dependencies, and the snapshot if there is none. It
+// returns false where everything has to be built together.
+func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error) {
 	if j.plan.Snapshot == nil {
 		if j.plan.Whole != "" {
 			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.Whole)
 		}
 		return false, nil
 	}
-	s := b.snapshotOf(j)
+	s := b.snapshotJob(j)
 	var unknown unknownScript
-	switch err := b.snapshot(ctx, s); {
+	switch err := b.ensureSnapshot(ctx, s); {
 	case errors.As(err, &unknown):
 		b.Log.Info("installing the dependencies together with the code", "reason", unknown)
 		return false, nil
@@ -48,9 +48,9 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (bool, error) {
 	})
 }
 
-// snapshotOf is the build of a package's dependencies: the same plan for fewer files. Its image is no chaincode's, so
-// the level of Fabric is none of its business.
-func (b *Builder) snapshotOf(j *job) *job {
+// snapshotJob is the build of a package's dependencies: the same plan for fewer files. Its image is no chaincode's, so it
+// does not depend on the Fabric version.
+func (b *Builder) snapshotJob(j *job) *job {
 	s := *j
 	s.kind = metadata.KindSnapshot
 	s.plan.Type += "-snapshot"
@@ -59,12 +59,13 @@ func (b *Builder) snapshotOf(j *job) *job {
 	for i := range s.pkg.Files {
 		s.pkg.Files[i].Executable = false
 	}
-	return s.named(b.Prefix)
+	s.setDigest(b.Prefix, contentDigest(s.plan, s.pkg, s.builder, s.runtime))
+	return &s
 }
 
-// snapshot makes sure of the image of a package's dependencies. The script that has made an older one must be known
-// today, too.
-func (b *Builder) snapshot(ctx context.Context, s *job) error {
+// ensureSnapshot makes sure of the image of a package's dependencies. Its error is an unknownScript where the script that
+// makes it, or has made an existing one, is not known.
+func (b *Builder) ensureSnapshot(ctx context.Context, s *job) error {
 	found, err := b.Engine.Image(ctx, s.image)
 	if err == nil {
 		return s.checkScript(found.Labels[labelScript])
@@ -78,7 +79,7 @@ func (b *Builder) snapshot(ctx context.Context, s *job) error {
 	if err := s.checkScript(s.script); err != nil {
 		return err
 	}
-	return b.produce(ctx, s)
+	return b.makeImage(ctx, s)
 }
 
 func (j *job) checkScript(sum string) error {

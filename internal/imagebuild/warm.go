@@ -10,8 +10,8 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Warm does ahead of time what a first build of such a package takes longest for: base images are pulled, and caches
-// or the snapshot of dependencies are made. No image of a chaincode is.
+// Warm does ahead of time what takes longest in a first build of a package: it pulls base images and fills caches, or makes
+// the snapshot of the dependencies. It makes no image of a chaincode.
 func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
@@ -24,25 +24,26 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 		_, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 		return err
 	case platform.Dockerfile, platform.Service:
-		b.Log.Info("nothing of such a package can be done ahead of its install", "type", plan.Type)
+		b.Log.Info("nothing can be done ahead of the install for this type of package", "type", plan.Type)
 		return nil
 	}
-	j, err := b.prepare(ctx, plan, pkg, label)
+	j, err := b.newJob(ctx, plan, pkg, label)
 	switch {
 	case err != nil:
 		return err
 	case plan.Snapshot != nil:
 		return b.warmSnapshot(ctx, j)
 	case !slices.ContainsFunc(plan.Caches, func(c platform.Cache) bool { return c.Name != "" }):
-		b.Log.Info("such a package has no cache to fill: its base images are there", "type", plan.Type, "reason", plan.Whole)
+		b.Log.Info("this package has no cache to fill: its base images are there", "type", plan.Type, "reason", plan.Whole)
 		return nil
 	}
 	j.warm = true
-	return b.produce(ctx, j.identified(b.Prefix, metadata.NewInstallToken())) // a real build of the same must not follow this one
+	j.setDigest(b.Prefix, metadata.NewInstallToken()) // a build of the same content must not follow this one
+	return b.makeImage(ctx, j)
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {
-	err := b.snapshot(ctx, b.snapshotOf(j))
+	err := b.ensureSnapshot(ctx, b.snapshotJob(j))
 	var unknown unknownScript
 	if errors.As(err, &unknown) {
 		b.Log.Info("the dependencies cannot be installed ahead of the code", "reason", unknown)

@@ -31,7 +31,7 @@ func TestWarmFillsTheCacheAndMakesNoImage(t *testing.T) {
 			assertNothingLeft(t, engine)
 
 			engine.SetProgram(fails(2))
-			assert.EqualError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0"), "the build ended with exit status 2; its output stands above")
+			assert.EqualError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0"), "the build ended with exit status 2; its output is above")
 			assertNothingLeft(t, engine)
 		})
 	}
@@ -88,8 +88,8 @@ func TestWarmHasNothingToDoForSomePackages(t *testing.T) {
 	}{
 		"no snapshot":             {officialScript, whole, "there is no lock file"},
 		"a script nobody knows":   {"#!/bin/sh\n", nodePlan, "builder.node.knownScripts"},
-		"a Dockerfile":            {officialScript, platform.Plan{Type: "docker", Way: platform.Dockerfile}, "nothing of such a package"},
-		"something that is there": {officialScript, platform.Plan{Type: "ccaas", Way: platform.Service}, "nothing of such a package"},
+		"a Dockerfile":            {officialScript, platform.Plan{Type: "docker", Way: platform.Dockerfile}, "nothing can be done ahead of the install"},
+		"something that is there": {officialScript, platform.Plan{Type: "ccaas", Way: platform.Service}, "nothing can be done ahead of the install"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newNodeEngine(t, test.script, 0o755)

@@ -63,7 +63,7 @@ func Build(ctx context.Context, process cli.Process) error {
 	defer connected.Close()
 
 	began := time.Now()
-	image, err := imagebuild.New(connected, settings, process).Build(ctx, plan, source, pkg.Label)
+	image, err := imagebuild.New(connected, settings, imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}).Build(ctx, plan, source, pkg.Label)
 	if err != nil {
 		return err
 	}

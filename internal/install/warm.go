@@ -40,7 +40,7 @@ func Warm(ctx context.Context, process cli.Process) error {
 	defer connected.Close()
 	began := time.Now()
 	for _, w := range works {
-		if err := imagebuild.New(connected, w.settings, process).Warm(ctx, w.plan, w.source, w.label); err != nil {
+		if err := imagebuild.New(connected, w.settings, imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}).Warm(ctx, w.plan, w.source, w.label); err != nil {
 			return fmt.Errorf("warming up for %s: %w", w.of, err)
 		}
 	}

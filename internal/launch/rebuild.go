@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/imagebuild"
@@ -38,7 +37,7 @@ func (l *launch) rebuildImage(ctx context.Context, gone imagebuild.Image) (image
 type rebuilder struct {
 	engine    imagebuild.Engine
 	settings  config.Settings
-	process   cli.Process
+	program   imagebuild.Program
 	outputDir string
 }
 
@@ -59,11 +58,11 @@ func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebu
 	}
 	defer source.Close()
 	pkg := metadata.Package{Type: record.Type, Label: record.Label, Path: record.Path}
-	plan, err := platform.For(pkg, source, r.settings, r.process.Environ)
+	plan, err := platform.For(pkg, source, r.settings, r.program.Environ)
 	if err != nil {
 		return imagebuild.Image{}, err
 	}
-	builder := imagebuild.New(r.engine, r.settings, r.process)
+	builder := imagebuild.New(r.engine, r.settings, r.program)
 	builder.Periods.Cleanup = removeTime // the peer kills run soon after a signal
 	return builder.Build(ctx, plan, source, pkg.Label)
 }

@@ -68,7 +68,7 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("serving again\n")); return 0 })
 	require.NoError(t, Run(t.Context(), process))
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving again\n")
-	assert.Contains(t, r.output.String(), "the image is there already")
+	assert.Contains(t, r.output.String(), "the image exists already")
 	assert.Empty(t, r.engine.Containers())
 }
 

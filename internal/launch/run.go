@@ -16,6 +16,7 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/engine"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/network"
 	"fabric-builder-docker/internal/platform"
@@ -89,7 +90,10 @@ func Run(ctx context.Context, process cli.Process) error {
 	l := &launch{
 		engine: connected, log: process.Log, stderr: process.Stderr, settings: settings,
 		record: record, chaincode: chaincode, began: began,
-		rebuilder: rebuilder{engine: connected, settings: settings, process: process, outputDir: outputDir},
+		rebuilder: rebuilder{
+			engine: connected, settings: settings, outputDir: outputDir,
+			program: imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()},
+		},
 	}
 	return l.run(ctx)
 }

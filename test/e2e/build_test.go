@@ -188,7 +188,7 @@ func TestABuilderThatIsKilledWhileAnotherWaits(t *testing.T) {
 
 	assert.Equal(t, 0, waiter.status(t), waiter.stderr)
 	assert.Contains(t, waiter.stderr.String(), "waiting_1.0 | go version")
-	assert.Contains(t, waiter.stderr.String(), "the other builder is gone")
+	assert.Contains(t, waiter.stderr.String(), "the leader of this build is gone")
 	noContainers(t, metadata.LabelKind, metadata.KindBuild)
 	noContainers(t, metadata.LabelKind, metadata.KindAssembly)
 }

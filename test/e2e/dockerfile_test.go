@@ -86,7 +86,7 @@ ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS
 	second := newPeer(t, withBuilder(dir), withTLS(false))
 	again := second.install(t, pkg)
 	assert.Equal(t, record.Image, second.record(t, again).Image)
-	assert.Contains(t, second.said("build"), "the image is there already")
+	assert.Contains(t, second.said("build"), "the image exists already")
 	second.invoke(t, again, "put", "colour", "red")
 
 	other := newPeer(t, withBuilder(builder(t, config("  buildArgs: {GREETING: other}\n"))))

@@ -78,7 +78,7 @@ func TestTheSameContentIsBuiltOnce(t *testing.T) {
 	a, b := first.install(t, pkg("dies_1.0")), second.install(t, pkg("dies_1.1"))
 	assert.Contains(t, first.said("build"), "go version")
 	assert.NotContains(t, second.said("build"), "go version")
-	assert.Contains(t, second.said("build"), "the image is there already")
+	assert.Contains(t, second.said("build"), "the image exists already")
 	assert.Equal(t, first.record(t, a).Image, second.record(t, b).Image)
 	assert.NotEqual(t, first.record(t, a).InstallToken, second.record(t, b).InstallToken)
 }

@@ -9,16 +9,16 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// upload streams what pack writes into a container, as it is written.
+// upload streams a tar into a container while pack writes it.
 func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) error) error {
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(pack(writer)) }()
-	defer reader.Close() // ends the packing when the engine has stopped reading
+	defer reader.Close() // ends the packing where the engine has stopped reading
 	return b.Engine.Upload(ctx, id, "/", reader)
 }
 
-// pack writes the package as the build container gets it. The input is not writable for others than root; output and
-// caches are for whichever user the builder image has.
+// pack writes the package for the build container. Only root may write to the input; output and caches are open to whatever
+// user the builder image has.
 func (j *job) pack(w io.Writer) error {
 	layout := content.Layout{Dir: j.input(), Open: []string{platform.OutputDir}}
 	for _, cache := range j.plan.Caches {
@@ -30,12 +30,12 @@ func (j *job) pack(w io.Writer) error {
 	return j.pkg.WriteTar(w, layout)
 }
 
-// packCode writes the code as it stands in the image: what a build copies to the output when it does nothing else.
+// packCode writes the code for the image, as a build does that only copies it to the output.
 func (j *job) packCode(w io.Writer) error {
 	return j.pkg.Below(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
 }
 
-// codeDir is the directory of the package that its code is in.
+// codeDir returns the directory of the package that holds its code.
 func codeDir(plan platform.Plan) string {
 	if plan.Rooted {
 		return "."
@@ -43,7 +43,7 @@ func codeDir(plan platform.Plan) string {
 	return "src"
 }
 
-// input is where the package's root is in the build container.
+// input returns where the package's root is in the build container.
 func (j *job) input() string {
 	if j.plan.Rooted {
 		return path.Join(platform.InputDir, "src")

@@ -14,12 +14,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// buildCapabilities are what a package manager that runs as root needs to arrange its own files. They are of no use
-// outside the container.
+// buildCapabilities are what a package manager that runs as root needs to arrange its own files. They give no power outside
+// the container.
 var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 
-// claim makes the build container, and with it takes the lock; else it tells who has it.
-func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container, error) {
+// createBuildContainer creates the build container and returns its ID, or returns the container of the builder that has
+// created it first.
+func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, other *docker.Container, err error) {
 	spec := docker.Spec{
 		Name:        j.lock,
 		Image:       j.plan.Builder.Name,
@@ -31,7 +32,6 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 		Security:    docker.Security{Capabilities: buildCapabilities},
 		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
 	}
-	var err error
 	if spec.Volumes, err = b.volumes(ctx, j); err != nil {
 		return "", nil, err
 	}
@@ -39,13 +39,13 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 		return b.Engine.Claim(ctx, spec)
 	}
 	spec.NetworkMode = hostNetwork
-	id, holder, err := b.Engine.Claim(ctx, spec)
+	id, other, err = b.Engine.Claim(ctx, spec)
 	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
-		b.Log.Debug("the build gets a network of its own", "reason", err)
+		b.Log.Debug("the engine refuses the host's network for the build: using its default network", "reason", err)
 		spec.NetworkMode = ""
 		return b.Engine.Claim(ctx, spec)
 	}
-	return id, holder, err
+	return id, other, err
 }
 
 func (b *Builder) labels(j *job, kind string) map[string]string {
@@ -56,10 +56,10 @@ func (b *Builder) labels(j *job, kind string) map[string]string {
 	}
 }
 
-// hold builds in the container that is the lock, and removes it whatever happens.
-func (b *Builder) hold(ctx context.Context, j *job, id string) error {
-	if _, err := b.existing(ctx, j); !errdefs.IsNotFound(err) { // made since we looked, by whoever had the lock before
-		b.discard(ctx, id)
+// buildAsLeader builds in the container that is the lock, and removes it whatever happens.
+func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) error {
+	defer b.discard(ctx, id)
+	if exists, err := b.exists(ctx, j); err != nil || exists { // made since we looked, by an earlier leader
 		return err
 	}
 	if j.warm {
@@ -69,17 +69,16 @@ func (b *Builder) hold(ctx context.Context, j *job, id string) error {
 	}
 	err := b.run(ctx, j, id)
 	if err == nil && !j.warm {
-		err = b.assembleOutput(ctx, j, id)
+		return b.assembleOutput(ctx, j, id)
 	}
 	var failed *Failed
 	if errors.As(err, &failed) {
-		b.linger(ctx)
+		b.keepForFollowers(ctx)
 	}
-	b.discard(ctx, id)
 	return err
 }
 
-// run runs the build and shows what it prints.
+// run runs the build and shows its output.
 func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	output, err := b.Engine.Attach(ctx, id, nil)
 	if err != nil {
@@ -104,19 +103,19 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 		if exit.Err != nil {
 			return exit.Err
 		}
-		if err := b.drained(ctx, shown); err != nil {
+		if err := b.drain(ctx, shown); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			b.Log.Warn("the build's output is incomplete", "container_id", id, "error", err)
 		}
-		return b.verdict(ctx, id, exit.Code)
+		return b.exitResult(ctx, id, exit.Code)
 	}
 }
 
-// verdict is the result of an ended build. Only a container that is still there and has run to its end counts: a wait
+// exitResult returns the result of an ended build. Only a container that is still there and ran to its end counts: a wait
 // also answers 0 for one that was removed.
-func (b *Builder) verdict(ctx context.Context, id string, code int) error {
+func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 	container, err := b.Engine.Inspect(ctx, id)
 	switch {
 	case err != nil && code != 0:
@@ -126,12 +125,13 @@ func (b *Builder) verdict(ctx context.Context, id string, code int) error {
 	case container.ExitCode != 0:
 		return &Failed{container.ExitCode, container.OOMKilled}
 	case !container.Ended():
-		return fmt.Errorf("the build container is %s after its end", container.Status)
+		return fmt.Errorf("the build ended but its container is %s", container.Status)
 	}
 	return nil
 }
 
-// show copies what a build prints to stderr, each line with the package's label. The channel closes at the end.
+// show copies the output of a build to stderr, with the package's label on each line. The channel gets the error of the
+// copy and closes when all output has been copied.
 func (b *Builder) show(output *docker.Output, j *job) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -143,18 +143,11 @@ func (b *Builder) show(output *docker.Output, j *job) <-chan error {
 	return done
 }
 
-func (j *job) linePrefix() string {
-	if j.label == "" {
-		return ""
-	}
-	return j.label + " | "
-}
-
 // drainTime is how long the last output of an ended container may take to arrive.
 const drainTime = 10 * time.Second
 
-// drained waits until all output has been shown.
-func (b *Builder) drained(ctx context.Context, shown <-chan error) error {
+// drain waits until all output has been shown.
+func (b *Builder) drain(ctx context.Context, shown <-chan error) error {
 	select {
 	case err := <-shown:
 		return err
@@ -165,16 +158,16 @@ func (b *Builder) drained(ctx context.Context, shown <-chan error) error {
 	}
 }
 
-// linger keeps a failed build container for a moment, so that waiters read its output and its status.
-func (b *Builder) linger(ctx context.Context) {
+// keepForFollowers keeps a failed build container for a moment, so that followers read its output and its status.
+func (b *Builder) keepForFollowers(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(b.Periods.Linger):
 	}
 }
 
-// discard removes a container on a time of its own, since the reason may be that there is no time left. A container that
-// stays changes nothing in what was built, so that is a warning: the engine may be slow, and goes on removing it.
+// discard removes a container within Periods.Cleanup, even when ctx has ended. A container that stays changes nothing in
+// what was built, so that is a warning: the engine may be slow, and goes on removing it.
 func (b *Builder) discard(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
 	defer cancel()

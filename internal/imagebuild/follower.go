@@ -1,0 +1,127 @@
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/docker"
+)
+
+// follow waits for another builder of the same content: it shows the output of that builder's container and takes its
+// result. It polls the container rather than waiting for its end, since the answer of a wait alone proves nothing. It
+// returns false where the container has gone without a result.
+func (b *Builder) follow(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
+	if err := b.setClock(ctx, j); err != nil {
+		return false, err
+	}
+	if container.Ended() && container.ExitCode != 0 && j.age(container.Finished) > 2*b.Periods.Linger {
+		return false, b.removeAbandoned(ctx, container, "an earlier build failed and its leader is gone")
+	}
+	b.Log.Info("another builder is building the same content: waiting for it", "container_id", container.ID, "image", j.image)
+	var shown <-chan error
+	for began := time.Now(); ; {
+		if reason := b.abandoned(j, container); reason != "" {
+			return false, b.removeAbandoned(ctx, container, reason)
+		}
+		if shown == nil && container.Status != "created" {
+			output, err := b.Engine.Logs(ctx, container.ID, time.Time{})
+			if err == nil {
+				defer output.Close()
+				shown = b.show(output, j)
+			} else if !errdefs.IsNotFound(err) {
+				return false, err
+			}
+		}
+		if container.Ended() {
+			return b.result(ctx, j, container, shown)
+		}
+		if err := b.backoff(ctx, began); err != nil {
+			return false, err
+		}
+		if container, err = b.Engine.Inspect(ctx, container.ID); errdefs.IsNotFound(err) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+}
+
+// result takes the result of another builder's container that has ended.
+func (b *Builder) result(ctx context.Context, j *job, container docker.Container, shown <-chan error) (settled bool, err error) {
+	if shown != nil {
+		if err := b.drain(ctx, shown); err != nil {
+			b.Log.Warn("the output of the other builder's container is incomplete", "error", err)
+		}
+	}
+	if container.ExitCode == 0 {
+		return b.awaitImage(ctx, j, container)
+	}
+	// The leader removes it as well, unless it has died.
+	b.keepForFollowers(ctx)
+	b.discard(ctx, container.ID)
+	return true, &Failed{container.ExitCode, container.OOMKilled}
+}
+
+// awaitImage waits for the leader to make an image of a build that has succeeded. A leader that does not has died: the
+// image is then made here, from the same container.
+func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
+	for began := time.Now(); j.age(container.Finished) < b.Periods.Assembly; {
+		if exists, err := b.exists(ctx, j); err != nil || exists {
+			return exists, err
+		}
+		if _, err := b.Engine.Inspect(ctx, container.ID); errdefs.IsNotFound(err) {
+			return false, nil
+		}
+		if err := b.backoff(ctx, began); err != nil {
+			return false, err
+		}
+	}
+	b.Log.Info("the leader of this build is gone: making the image from its container", "container_id", container.ID)
+	defer b.discard(ctx, container.ID)
+	return true, b.assembleOutput(ctx, j, container.ID)
+}
+
+// abandoned says why a container that has not ended will never give a result; empty where it may.
+func (b *Builder) abandoned(j *job, container docker.Container) string {
+	switch {
+	case container.Status == "created" && j.age(container.Created) > b.Periods.Created:
+		return "it was never started"
+	case container.Status == "running" && j.age(container.Started) > b.Periods.Build:
+		return fmt.Sprintf("it has been running for more than %v", b.Periods.Build)
+	}
+	return ""
+}
+
+// removeAbandoned removes a build container whose leader is gone.
+func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container, reason string) error {
+	b.Log.Warn("removing another builder's container", "container_id", container.ID, "reason", reason)
+	return b.Engine.Remove(ctx, container.ID)
+}
+
+// setClock reads how far the engine's clock is from ours.
+func (b *Builder) setClock(ctx context.Context, j *job) error {
+	now, err := b.Engine.Clock(ctx)
+	if err != nil {
+		return err
+	}
+	j.skew = time.Until(now)
+	return nil
+}
+
+// age returns how long ago that was, by the engine's clock.
+func (j *job) age(moment time.Time) time.Duration { return time.Now().Add(j.skew).Sub(moment) }
+
+// backoff waits between two looks at another builder's work: a twentieth of the time waited so far, so that a short wait
+// ends soon and a long one asks rarely. Periods.Poll bounds it.
+func (b *Builder) backoff(ctx context.Context, since time.Time) error {
+	const part = 20
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(min(max(time.Since(since)/part, b.Periods.Poll/part), b.Periods.Poll)):
+		return nil
+	}
+}

@@ -1,0 +1,119 @@
+package imagebuild
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"fabric-builder-docker/internal/baseimage"
+	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
+)
+
+// job is one build of one content.
+type job struct {
+	plan    platform.Plan
+	pkg     *content.Package // what is uploaded
+	label   string
+	builder docker.Image
+	runtime docker.Image
+	digest  string
+	image   string        // name of the image to make
+	lock    string        // name of the build container
+	kind    string        // of the image
+	warm    bool          // fill caches only, make no image
+	script  string        // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
+	skew    time.Duration // of the engine's clock
+}
+
+// newJob makes sure of the base images and computes the content digest.
+func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (*job, error) {
+	builder, runtime, err := b.baseImages(ctx, &plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVolumes(plan, runtime); err != nil {
+		return nil, err
+	}
+	j := &job{plan: plan, pkg: pkg.Without(plan.LeftOut...), label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
+	j.setDigest(b.Prefix, contentDigest(j.plan, j.pkg, j.builder, j.runtime))
+	return j, nil
+}
+
+// setDigest sets the digest and the names that follow from it.
+func (j *job) setDigest(prefix, digest string) {
+	j.digest = digest
+	j.image = metadata.ImageName(prefix, j.plan.Type, digest)
+	j.lock = metadata.BuildName(prefix, digest)
+}
+
+// baseImages makes sure of both images of a build. Where they are the same it is asked for once.
+func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder, runtime docker.Image, err error) {
+	same := plan.Builder.Name == plan.Runtime.Name
+	if builder, err = b.images().Ensure(ctx, "builder", &plan.Builder); err != nil {
+		return docker.Image{}, docker.Image{}, err
+	}
+	if same {
+		plan.Runtime.Name = plan.Builder.Name
+		return builder, builder, nil
+	}
+	runtime, err = b.images().Ensure(ctx, "runtime", &plan.Runtime)
+	return builder, runtime, err
+}
+
+// checkVolumes refuses a runtime image that declares a volume where the output goes: a commit leaves out what is in a
+// volume, so the chaincode would be missing from the image.
+func checkVolumes(plan platform.Plan, runtime docker.Image) error {
+	for _, volume := range runtime.Volumes {
+		if volume = strings.TrimSuffix(volume, "/"); plan.Target == volume || strings.HasPrefix(plan.Target, volume+"/") {
+			return fmt.Errorf("the runtime image %q declares a volume on %s, which would hide the chaincode in %s: set %s to an image without it",
+				plan.Runtime.Name, volume, plan.Target, plan.Runtime.Setting)
+		}
+	}
+	return nil
+}
+
+// exists reports whether the image of a job exists.
+func (b *Builder) exists(ctx context.Context, j *job) (bool, error) {
+	_, err := b.Engine.Image(ctx, j.image)
+	if errdefs.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// find returns the image of a job, with what its labels say of it, and whether it exists.
+func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
+	found, err := b.Engine.Image(ctx, j.image)
+	if errdefs.IsNotFound(err) {
+		return Image{}, false, nil
+	}
+	if err != nil {
+		return Image{}, false, err
+	}
+	image := Image{Name: j.image}
+	if found.Labels[labelTLSByInput] == "true" {
+		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
+	}
+	if user, ok := found.Labels[labelUser]; ok {
+		owner, err := baseimage.ParseUIDGID(user)
+		if err != nil {
+			return Image{}, false, fmt.Errorf("reading label %s of image %q: %w", labelUser, j.image, err)
+		}
+		image.User = &owner
+	}
+	return image, true, nil
+}
+
+// linePrefix is put in front of every line that the build prints.
+func (j *job) linePrefix() string {
+	if j.label == "" {
+		return ""
+	}
+	return j.label + " | "
+}
