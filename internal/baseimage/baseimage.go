@@ -20,7 +20,7 @@ type Engine interface {
 	Pull(ctx context.Context, pull docker.Pull, progress func(line string)) error
 	Tag(ctx context.Context, image, name string) error
 	Untag(ctx context.Context, name string) error
-	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
+	CreateOrInspect(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Remove(ctx context.Context, id string) error
 }
 
@@ -34,7 +34,7 @@ type Reader interface {
 type Prober interface {
 	Reader
 	Executable(ctx context.Context, id, path string) (string, error)
-	Exists(ctx context.Context, id, path string) (bool, error)
+	PathExists(ctx context.Context, id, path string) (bool, error)
 }
 
 // Images are the images of one engine, as the operator's settings say how to get them.

@@ -19,7 +19,7 @@ import (
 
 // withContainer creates a container from image without starting it, calls read with its ID, and removes it.
 func (i Images) withContainer(ctx context.Context, image string, read func(id string) error) error {
-	id, _, err := i.Engine.Claim(ctx, docker.Spec{
+	id, _, err := i.Engine.CreateOrInspect(ctx, docker.Spec{
 		Name:    metadata.AssemblyName(i.Prefix, metadata.NewInstallToken()),
 		Image:   image,
 		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
@@ -48,7 +48,7 @@ func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error
 	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
 		return false, err
 	}
-	taken, err := engine.Exists(ctx, id, tlsfiles.Dir)
+	taken, err := engine.PathExists(ctx, id, tlsfiles.Dir)
 	return err == nil && !taken, err
 }
 

@@ -58,7 +58,7 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
 		Labels:  b.labels(j, metadata.KindAssembly),
 	}
-	id, other, err := b.Engine.Claim(ctx, spec)
+	id, other, err := b.Engine.CreateOrInspect(ctx, spec)
 	switch {
 	case err != nil:
 		return err

@@ -36,14 +36,14 @@ func (b *Builder) claim(ctx context.Context, j *job) (string, *docker.Container,
 		return "", nil, err
 	}
 	if !j.plan.RunsNoCode || b.Limits.HostNetwork == nil || !b.Limits.HostNetwork(ctx) {
-		return b.Engine.Claim(ctx, spec)
+		return b.Engine.CreateOrInspect(ctx, spec)
 	}
 	spec.NetworkMode = hostNetwork
-	id, holder, err := b.Engine.Claim(ctx, spec)
+	id, holder, err := b.Engine.CreateOrInspect(ctx, spec)
 	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
 		b.Log.Debug("the build gets a network of its own", "reason", err)
 		spec.NetworkMode = ""
-		return b.Engine.Claim(ctx, spec)
+		return b.Engine.CreateOrInspect(ctx, spec)
 	}
 	return id, holder, err
 }

@@ -42,7 +42,7 @@ type Engine interface {
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	Tag(ctx context.Context, image, name string) error
 	Untag(ctx context.Context, name string) error
-	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
+	CreateOrInspect(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
@@ -52,7 +52,7 @@ type Engine interface {
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
 	Executable(ctx context.Context, id, path string) (string, error)
-	Exists(ctx context.Context, id, path string) (bool, error)
+	PathExists(ctx context.Context, id, path string) (bool, error)
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }

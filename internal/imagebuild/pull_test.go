@@ -228,7 +228,7 @@ func TestARefusedPullSaysWhoAsked(t *testing.T) {
 func TestAPullThatIsGivenUpNamesTheSetting(t *testing.T) {
 	const short, long = 50 * time.Millisecond, time.Minute
 	for want, pulls := range map[string]baseimage.Pulls{
-		"silent for too long: 50ms, see builder.registry.inactivityTimeout": {Timeout: long, Inactivity: short},
+		"no progress for too long: 50ms, see builder.registry.inactivityTimeout": {Timeout: long, Inactivity: short},
 		"took too long: 50ms, see builder.registry.timeout":                 {Timeout: short, Inactivity: long},
 	} {
 		_, _, err := obtain(t, &imageStore{hang: true}, pulls, platform.Image{Name: "registry.example.com/cc:1"})

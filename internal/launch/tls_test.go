@@ -101,7 +101,7 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
 			assert.Equal(t, want, command)
 			if asked.OpenStdin {
-				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
+				assert.Equal(t, tlsfiles.WrapCommand(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
 			} else {
 				assert.Nil(t, asked.Entrypoint, "the image's own")
 			}

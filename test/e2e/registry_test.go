@@ -150,8 +150,8 @@ func TestARegistryThatRefuses(t *testing.T) {
 		"403":            {registry.Status(http.StatusForbidden), false, []string{`as user "ada" of `}},
 		"429":            {registry.Status(http.StatusTooManyRequests), false, nil},
 		"500":            {registry.Status(http.StatusInternalServerError), false, nil},
-		"hangs":          {registry.Hang(), false, []string{"the registry was silent for too long: 2s", "builder.registry.inactivityTimeout"}},
-		"hangs later":    {registry.HangBlobs(), false, []string{"the registry was silent for too long: 2s", "builder.registry.inactivityTimeout"}},
+		"hangs":          {registry.Hang(), false, []string{"the pull made no progress for too long: 2s", "builder.registry.inactivityTimeout"}},
+		"hangs later":    {registry.HangBlobs(), false, []string{"the pull made no progress for too long: 2s", "builder.registry.inactivityTimeout"}},
 		"cuts":           {registry.CutBlobs(100), false, nil},
 	}
 	for name, test := range tests {
