@@ -201,7 +201,7 @@ func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
 	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
-		`" runs as user "nobody" and has no /etc/passwd: give the user as a number`)
+		`" runs as user "nobody" and has no /etc/passwd: set a numeric USER in the image`)
 	r.assertNothingLeft(t)
 }
 
