@@ -185,7 +185,7 @@ func (p Pulls) describe(c registry.Credentials) string {
 func (p Pulls) sources(image string) (names []string, mirrored bool, err error) {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the name of image %q: %w", image, err)
+		return nil, false, fmt.Errorf("parsing image name %q: %w", image, err)
 	}
 	named := reference.TagNameOnly(parsed)
 	direct := reference.FamiliarString(named)

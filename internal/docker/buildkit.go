@@ -89,7 +89,7 @@ func (p *buildkitProgress) step(digest []byte) *step {
 	return s
 }
 
-// announce gives a step its number and shows its name, each once. The name may be empty as long as it is not known.
+// announce gives a step its number and shows its name, each once. The name is empty while it is not known.
 func (p *buildkitProgress) announce(s *step, name string) {
 	if s.number == 0 {
 		for _, other := range p.steps {

@@ -60,8 +60,8 @@ func (e *Engine) Close() error { return e.api.Close() }
 // Host returns the endpoint that was passed to Connect.
 func (e *Engine) Host() string { return e.host }
 
-// Clock returns the current time by the engine's clock, which the age of a container must be measured with: the engine
-// may be on another machine.
+// Clock returns the current time by the engine's clock. Use it to compute the age of a container, because the engine may be
+// on another machine.
 func (e *Engine) Clock(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -38,8 +38,8 @@ func isUserDefined(mode string) bool {
 	return IsNetwork(mode) && !slices.Contains(builtinNetworks, mode)
 }
 
-// IsNetwork reports whether a network mode is the name of a network. A container may join several networks, but only have
-// one of the other modes.
+// IsNetwork reports whether a network mode is the name of a network. Only networks can be combined: a container with any
+// other mode joins none.
 func IsNetwork(mode string) bool {
 	kind, _, compound := strings.Cut(mode, ":")
 	return !slices.Contains(modes, kind) && !(compound && (kind == "container" || kind == "ns"))

@@ -106,7 +106,7 @@ func send(ctx context.Context, conn net.Conn, input []byte) error {
 	return err
 }
 
-// hijack attaches to a container and returns when ctx ends, which the SDK ignores once it is connected.
+// hijack attaches to a container. The SDK ignores ctx once it is connected, so hijack watches ctx itself.
 func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.HijackedResponse, error) {
 	type answer struct {
 		attached types.HijackedResponse

@@ -2,12 +2,12 @@
 // identity tokens.
 //
 // The Docker CLI's packages read the file, match the old and new forms of a registry's name, and speak to credential
-// helpers. This package adds that
+// helpers. This package adds the following:
 //
-//   - the caller passes the environment: none of it is read from the process,
-//   - a helper has a time-out,
-//   - a helper does not inherit stderr, which the peer would read until a child of the helper closes it,
-//   - no error repeats a helper's credentials.
+//   - HOME and DOCKER_CONFIG come from the environment that the caller passes.
+//   - A helper has a time-out.
+//   - A helper does not inherit stderr: a child of the helper could keep it open, and the peer would wait for that child.
+//   - No error contains credentials that a helper printed.
 package registry
 
 import (
@@ -42,7 +42,7 @@ const hubKey = "https://index.docker.io/v1/"
 // helperTimeout limits a call of a credential helper. Some request a short-lived token from a service.
 const helperTimeout = 30 * time.Second
 
-// Credentials authenticate to a registry.
+// Credentials authenticate a client to a registry.
 type Credentials struct {
 	User          string // empty with an identity token
 	Password      string
@@ -109,7 +109,7 @@ func (f File) Path() string { return f.path }
 func Host(image string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return "", fmt.Errorf("reading the name of image %q: %w", image, err)
+		return "", fmt.Errorf("parsing image name %q: %w", image, err)
 	}
 	return reference.Domain(named), nil
 }
