@@ -139,7 +139,7 @@ const maxReplaced = 5
 // create makes the container, after removing an older one of the same chaincode.
 func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 	for range maxReplaced {
-		id, other, err := l.engine.Claim(ctx, spec)
+		id, other, err := l.engine.CreateOrInspect(ctx, spec)
 		switch {
 		case errdefs.IsNotFound(err):
 			// Not %w: an image does not come back by trying again.

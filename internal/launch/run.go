@@ -22,7 +22,7 @@ import (
 // Engine is what a run needs of a container engine.
 type Engine interface {
 	Image(ctx context.Context, ref string) (docker.Image, error)
-	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
+	CreateOrInspect(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Download(ctx context.Context, id, path string) (io.ReadCloser, error)

@@ -34,7 +34,7 @@ func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 	}
 	if input := material.Input(); l.record.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Entrypoint = tlsfiles.Receive(tlsfiles.Dir, l.record.Entrypoint)
+		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, l.record.Entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return handover{input: input}, nil
 	}
@@ -48,7 +48,7 @@ func (l *launch) setTLS(spec *docker.Spec) (handover, error) {
 // only.
 func (l *launch) byArchive(spec *docker.Spec, material tlsfiles.Material) handover {
 	if spec.ReadOnly {
-		spec.Scratch = append(spec.Scratch, tlsfiles.Dir)
+		spec.AnonymousVolumes = append(spec.AnonymousVolumes, tlsfiles.Dir)
 		return handover{archive: material.Files, dir: tlsfiles.Dir}
 	}
 	return handover{archive: material.Archive, dir: "/"}

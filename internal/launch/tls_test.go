@@ -101,7 +101,7 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
 			assert.Equal(t, want, command)
 			if asked.OpenStdin {
-				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
+				assert.Equal(t, tlsfiles.WrapCommand(tlsDir, r.record.Entrypoint), asked.Entrypoint, "ahead of the image's own")
 			} else {
 				assert.Nil(t, asked.Entrypoint, "the image's own")
 			}
@@ -201,7 +201,7 @@ func TestAUserWhoCannotBeLookedUpFailsTheStart(t *testing.T) {
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
 	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
-		`" runs as user "nobody" and has no /etc/passwd: give the user as a number`)
+		`" runs as user "nobody" and has no /etc/passwd: set a numeric USER in the image`)
 	r.assertNothingLeft(t)
 }
 
