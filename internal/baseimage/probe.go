@@ -19,10 +19,10 @@ import (
 
 // withContainer creates a container from image without starting it, calls read with its ID, and removes it.
 func (i Images) withContainer(ctx context.Context, image string, read func(id string) error) error {
-	id, _, err := i.Engine.Claim(ctx, docker.Spec{
+	id, _, err := i.Engine.CreateOrInspect(ctx, docker.Spec{
 		Name:    metadata.AssemblyName(i.Prefix, metadata.NewInstallToken()),
 		Image:   image,
-		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
+		Command: []string{"/bin/sh"}, // never starts, but engines create no container without a command
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: i.Version},
 	})
 	if err != nil {
@@ -32,27 +32,28 @@ func (i Images) withContainer(ctx context.Context, image string, read func(id st
 	return read(id)
 }
 
-// remove removes a container even when ctx has ended. One that stays is a warning: nothing depends on it.
+// remove removes a container even if ctx has ended. If that fails it only logs a warning, because nothing depends on it.
 func (i Images) remove(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.Cleanup)
 	defer cancel()
 	if err := i.Engine.Remove(ctx, id); err != nil {
-		i.Log.Warn("a container that was never started may be left on the engine", "container_id", id, "error", err)
+		i.Log.Warn("could not remove a container that was never started", "container_id", id, "error", err)
 	}
 }
 
-// TakesTLSByInput reports whether a shell in the container can take a chaincode's TLS files from standard input, and
-// hides nothing with them. Its error IsNotFound if the container is gone.
+// TakesTLSByInput reports whether a shell in the container can read a chaincode's TLS files from standard input. It returns
+// false if the directory of the files already exists, because a tmpfs there would hide its content. Its error is
+// IsNotFound if the container is gone.
 func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error) {
 	shell, err := engine.Executable(ctx, id, "/bin/sh")
 	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
 		return false, err
 	}
-	taken, err := engine.Exists(ctx, id, tlsfiles.Dir)
-	return err == nil && !taken, err
+	exists, err := engine.PathExists(ctx, id, tlsfiles.Dir)
+	return err == nil && !exists, err
 }
 
-// NoScript stands for the sum of a script that an image does not have, or that cannot be executed.
+// NoScript is the sum of a script that an image does not have or that is not executable.
 const NoScript = "none"
 
 // ScriptSum returns the SHA-256 of an executable script of an image, or [NoScript].
@@ -64,6 +65,7 @@ func (i Images) ScriptSum(ctx context.Context, image, script string) (sum string
 	return sum, err
 }
 
+// scriptSum returns the sum of an executable script in a container. Its error is IsNotFound if the container is gone.
 func scriptSum(ctx context.Context, engine Reader, id, script string) (string, error) {
 	archive, err := engine.Download(ctx, id, script)
 	if errdefs.IsNotFound(err) {

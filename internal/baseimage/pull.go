@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,36 +17,36 @@ import (
 	"fabric-builder-docker/internal/registry"
 )
 
-// Pulls are how images get to the engine. The zero value pulls what is missing, without credentials or time limits.
+// Pulls holds the settings for pulls. The zero value pulls missing images without credentials or time limits.
 type Pulls struct {
-	Policy      string        // config.PullAlways, config.PullNever; everything else is config.PullMissing
-	Mirror      string        // in front of the names that are pulled; empty: none
-	Timeout     time.Duration // of one pull
-	Inactivity  time.Duration // of one pull without progress
+	Policy      string        // config.PullAlways or config.PullNever; anything else means config.PullMissing
+	Mirror      string        // prefix of the names that are pulled; empty: none
+	Timeout     time.Duration // limit of one pull
+	Inactivity  time.Duration // limit of the time without progress in one pull
 	Credentials registry.File
 }
 
-// PullsOf are the operator's.
+// PullsOf returns the operator's settings for pulls.
 func PullsOf(settings config.Settings, environ []string) Pulls {
 	from := settings.Builder.Registry
 	return Pulls{
 		Policy: settings.Builder.PullPolicy, Mirror: from.Mirror, Timeout: from.Timeout, Inactivity: from.InactivityTimeout,
-		Credentials: registry.Open(from.Config, environ),
+		Credentials: registry.Locate(from.Config, environ),
 	}
 }
 
-// Ensure makes sure of an image, as the pull policy has it, and inspects it. The image's name becomes the one that
-// the engine knows it under.
+// Ensure pulls an image if the pull policy requires it, and inspects it. It sets image.Name to the name that the image has
+// on the engine. The role of the image (builder, runtime or chaincode) appears in errors and log messages.
 func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) (docker.Image, error) {
-	found, err := i.present(ctx, image)
+	found, err := i.inspect(ctx, image)
 	missing := errdefs.IsNotFound(err)
 	switch {
 	case err != nil && !missing:
 		return docker.Image{}, err
 	case missing && i.Pulls.Policy == config.PullNever:
-		return docker.Image{}, fmt.Errorf("the %s image %q is not on the engine, and pull policy %q forbids to get it: %s, or set builder.pullPolicy",
-			role, image.Name, config.PullNever, remedy(*image))
-	case !missing && (i.Pulls.Policy != config.PullAlways || isPinned(image.Name)): // a digest never means anything else
+		return docker.Image{}, fmt.Errorf("%s image %q is not on the engine and builder.pullPolicy is %q: %s",
+			role, image.Name, config.PullNever, remedy(image.Setting, "builder.pullPolicy"))
+	case !missing && (i.Pulls.Policy != config.PullAlways || isPinned(image.Name)): // a digest always means the same image
 		return found, nil
 	}
 	i.Log.Info("pulling an image", "role", role, "image", image.Name)
@@ -53,26 +54,28 @@ func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) 
 		if ctx.Err() != nil {
 			return docker.Image{}, err
 		}
-		// Not %w: a registry that does not know the image is no reason to start the build over.
+		// Not %w: the caller retries a build if an image is gone (IsNotFound), but not if a registry does not have it.
 		if missing {
-			return docker.Image{}, fmt.Errorf("the %s image %q is not on the engine and cannot be had (%v): %s", role, image.Name, err, remedy(*image))
+			return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %v (%s)", role, image.Name, err, remedy(image.Setting))
 		}
-		return docker.Image{}, fmt.Errorf("the %s image %q cannot be pulled (%v), and pull policy %q takes no older one: %s, or set builder.pullPolicy",
-			role, image.Name, err, config.PullAlways, remedy(*image))
+		return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %v (to use the image on the engine, set builder.pullPolicy to %q)",
+			role, image.Name, err, config.PullMissing)
 	}
 	return i.Engine.Image(ctx, image.Name)
 }
 
-// remedy is what an operator can do about an image.
-func remedy(image platform.Image) string {
-	if image.Setting == "" { // the package names it
-		return "load it there"
+// remedy tells an operator what to do about a missing image. Settings may be empty: no setting names an image that a
+// package names.
+func remedy(settings ...string) string {
+	settings = slices.DeleteFunc(settings, func(name string) bool { return name == "" })
+	if len(settings) == 0 {
+		return "load it on the engine"
 	}
-	return fmt.Sprintf("load it there, or set %s to another", image.Setting)
+	return "load it on the engine, or set " + strings.Join(settings, " or ")
 }
 
-// present inspects an image. One that came from the mirror by digest is there under the mirror's name only.
-func (i Images) present(ctx context.Context, image *platform.Image) (docker.Image, error) {
+// inspect inspects an image on the engine. An image that was pulled by digest from the mirror has only the mirror's name.
+func (i Images) inspect(ctx context.Context, image *platform.Image) (docker.Image, error) {
 	found, err := i.Engine.Image(ctx, image.Name)
 	if !errdefs.IsNotFound(err) || !isPinned(image.Name) {
 		return found, err
@@ -88,7 +91,7 @@ func (i Images) present(ctx context.Context, image *platform.Image) (docker.Imag
 	return found, err
 }
 
-// pull gets an image from the first of its sources that has it.
+// pull pulls an image from the first of its sources that has it.
 func (i Images) pull(ctx context.Context, image *platform.Image) error {
 	from, mirrored, err := i.Pulls.sources(image.Name)
 	if err != nil {
@@ -104,15 +107,15 @@ func (i Images) pull(ctx context.Context, image *platform.Image) error {
 			continue
 		}
 		if mirrored && n == 0 {
-			return i.adopt(ctx, image, ref)
+			return i.retag(ctx, image, ref)
 		}
 		return nil
 	}
-	return joined(failures)
+	return joinErrors(failures)
 }
 
-// joined is several errors on one line.
-func joined(errs []error) error {
+// joinErrors joins errors on one line.
+func joinErrors(errs []error) error {
 	if len(errs) == 1 {
 		return errs[0]
 	}
@@ -123,9 +126,9 @@ func joined(errs []error) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// adopt gives an image of the mirror the name that was asked for, and that alone. A name with a digest cannot be
-// given: such an image keeps the mirror's.
-func (i Images) adopt(ctx context.Context, image *platform.Image, mirrored string) error {
+// retag replaces the mirror's name of an image with image.Name. An image cannot be tagged with a name that contains a
+// digest, so such an image keeps the mirror's name, and image.Name becomes that.
+func (i Images) retag(ctx context.Context, image *platform.Image, mirrored string) error {
 	if isPinned(image.Name) {
 		image.Name = mirrored
 		return nil
@@ -136,13 +139,13 @@ func (i Images) adopt(ctx context.Context, image *platform.Image, mirrored strin
 	return i.Engine.Untag(ctx, mirrored)
 }
 
-// pullFrom pulls one name. Its error says who asked whom.
+// pullFrom pulls one name. Its error names the registry and the credentials.
 func (i Images) pullFrom(ctx context.Context, ref string) error {
 	host, err := registry.Host(ref)
 	if err != nil {
 		return err
 	}
-	found, credentialsErr := i.Pulls.Credentials.For(ctx, host)
+	found, credentialsErr := i.Pulls.Credentials.Lookup(ctx, host)
 	if credentialsErr != nil && ctx.Err() == nil {
 		i.Log.Warn("pulling without credentials", "image", ref, "error", credentialsErr)
 	}
@@ -159,31 +162,30 @@ func (i Images) pullFrom(ctx context.Context, ref string) error {
 	case errors.Is(err, docker.ErrPullStalled):
 		err = fmt.Errorf("%w, see builder.registry.inactivityTimeout", err)
 	}
-	return fmt.Errorf("asking registry %s %s: %w", host, i.Pulls.who(found), err)
+	return fmt.Errorf("asking registry %s %s: %w", host, i.Pulls.describe(found), err)
 }
 
-// who says as whom a registry was asked, without anything that is secret.
-func (p Pulls) who(c registry.Credentials) string {
+// describe describes credentials without their secrets.
+func (p Pulls) describe(c registry.Credentials) string {
 	file := p.Credentials.Path()
-	if file == "" {
-		file = "no file"
-	}
 	switch {
-	case !c.Any():
-		return fmt.Sprintf("without credentials, which would come from %s, see builder.registry.config", file)
+	case file == "":
+		return "without credentials (there is no config.json, see builder.registry.config)"
+	case c.Empty():
+		return fmt.Sprintf("without credentials (none found in %s, see builder.registry.config)", file)
 	case c.User == "":
-		return fmt.Sprintf("with the identity token of %s, see builder.registry.config", file)
+		return fmt.Sprintf("with the identity token from %s (see builder.registry.config)", file)
 	}
-	return fmt.Sprintf("as user %q of %s, see builder.registry.config", c.User, file)
+	return fmt.Sprintf("as user %q from %s (see builder.registry.config)", c.User, file)
 }
 
-// sources are the names under which an image is asked for, one after another, and whether the first of them is the
-// mirror's. The mirror stands in for the registry of names that name none. Other images are asked of the mirror first,
-// in a directory with their registry's name, then of that registry.
+// sources returns the names to try to pull an image by, in order, and whether the first is the mirror's. For names without
+// a registry, the mirror replaces Docker Hub. Names with a registry are tried on the mirror first, in a directory named
+// after the registry, then on that registry.
 func (p Pulls) sources(image string) (names []string, mirrored bool, err error) {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the name of image %q: %w", image, err)
+		return nil, false, fmt.Errorf("parsing image name %q: %w", image, err)
 	}
 	named := reference.TagNameOnly(parsed)
 	direct := reference.FamiliarString(named)
@@ -195,7 +197,7 @@ func (p Pulls) sources(image string) (names []string, mirrored bool, err error) 
 	if ofHub {
 		full = p.Mirror + "/" + strings.TrimPrefix(named.String(), registry.Hub+"/")
 	}
-	if _, err := reference.ParseNormalizedNamed(full); err != nil { // a registry with a port is no directory
+	if _, err := reference.ParseNormalizedNamed(full); err != nil { // a registry with a port cannot be a directory
 		return []string{direct}, false, nil
 	}
 	if ofHub {
@@ -204,5 +206,5 @@ func (p Pulls) sources(image string) (names []string, mirrored bool, err error) 
 	return []string{full, direct}, true, nil
 }
 
-// isPinned says whether a name holds a digest.
+// isPinned reports whether a name contains a digest.
 func isPinned(image string) bool { return strings.Contains(image, "@") }

@@ -15,8 +15,8 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// User returns the numeric user and group that an image's processes run as: files that only they may read need them.
-// Only the image itself knows what a name means.
+// User returns the UID and GID that an image's processes run as, for files that only they may read. A user name is looked
+// up in the image itself.
 func (i Images) User(ctx context.Context, name string, image docker.Image) (*metadata.Owner, error) {
 	if owner, ok := parseNumericUser(image.User); ok {
 		return &owner, nil
@@ -29,8 +29,8 @@ func (i Images) User(ctx context.Context, name string, image docker.Image) (*met
 	return &owner, err
 }
 
-// ResolveUser returns the numbers of an image's user, looked up in a container of that image where it is a name. Its
-// error IsNotFound if the container is gone.
+// ResolveUser returns the UID and GID of an image's user. It looks up a user name in /etc/passwd of a container of that
+// image. Its error is IsNotFound if the container is gone.
 func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.Owner, error) {
 	if owner, ok := parseNumericUser(user); ok {
 		return owner, nil
@@ -41,7 +41,7 @@ func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (me
 		if _, gone := engine.Inspect(ctx, id); gone != nil {
 			return metadata.Owner{}, gone
 		}
-		return metadata.Owner{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: give the user as a number", image, user)
+		return metadata.Owner{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image, user)
 	}
 	if err != nil {
 		return metadata.Owner{}, err
@@ -54,7 +54,7 @@ func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (me
 	return owner, nil
 }
 
-// parseNumericUser parses a user that is a number, perhaps with a group that is a name.
+// parseNumericUser parses a user that needs no lookup: a number (the group may be a name), root, or none.
 func parseNumericUser(user string) (metadata.Owner, bool) {
 	if owner, err := ParseUIDGID(user); err == nil {
 		return owner, true
@@ -84,7 +84,7 @@ func ParseUIDGID(text string) (metadata.Owner, error) {
 	return owner, nil
 }
 
-// findInPasswd finds a user in a tar that holds /etc/passwd.
+// findInPasswd finds a user in a tar archive that contains /etc/passwd.
 func findInPasswd(archive io.Reader, user string) (metadata.Owner, error) {
 	passwd := tar.NewReader(archive)
 	if _, err := passwd.Next(); err != nil {

@@ -12,28 +12,35 @@ import (
 	"github.com/docker/docker/api/types/build"
 )
 
-// Build is an image that the engine makes of a Dockerfile.
+// Build describes an image to build from a Dockerfile.
 type Build struct {
-	Name    string            // of the image, once it is whole
-	Context io.Reader         // a tar with the Dockerfile at its root
+	Name    string            // tag of the finished image
+	Context io.Reader         // tar archive with the Dockerfile at its root
 	Args    map[string]string // build arguments
-	Caches  string            // the name space of BuildKit's cache mounts, unless Args name one: only builds with the same share them
-	Labels  map[string]string // of the image, whatever the Dockerfile says
-	Pull    bool              // ask the registry for base images that are there already
-	Network string            // of the steps: empty, host or none; other engines than Docker take more
-	Memory  int64             // of one step, in bytes; 0: no limit. BuildKit ignores it
+	Labels  map[string]string // override the Dockerfile's
+	Pull    bool              // ask the registry for base images even if they are on the engine
+	Network string            // of the build steps: empty, host or none; engines other than Docker accept more
+	Memory  int64             // limit of one step, in bytes; 0: no limit. BuildKit ignores it
+
+	// CacheNamespace separates BuildKit's cache mounts: only builds with the same namespace share them. Args may
+	// override it.
+	CacheNamespace string
 }
 
-// BuildError is a build that an engine has begun and not brought to an end, in the engine's words.
+// BuildError is a build that failed on the engine.
 type BuildError struct {
-	Message string
-	Untold  bool // no step is known to have failed: what has, and what it has printed, another build of the same was told
+	Message string // the engine's
+
+	// StepUnknown means that the engine did not say which step failed. Some engines run a step that is common to
+	// several builds once, and report its failure and its output to one of their clients only.
+	StepUnknown bool
 }
 
 func (b *BuildError) Error() string { return b.Message }
 
-// Build builds with BuildKit where the engine has it, without a session: what the steps print comes in the answer, and
-// neither secrets nor credentials go there. Output gets whole lines. The end of ctx ends the build.
+// Build builds an image with BuildKit if the engine has it, otherwise with the engine's own builder. It uses no BuildKit
+// session, so the engine gets neither secrets nor credentials, and the output of the steps is part of its answer. Build
+// writes whole lines to output. The build stops when ctx ends.
 func (e *Engine) Build(ctx context.Context, b Build, output io.Writer) error {
 	err := e.build(ctx, b, output)
 	if err == nil {
@@ -47,8 +54,8 @@ func (e *Engine) Build(ctx context.Context, b Build, output io.Writer) error {
 
 func (e *Engine) build(ctx context.Context, b Build, output io.Writer) error {
 	args := map[string]*string{}
-	if b.Caches != "" {
-		args["BUILDKIT_CACHE_MOUNT_NS"] = &b.Caches
+	if b.CacheNamespace != "" {
+		args["BUILDKIT_CACHE_MOUNT_NS"] = &b.CacheNamespace
 	}
 	for name, value := range b.Args {
 		args[name] = &value
@@ -56,40 +63,40 @@ func (e *Engine) build(ctx context.Context, b Build, output io.Writer) error {
 	response, err := e.api.ImageBuild(ctx, b.Context, build.ImageBuildOptions{
 		Version: build.BuilderBuildKit, Tags: []string{b.Name}, BuildArgs: args, Labels: b.Labels, PullParent: b.Pull,
 		NetworkMode: b.Network, Memory: b.Memory, MemorySwap: b.Memory,
-		Remove: true, ForceRemove: true, // for the engines that build in containers
+		Remove: true, ForceRemove: true, // for engines that build in containers
 	})
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	steps := newTrace(output)
-	defer steps.close()
-	err = readMessages(response.Body, func(m message) error { return showStep(m, steps, output) })
+	progress := newBuildkitProgress(output)
+	defer progress.close()
+	err = readMessages(response.Body, func(m message) error { return showMessage(m, progress, output) })
 	var failed failedMessage
 	if errors.As(err, &failed) {
-		steps.close()
-		return &BuildError{Message: strings.TrimSpace(string(failed)), Untold: !steps.failed()}
+		progress.close()
+		return &BuildError{Message: strings.TrimSpace(string(failed)), StepUnknown: !progress.failed()}
 	}
 	return err
 }
 
-// colours are what the classic builder puts around what steps print to stderr.
+// colours matches the escape sequences that the classic builder puts around a step's stderr.
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// showStep shows one message of any builder: BuildKit's trace, plain text of the classic builder and of podman, or the
-// progress of a base image that is pulled.
-func showStep(m message, steps *trace, output io.Writer) error {
+// showMessage shows one message of any builder: BuildKit's progress, the plain text of the classic builder and of podman,
+// or the progress of pulling a base image.
+func showMessage(m message, progress *buildkitProgress, output io.Writer) error {
 	switch {
-	case m.ID == traceID:
+	case m.ID == buildkitProgressID:
 		var data []byte
 		if err := json.Unmarshal(m.Aux, &data); err == nil {
-			steps.take(data)
+			progress.decode(data)
 		}
 	case m.Stream != "":
 		_, err := io.WriteString(output, colours.ReplaceAllString(m.Stream, ""))
 		return err
 	default:
-		if line := m.step(); line != "" {
+		if line := m.statusLine(); line != "" {
 			_, err := fmt.Fprintln(output, line)
 			return err
 		}

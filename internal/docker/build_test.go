@@ -21,10 +21,10 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// The answers are those of real engines, as they came.
-func TestWhatABuildPrints(t *testing.T) {
+// The answers were recorded from real engines.
+func TestBuildShowsProgressAndOutput(t *testing.T) {
 	answers, err := filepath.Glob("testdata/build/*.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, answers)
@@ -32,7 +32,7 @@ func TestWhatABuildPrints(t *testing.T) {
 		t.Run(filepath.Base(answer), func(t *testing.T) {
 			body, err := os.ReadFile(answer)
 			require.NoError(t, err)
-			client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				_, _ = w.Write(body)
 			})
@@ -50,17 +50,17 @@ func TestWhatABuildPrints(t *testing.T) {
 	}
 }
 
-func TestWhatABuildAsksFor(t *testing.T) {
+func TestBuildSendsItsOptions(t *testing.T) {
 	var query url.Values
 	var sent string
-	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 		query = r.URL.Query()
 		body, _ := io.ReadAll(r.Body)
 		sent = string(body)
 	})
 	require.NoError(t, client.Build(t.Context(), docker.Build{
 		Name: "p/docker:1", Context: strings.NewReader("a tar"), Args: map[string]string{"B": "", "A": "1"}, Labels: map[string]string{"l": "v"},
-		Caches: "x", Pull: true, Network: "none", Memory: 1 << 30,
+		CacheNamespace: "x", Pull: true, Network: "none", Memory: 1 << 30,
 	}, io.Discard))
 	assert.Equal(t, "a tar", sent)
 	for name, want := range map[string]string{
@@ -71,19 +71,19 @@ func TestWhatABuildAsksFor(t *testing.T) {
 	}
 }
 
-func TestABuildThatFails(t *testing.T) {
+func TestBuildReportsFailures(t *testing.T) {
 	tests := map[string]struct {
 		body   string
 		want   string
 		failed bool
 	}{
-		"in the stream":  {`{"stream":"Step 1"}{"errorDetail":{"code":3,"message":"returned a non-zero code: 3"},"error":"x"}`, "returned a non-zero code: 3", true},
-		"an error alone": {`{"error":"no such stage\n"}`, "no such stage", true},
-		"cut":            {`{"stream":"Step 1"}{"str`, "reading the engine's answer: unexpected EOF", false},
+		"in the stream": {`{"stream":"Step 1"}{"errorDetail":{"code":3,"message":"returned a non-zero code: 3"},"error":"x"}`, "returned a non-zero code: 3", true},
+		"error only":    {`{"error":"no such stage\n"}`, "no such stage", true},
+		"cut off":       {`{"stream":"Step 1"}{"str`, "reading the engine's answer: unexpected EOF", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.body) })
+			client := connectTo(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.body) })
 			err := client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard)
 			require.ErrorContains(t, err, `building image "cc:1": `+test.want)
 			var failed *docker.BuildError
@@ -92,9 +92,9 @@ func TestABuildThatFails(t *testing.T) {
 	}
 }
 
-func TestABuildEndsWithItsContext(t *testing.T) {
+func TestBuildEndsWithItsContext(t *testing.T) {
 	gone := make(chan struct{})
-	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, `{"stream":"Step 1\n"}`)
 		w.(http.Flusher).Flush()
@@ -103,19 +103,19 @@ func TestABuildEndsWithItsContext(t *testing.T) {
 	})
 	stopped := errors.New("stopped by signal")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := client.Build(ctx, docker.Build{Name: "cc:1", Context: strings.NewReader("")}, atFirstWrite(func() { cancel(stopped) }))
+	err := client.Build(ctx, docker.Build{Name: "cc:1", Context: strings.NewReader("")}, onWrite(func() { cancel(stopped) }))
 	assert.ErrorIs(t, err, stopped)
 	select {
-	case <-gone: // which is what cancels the build on the engine
+	case <-gone: // the disconnect cancels the build on the engine
 	case <-time.After(time.Minute):
-		t.Error("the engine still has its client")
+		t.Error("the engine still has a connection")
 	}
 }
 
-// atFirstWrite is where a build's output goes, and does something as soon as there is any.
-type atFirstWrite func()
+// onWrite is a writer that calls the function at each write.
+type onWrite func()
 
-func (do atFirstWrite) Write(p []byte) (int, error) {
-	do()
+func (call onWrite) Write(p []byte) (int, error) {
+	call()
 	return len(p), nil
 }

@@ -16,10 +16,10 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// A version that one side does not know fails every call (fabric#5350, fabric#5441).
-func TestConnectAgreesOnAVersion(t *testing.T) {
+// With an API version that one side does not support, every call fails (fabric#5350, fabric#5441).
+func TestConnectNegotiatesTheVersion(t *testing.T) {
 	tests := map[string]struct {
-		newest, oldest, agreed string
+		newest, oldest, negotiated string
 	}{
 		"an old engine":     {"1.41", "1.12", "1.41"},
 		"a very old engine": {"1.30", "1.12", "1.30"},
@@ -31,14 +31,14 @@ func TestConnectAgreesOnAVersion(t *testing.T) {
 			engine, client := connect(t, fakeengine.API(test.newest, test.oldest))
 			_, err := client.Image(t.Context(), "base:1")
 			require.NoError(t, err)
-			assert.Equal(t, test.agreed, engine.Calls(fakeengine.ImageInspect)[0].Version)
-			assert.Len(t, engine.Calls(fakeengine.Ping), 1, "agreed on once")
+			assert.Equal(t, test.negotiated, engine.Calls(fakeengine.ImageInspect)[0].Version)
+			assert.Len(t, engine.Calls(fakeengine.Ping), 1, "negotiated once")
 		})
 	}
 }
 
-// What stands in the environment is for the docker command, not for us.
-func TestConnectHeedsNoVariable(t *testing.T) {
+// The environment variables of the docker command do not apply here.
+func TestConnectIgnoresTheEnvironment(t *testing.T) {
 	t.Setenv("DOCKER_API_VERSION", "1.12")
 	t.Setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
 	_, client := connect(t, fakeengine.API("1.55", "1.40"))
@@ -46,14 +46,14 @@ func TestConnectHeedsNoVariable(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestConnectSpeaksOverTCP(t *testing.T) {
+func TestConnectOverTCP(t *testing.T) {
 	engine, client := connect(t, fakeengine.TCP())
 	assert.Equal(t, engine.Host(), client.Host())
 	_, err := client.Clock(t.Context())
 	assert.NoError(t, err)
 }
 
-func TestConnectSaysWhyNoEngineAnswers(t *testing.T) {
+func TestConnectReportsWhyNoEngineAnswers(t *testing.T) {
 	dir := fakeengine.ShortTempDir(t)
 	abandoned := filepath.Join(dir, "abandoned.sock")
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: abandoned, Net: "unix"})
@@ -66,8 +66,8 @@ func TestConnectSaysWhyNoEngineAnswers(t *testing.T) {
 	require.NoError(t, port.Close())
 
 	for host, reason := range map[string]string{
-		"unix://" + filepath.Join(dir, "missing.sock"): "there is no such socket",
-		"unix://" + abandoned:                          "the socket is there, but no engine listens on it",
+		"unix://" + filepath.Join(dir, "missing.sock"): "the socket does not exist",
+		"unix://" + abandoned:                          "the socket exists, but no engine listens on it",
 		refused:                                        "connection refused",
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestConnectSaysWhyNoEngineAnswers(t *testing.T) {
 	}
 }
 
-func TestConnectIsBounded(t *testing.T) {
+func TestConnectEndsWithItsContext(t *testing.T) {
 	engine := fakeengine.New(t)
 	t.Run("while the engine hangs", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -90,7 +90,7 @@ func TestConnectIsBounded(t *testing.T) {
 		_, err := docker.Connect(ctx, engine.Host())
 		assert.EqualError(t, err, "no container engine answers at "+engine.Host()+": no answer in time")
 	})
-	t.Run("before it is asked", func(t *testing.T) {
+	t.Run("before the call", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errors.New("stopped by a signal"))
 		_, err := docker.Connect(ctx, engine.Host())
@@ -98,15 +98,15 @@ func TestConnectIsBounded(t *testing.T) {
 	})
 }
 
-func TestConnectHandsTheEnginesOwnRefusalOn(t *testing.T) {
+func TestConnectReportsTheEnginesError(t *testing.T) {
 	engine := fakeengine.New(t)
-	engine.On(fakeengine.Ping, fakeengine.Fail(http.StatusInternalServerError, "")) // a ping's answer has no body
+	engine.On(fakeengine.Ping, fakeengine.Fail(http.StatusInternalServerError, "")) // the answer to a ping has no body
 	_, err := docker.Connect(t.Context(), engine.Host())
 	assert.ErrorContains(t, err, "no container engine answers at "+engine.Host()+": ")
 	assert.ErrorContains(t, err, "500 Internal Server Error")
 }
 
-func TestConnectToWhatIsNoEngineIsAnError(t *testing.T) {
+func TestConnectFailsIfTheConnectionIsDropped(t *testing.T) {
 	engine := fakeengine.New(t)
 	engine.On(fakeengine.Ping, fakeengine.Drop())
 	_, err := docker.Connect(t.Context(), engine.Host())
@@ -114,7 +114,7 @@ func TestConnectToWhatIsNoEngineIsAnError(t *testing.T) {
 	assert.True(t, docker.IsUnreachable(err))
 }
 
-func TestConnectRefusesMalformedEndpoints(t *testing.T) {
+func TestConnectRejectsMalformedEndpoints(t *testing.T) {
 	for host, reason := range map[string]string{
 		"":                        "has no known scheme",
 		"/var/run/docker.sock":    "has no known scheme",
@@ -132,12 +132,12 @@ func TestConnectRefusesMalformedEndpoints(t *testing.T) {
 			_, err := docker.Connect(t.Context(), host)
 			assert.ErrorContains(t, err, reason)
 			var unreachable *docker.Unreachable
-			assert.False(t, errors.As(err, &unreachable), "nobody was asked")
+			assert.False(t, errors.As(err, &unreachable), "rejected before any call")
 		})
 	}
 }
 
-func TestClockIsTheEngines(t *testing.T) {
+func TestClockReturnsTheEnginesTime(t *testing.T) {
 	engine, client := connect(t)
 	for _, skew := range []time.Duration{0, 5 * time.Hour, -5 * time.Hour} {
 		engine.SetSkew(skew)

@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Spec is a container to create. A field that is not set is left to the engine and the image: engines differ in what
-// they take (swappiness, for one, fails on some), so nothing is sent that was not asked for.
+// Spec describes a container to create. A field that is not set is not sent, which leaves it to the engine and the image:
+// engines differ in what they accept (some fail on swappiness, for example).
 type Spec struct {
 	Name        string
 	Image       string
@@ -21,25 +21,26 @@ type Spec struct {
 	WorkingDir  string
 	Labels      map[string]string
 	Volumes     map[string]string // path in the container -> name of a volume
-	NetworkMode string            // the network that it is created with; empty: the engine's default
-	Networks    []string          // others, for Connect
-	Aliases     []string          // of the container, in networks that somebody has made
+	NetworkMode string            // the network that the container is created with; empty: the engine's default
+	Networks    []string          // further networks, which the caller joins with Connect
+	Aliases     []string          // names of the container on user-defined networks
 	ExtraHosts  []string          // NAME:ADDRESS
 
-	ReadOnly bool     // the root file system
-	Scratch  []string // paths with a volume of their own, which goes with the container
-	Tmpfs    []Tmpfs
+	ReadOnly         bool     // the root file system is read-only
+	AnonymousVolumes []string // paths of volumes that are removed with the container
+	Tmpfs            []Tmpfs
 
-	Input      bool              // it has a standard input, which Attach writes to; otherwise it reads nothing
-	Init       bool              // an init as process 1, which forwards signals and reaps
+	Input      bool              // the container has a standard input, for Attach; otherwise it reads end of file
+	Init       bool              // process 1 is an init, which forwards signals and reaps zombies
 	LogDriver  string            // empty: json-file
-	LogOptions map[string]string // as the driver takes them
+	LogOptions map[string]string // in the driver's notation
 	Security
-	Names
+	DNS
 	Resources
 }
 
-// Container is what an engine knows of a container. Times are by the engine's clock, zero where there is none yet.
+// Container holds the engine's record of a container. Times are by the engine's clock, and zero for what has not
+// happened yet.
 type Container struct {
 	ID        string
 	Name      string
@@ -50,10 +51,10 @@ type Container struct {
 	Finished  time.Time
 	ExitCode  int
 	OOMKilled bool
-	Error     string // why it could not be started
+	Error     string // why the container could not be started
 }
 
-// Ended says whether the container has run and runs no more.
+// Ended reports whether the container has run and is no longer running.
 func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "dead" }
 
 func (s Spec) config() *container.Config {
@@ -65,14 +66,14 @@ func (s Spec) config() *container.Config {
 		WorkingDir:  s.WorkingDir,
 		Labels:      s.Labels,
 		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-		Volumes:     s.scratch(),
+		Volumes:     s.anonymousVolumes(),
 		AttachStdin: s.Input,
 		OpenStdin:   s.Input,
-		StdinOnce:   s.Input, // it ends with the connection that writes to it
+		StdinOnce:   s.Input, // end of file when the connection that writes to it closes
 	}
 }
 
-// Inspect looks a container up by id or name.
+// Inspect looks up a container by ID or name.
 func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -80,19 +81,19 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("inspecting container %q: %w", id, err)
 	}
-	result := Container{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), Created: moment(found.Created)}
+	result := Container{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), Created: parseTime(found.Created)}
 	if found.Config != nil {
 		result.Labels = found.Config.Labels
 	}
 	if state := found.State; state != nil {
 		result.Status, result.ExitCode, result.OOMKilled, result.Error = string(state.Status), state.ExitCode, state.OOMKilled, state.Error
-		result.Started, result.Finished = moment(state.StartedAt), moment(state.FinishedAt)
+		result.Started, result.Finished = parseTime(state.StartedAt), parseTime(state.FinishedAt)
 	}
 	return result, nil
 }
 
-// moment reads an engine's time. Engines write year 1 for "not yet".
-func moment(text string) time.Time {
+// parseTime parses a time from the engine. It returns the zero time for year 1, which engines write for "not yet".
+func parseTime(text string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || t.Year() <= 1 {
 		return time.Time{}
@@ -100,9 +101,9 @@ func moment(text string) time.Time {
 	return t
 }
 
-// Start starts a container. Its answer is waited for a little longer than the context lasts.
+// Start starts a container. If ctx ends meanwhile, Start waits up to two seconds longer for the engine's answer.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	_, err := settle(ctx, func(ctx context.Context) (struct{}, error) {
+	_, err := finishDespiteCancel(ctx, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, e.api.ContainerStart(ctx, id, container.StartOptions{})
 	})
 	if err != nil {
@@ -111,7 +112,7 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 	return nil
 }
 
-// Rename gives a container another name, so that its own is free at once.
+// Rename gives a container another name, which frees its old name at once.
 func (e *Engine) Rename(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -121,7 +122,8 @@ func (e *Engine) Rename(ctx context.Context, id, name string) error {
 	return nil
 }
 
-// Stop sends SIGTERM, waits for grace (whole seconds), then kills. A container that has ended or gone is fine.
+// Stop sends SIGTERM to a container, waits for grace (rounded down to seconds), then kills it. It is not an error if the
+// container has already ended or is gone.
 func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, grace+heavyTimeout)
 	defer cancel()
@@ -133,7 +135,8 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	return nil
 }
 
-// Remove kills and removes a container with its anonymous volumes. One that is gone already is fine.
+// Remove kills a container and removes it with its anonymous volumes. It is not an error if the container is already
+// gone.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
 	defer cancel()
@@ -141,13 +144,13 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	if err == nil || errdefs.IsNotFound(err) {
 		return nil
 	}
-	if errdefs.IsConflict(err) { // somebody else is removing it right now
+	if errdefs.IsConflict(err) { // another client is removing it
 		return e.awaitRemoval(ctx, id, err)
 	}
 	return fmt.Errorf("removing container %q: %w", id, err)
 }
 
-// awaitRemoval waits until a container that somebody else removes is gone.
+// awaitRemoval waits until a container that another client is removing is gone.
 func (e *Engine) awaitRemoval(ctx context.Context, id string, cause error) error {
 	for {
 		if _, err := e.Inspect(ctx, id); errdefs.IsNotFound(err) {

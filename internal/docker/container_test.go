@@ -18,8 +18,8 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// sent is the body of the last create, without what was left to the engine.
-func sent(t *testing.T, engine *fakeengine.Engine) (config, host map[string]any) {
+// lastCreate returns the body of the last create, without fields that are not set.
+func lastCreate(t *testing.T, engine *fakeengine.Engine) (config, host map[string]any) {
 	t.Helper()
 	calls := engine.Calls(fakeengine.Create)
 	require.NotEmpty(t, calls)
@@ -36,11 +36,11 @@ func sent(t *testing.T, engine *fakeengine.Engine) (config, host map[string]any)
 	return config, host
 }
 
-// Swappiness and OomKillDisable, which the built-in always sends, fail on some engines (fabric#4606).
+// Swappiness and OomKillDisable, which the built-in controller always sends, fail on some engines (fabric#4606).
 func TestNothingIsSentThatWasNotAskedFor(t *testing.T) {
 	engine, client := connect(t)
-	claim(t, client)
-	config, host := sent(t, engine)
+	create(t, client)
+	config, host := lastCreate(t, engine)
 	assert.Equal(t, map[string]any{"Image": "base:1", "Healthcheck": map[string]any{"Test": []any{"NONE"}}}, config)
 	assert.Equal(t, map[string]any{
 		"CapDrop":       []any{"ALL"},
@@ -50,16 +50,16 @@ func TestNothingIsSentThatWasNotAskedFor(t *testing.T) {
 	}, host)
 }
 
-func TestEverythingIsSentThatWasAskedFor(t *testing.T) {
+func TestCreateSendsEveryField(t *testing.T) {
 	engine, client := connect(t)
-	_, _, err := client.Claim(t.Context(), docker.Spec{
+	_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{
 		Name: "one", Image: "base:1", Entrypoint: []string{"entry"}, Command: []string{"run", "it"}, Environment: []string{"A=b"},
 		WorkingDir: "/work", Labels: map[string]string{"l": "v"}, Volumes: map[string]string{"/cache": "volume"}, NetworkMode: "host",
 		Init: true, LogOptions: map[string]string{"max-size": "50m", "max-file": "5"},
 		Security: docker.Security{Capabilities: []string{"CHOWN"}}, Resources: docker.Resources{Memory: 1 << 30, Pids: 100},
 	})
 	require.NoError(t, err)
-	config, host := sent(t, engine)
+	config, host := lastCreate(t, engine)
 	delete(config, "Healthcheck")
 	assert.Equal(t, map[string]any{
 		"Image": "base:1", "Entrypoint": []any{"entry"}, "Cmd": []any{"run", "it"}, "Env": []any{"A=b"}, "WorkingDir": "/work",
@@ -75,17 +75,17 @@ func TestEverythingIsSentThatWasAskedFor(t *testing.T) {
 		"NetworkMode":   "host",
 		"Init":          true,
 		"Memory":        float64(1 << 30),
-		"MemorySwap":    float64(1 << 30), // no swap besides
+		"MemorySwap":    float64(1 << 30), // no swap
 		"PidsLimit":     100.0,
 	}, host)
 }
 
-func TestClaimTellsWhoHasTheName(t *testing.T) {
+func TestCreateOrInspectReturnsTheHolder(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
-			first := claim(t, client)
-			id, holder, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+			first := create(t, client)
+			id, holder, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
 			require.NoError(t, err)
 			assert.Empty(t, id)
 			require.NotNil(t, holder)
@@ -96,55 +96,55 @@ func TestClaimTellsWhoHasTheName(t *testing.T) {
 	}
 }
 
-// Docker reserves a name before the container can be seen. Podman frees one a while after the container has gone.
-func TestClaimWaitsForAHolderThatCannotBeSeen(t *testing.T) {
+// Docker reserves a name before the container can be seen. Podman frees it a while after the container is gone.
+func TestCreateOrInspectWaitsForAHolderThatCannotBeSeen(t *testing.T) {
 	for _, status := range []int{http.StatusConflict, http.StatusInternalServerError} {
 		engine, client := connect(t)
 		const failures = 6
 		for range failures {
 			engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Fail(status, "that name is already in use")))
 		}
-		assert.NotEmpty(t, claim(t, client))
+		assert.NotEmpty(t, create(t, client))
 		assert.Len(t, engine.Calls(fakeengine.Create), failures+1)
 	}
 }
 
-// Another create would cost the engine more than a look, while the holder has it work.
-func TestClaimLooksAgainBeforeItTriesAgain(t *testing.T) {
+// An inspect costs the engine less than another create.
+func TestCreateOrInspectInspectsAgainBeforeItRetries(t *testing.T) {
 	engine, client := connect(t)
-	want := claim(t, client)
+	want := create(t, client)
 	engine.On(fakeengine.Inspect, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "No such container")))
-	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+	id, holder, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
 	require.NoError(t, err)
 	assert.Empty(t, id)
 	assert.Equal(t, want, holder.ID)
-	assert.Len(t, engine.Calls(fakeengine.Create), 2, "its own, and the first try")
+	assert.Len(t, engine.Calls(fakeengine.Create), 2, "the holder's, and the first attempt")
 }
 
-func TestClaimGivesUpOnAnEngineThatFails(t *testing.T) {
+func TestCreateOrInspectGivesUpOnAnEngineThatFails(t *testing.T) {
 	engine, client := connect(t)
 	engine.On(fakeengine.Create, fakeengine.Fail(http.StatusInternalServerError, "catatonit is missing"))
-	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+	_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
 	assert.ErrorContains(t, err, `creating container "one" from image "base:1": `)
 	assert.ErrorContains(t, err, "catatonit is missing")
 	assert.Len(t, engine.Calls(fakeengine.Create), 15)
 }
 
-// The engine goes on with a create whose caller has left, and nobody would know of the container.
-func TestClaimDoesNotLoseAContainerToASignal(t *testing.T) {
+// The engine completes a create even if its client disconnects. The caller must learn of the container to remove it.
+func TestCreateOrInspectReportsAContainerDespiteASignal(t *testing.T) {
 	for name, fault := range map[string]func(func()) fakeengine.Fault{"before": fakeengine.Before, "after": fakeengine.After} {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			engine.On(fakeengine.Create, fault(cancel))
-			id, _, err := client.Claim(ctx, docker.Spec{Name: "one", Image: "base:1"})
+			id, _, err := client.CreateOrInspect(ctx, docker.Spec{Name: "one", Image: "base:1"})
 			require.NoError(t, err)
 			assert.Equal(t, engine.Containers()[0].ID, id)
 		})
 	}
 }
 
-// Callers branch on the class and show the text.
+// Callers branch on the class of an error and show its text.
 func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 	calls := map[string]struct {
 		route fakeengine.Route
@@ -185,14 +185,14 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 	for name, test := range calls {
 		for status, class := range classes {
 			if tolerated[name] == status || name == "remove" && status == http.StatusConflict {
-				continue // no failure
+				continue // tolerated
 			}
 			t.Run(name+" "+http.StatusText(status), func(t *testing.T) {
 				engine, client := connect(t)
-				engine.On(test.route, fakeengine.Fail(status, "the engine's own words"))
+				engine.On(test.route, fakeengine.Fail(status, "the engine's message"))
 				err := test.call(t.Context(), client)
 				require.ErrorContains(t, err, test.doing)
-				assert.ErrorContains(t, err, "the engine's own words")
+				assert.ErrorContains(t, err, "the engine's message")
 				assert.True(t, class(err), "class of %v", err)
 				assert.False(t, docker.IsUnreachable(err))
 			})
@@ -207,9 +207,9 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoJSONIsAnError(t *testing.T) {
+func TestMalformedJSONIsAnError(t *testing.T) {
 	engine, client := connect(t)
-	claim(t, client)
+	create(t, client)
 	engine.On(fakeengine.Inspect, fakeengine.Answer(http.StatusOK, `{"Id":"abc","Sta`))
 	_, err := client.Inspect(t.Context(), "one")
 	assert.ErrorContains(t, err, `inspecting container "one": `)
@@ -221,11 +221,11 @@ func TestAnAnswerThatIsNoJSONIsAnError(t *testing.T) {
 func TestInspectFollowsAContainersLife(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(func(p *fakeengine.Process) int { return 3 })
-	id := claim(t, client)
+	id := create(t, client)
 	found, err := client.Inspect(t.Context(), "one")
 	require.NoError(t, err)
 	assert.Equal(t, []string{id, "one", "created"}, []string{found.ID, found.Name, found.Status})
-	assert.True(t, found.Started.IsZero() && found.Finished.IsZero(), "year 1 is not yet")
+	assert.True(t, found.Started.IsZero() && found.Finished.IsZero(), "year 1 means not yet")
 	assert.False(t, found.Created.IsZero() || found.Ended())
 
 	exits, err := client.Wait(t.Context(), id)
@@ -239,18 +239,18 @@ func TestInspectFollowsAContainersLife(t *testing.T) {
 	assert.False(t, found.Started.IsZero() || found.Finished.IsZero())
 }
 
-func TestStopEndsAContainer(t *testing.T) {
+func TestStop(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
 			engine.SetProgram(fakeengine.Serve(5))
-			id := claim(t, client)
+			id := create(t, client)
 			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "created: nothing to do")
 			require.NoError(t, client.Start(t.Context(), id))
 			require.NoError(t, client.Stop(t.Context(), id, time.Minute))
 			assert.Equal(t, "60", engine.Calls(fakeengine.Stop)[0].Query.Get("t"))
 			container, _ := engine.Container("one")
-			assert.Equal(t, 5, container.ExitCode, "it was asked, not killed")
+			assert.Equal(t, 5, container.ExitCode, "stopped, not killed")
 			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "ended: 304")
 			require.NoError(t, client.Remove(t.Context(), id))
 			require.NoError(t, client.Stop(t.Context(), id, time.Minute), "gone: 404")
@@ -258,49 +258,49 @@ func TestStopEndsAContainer(t *testing.T) {
 	}
 }
 
-func TestRemoveKillsAndToleratesWhatIsGone(t *testing.T) {
+func TestRemoveKillsAndToleratesAMissingContainer(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
 			engine.SetProgram(fakeengine.Serve(0))
-			id := claim(t, client)
+			id := create(t, client)
 			require.NoError(t, client.Start(t.Context(), id))
 			require.NoError(t, client.Remove(t.Context(), id))
 			assert.Empty(t, engine.Containers())
-			assert.Equal(t, "1", engine.Calls(fakeengine.Remove)[0].Query.Get("v"), "anonymous volumes go, too")
+			assert.Equal(t, "1", engine.Calls(fakeengine.Remove)[0].Query.Get("v"), "anonymous volumes are removed, too")
 			assert.NoError(t, client.Remove(t.Context(), id))
 		})
 	}
 }
 
-func TestRemoveWaitsForSomebodyElsesRemoval(t *testing.T) {
+func TestRemoveWaitsForAnotherClientsRemoval(t *testing.T) {
 	engine, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
 	engine.On(fakeengine.Inspect, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
 	require.NoError(t, client.Remove(t.Context(), id))
-	assert.Empty(t, engine.Containers(), "it returns when the container has gone")
+	assert.Empty(t, engine.Containers(), "it returns when the container is gone")
 
 	engine, client = connect(t)
-	id = claim(t, client)
+	id = create(t, client)
 	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
 	ctx, cancel := context.WithCancel(t.Context())
 	engine.On(fakeengine.Inspect, fakeengine.Nth(3, fakeengine.Before(cancel)))
 	err := client.Remove(ctx, id)
-	assert.ErrorContains(t, err, "already in progress", "one that never goes")
+	assert.ErrorContains(t, err, "already in progress", "a container that stays")
 }
 
 func TestRenameFreesTheName(t *testing.T) {
 	engine, client := connect(t)
-	old := claim(t, client)
+	old := create(t, client)
 	require.NoError(t, client.Rename(t.Context(), old, "two"))
-	assert.NotEqual(t, old, claim(t, client))
+	assert.NotEqual(t, old, create(t, client))
 	assert.Len(t, engine.Containers(), 2)
 }
 
-func TestArchivesGoInAndOut(t *testing.T) {
+func TestUploadAndDownload(t *testing.T) {
 	_, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	files := fakeengine.NewFiles(map[string]string{"/in/a": "content"})
 	var archive bytes.Buffer
 	require.NoError(t, files.Pack(&archive, "/in"))
@@ -319,7 +319,7 @@ func TestArchivesGoInAndOut(t *testing.T) {
 
 func TestCommitSendsItsChanges(t *testing.T) {
 	engine, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	changes := []string{`LABEL "a"="b c"`, `LABEL "d"="\"e\""`}
 	require.NoError(t, client.Commit(t.Context(), id, "fabric-chaincode/golang:abc", changes))
 	query := engine.Calls(fakeengine.Commit)[0].Query
@@ -331,12 +331,12 @@ func TestCommitSendsItsChanges(t *testing.T) {
 	assert.Len(t, made.Layers, 2)
 }
 
-// Podman fails without a config.
+// Podman fails without a configuration in the request.
 func TestCommitWorksOnEveryEngine(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
-			require.NoError(t, client.Commit(t.Context(), claim(t, client), "made:1", []string{"LABEL a=b"}))
+			require.NoError(t, client.Commit(t.Context(), create(t, client), "made:1", []string{"LABEL a=b"}))
 			made, err := client.Image(t.Context(), "made:1")
 			require.NoError(t, err)
 			assert.Equal(t, "b", made.Labels["a"])
@@ -345,7 +345,7 @@ func TestCommitWorksOnEveryEngine(t *testing.T) {
 	}
 }
 
-func TestEnsureVolumeMakesOneOnce(t *testing.T) {
+func TestEnsureVolumeCreatesAVolumeOnce(t *testing.T) {
 	engine, client := connect(t)
 	for range 2 {
 		require.NoError(t, client.EnsureVolume(t.Context(), "cache", map[string]string{"kind": "cache"}))

@@ -1,11 +1,11 @@
-// Package docker is this project's view of a container engine that speaks the Docker Engine API: the calls it needs, in
-// its own plain types. It is the only importer of the Docker SDK, which is frozen upstream: a later move touches this
-// package alone. It knows no sibling package.
+// Package docker calls a container engine through the Docker Engine API. It offers the calls that this project needs, in
+// plain types of its own. Only this package imports the Docker SDK, which is frozen upstream, so that a later move to its
+// successor changes nothing else. It imports no sibling package.
 //
-// Errors say what was being done and to what; the engine's own message follows. They keep the engine's class, for
-// github.com/containerd/errdefs (IsNotFound and so on): engines agree on classes far more than on texts.
+// An error names the operation and the object, followed by the engine's message. It keeps the engine's error class for
+// github.com/containerd/errdefs (IsNotFound and so on), because engines agree on classes far more than on texts.
 //
-// Every short call has a deadline of its own. Calls that move data or wait for a container end with their context only.
+// Every short call has its own deadline. Calls that transfer data or wait for a container end only with their context.
 package docker
 
 import (
@@ -17,12 +17,10 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// connectTimeout bounds the first answer of an engine, callTimeout a call that only reads or writes a record, and
-// heavyTimeout one for which the engine has to work: creating, starting, removing.
 const (
-	connectTimeout = 10 * time.Second
-	callTimeout    = 30 * time.Second
-	heavyTimeout   = 2 * time.Minute
+	connectTimeout = 10 * time.Second // for the first answer of an engine
+	callTimeout    = 30 * time.Second // for a call that only reads or writes a record
+	heavyTimeout   = 2 * time.Minute  // for a call that makes the engine work: create, start, stop, remove
 )
 
 // Engine is a connection to one engine. It is safe for concurrent use.
@@ -31,18 +29,18 @@ type Engine struct {
 	host string
 }
 
-// Connect is ConnectTLS without protection, unless the host says https://.
+// Connect connects like [ConnectTLS], with TLS only if host starts with https://.
 func Connect(ctx context.Context, host string) (*Engine, error) {
 	return ConnectTLS(ctx, host, TLS{})
 }
 
-// ConnectTLS asks the engine at host (unix:///path, tcp://host:port, http://host:port, https://host:port) for its
-// version and agrees on one that both sides know. An engine that does not answer is an [Unreachable].
-func ConnectTLS(ctx context.Context, host string, protection TLS) (*Engine, error) {
+// ConnectTLS connects to the engine at host (unix:///path, tcp://host:port, http://host:port or https://host:port) and
+// negotiates the API version. Its error is an [Unreachable] if the engine does not answer.
+func ConnectTLS(ctx context.Context, host string, options TLS) (*Engine, error) {
 	if err := checkHost(host); err != nil {
 		return nil, err
 	}
-	api, err := newClient(host, protection)
+	api, err := newClient(host, options)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client for %s: %w", host, err)
 	}
@@ -56,13 +54,14 @@ func ConnectTLS(ctx context.Context, host string, protection TLS) (*Engine, erro
 	return &Engine{api: api, host: host}, nil
 }
 
-// Close gives up idle connections.
+// Close closes idle connections.
 func (e *Engine) Close() error { return e.api.Close() }
 
-// Host is the endpoint that Connect was given.
+// Host returns the endpoint that was passed to Connect.
 func (e *Engine) Host() string { return e.host }
 
-// Clock is the engine's own time. Ages of containers must be taken by it: the engine may be on another machine.
+// Clock returns the current time by the engine's clock. Use it to compute the age of a container, because the engine may be
+// on another machine.
 func (e *Engine) Clock(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -77,7 +76,7 @@ func (e *Engine) Clock(ctx context.Context) (time.Time, error) {
 	return now, nil
 }
 
-// checkHost refuses an endpoint that no engine can have, before the SDK guesses what was meant.
+// checkHost rejects a malformed endpoint before the SDK guesses what it means.
 func checkHost(host string) error {
 	endpoint, err := url.Parse(host)
 	if err != nil {

@@ -17,7 +17,7 @@ var flavours = map[string][]fakeengine.Option{
 	"podman":       {fakeengine.Podman()},
 }
 
-// connect starts an engine with one image and connects to it.
+// connect starts a fake engine with the image base:1 and connects to it.
 func connect(t *testing.T, options ...fakeengine.Option) (*fakeengine.Engine, *docker.Engine) {
 	t.Helper()
 	engine := fakeengine.New(t, options...)
@@ -28,16 +28,16 @@ func connect(t *testing.T, options ...fakeengine.Option) (*fakeengine.Engine, *d
 	return engine, client
 }
 
-// claim creates a container called "one".
-func claim(t *testing.T, client *docker.Engine) string {
+// create creates a container called "one".
+func create(t *testing.T, client *docker.Engine) string {
 	t.Helper()
-	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+	id, holder, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
 	require.NoError(t, err)
 	require.Nil(t, holder)
 	return id
 }
 
-// output copies both streams to their end.
+// output reads both streams to their end.
 func output(t *testing.T, o *docker.Output) (stdout, stderr string, err error) {
 	t.Helper()
 	defer o.Close()

@@ -7,28 +7,28 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Security is what a container may do. The zero value is the least: no capability, no new privileges.
+// Security limits what a container may do. The zero value is the strictest: no capability, no new privileges.
 type Security struct {
-	Capabilities     []string // that it has
-	KeepCapabilities bool     // it has the engine's usual ones besides
-	DropCapabilities []string // that are taken away from those
-	NewPrivileges    bool     // its processes may gain more, through set-id programs
-	SecurityOptions  []string // as the engine takes them, such as seccomp=unconfined
+	Capabilities     []string // to add
+	KeepCapabilities bool     // keep the engine's default capabilities
+	DropCapabilities []string // to drop from the defaults
+	NewPrivileges    bool     // processes may gain privileges through set-id programs
+	SecurityOptions  []string // in the engine's notation, such as seccomp=unconfined
 	IPCMode          string
 	PIDMode          string
 	UTSMode          string
 }
 
-// Names is how a container finds others.
-type Names struct {
+// DNS holds the DNS settings of a container. Empty fields: the engine's defaults.
+type DNS struct {
 	NameServers   []string
 	SearchDomains []string
 }
 
-// Resources is how much of the engine's machine a container may use.
+// Resources limits how much of the engine's machine a container may use.
 type Resources struct {
 	Memory           int64 // bytes; 0: no limit
-	MemorySwap       int64 // bytes of memory and swap together, -1: no limit; 0: as Memory, which is no swap
+	MemorySwap       int64 // bytes of memory and swap together, -1: no limit; 0: same as Memory, so no swap
 	MemorySwappiness *int64
 	OOMKillDisable   *bool
 	Pids             int64   // 0: the engine's default
@@ -61,7 +61,7 @@ func (s Spec) hostConfig() *container.HostConfig {
 		Resources:      s.resources(),
 	}
 	if host.LogConfig.Type == "" {
-		host.LogConfig.Type = "json-file" // it can be read: logs are how a waiter and a reconnecting run see the output
+		host.LogConfig.Type = "json-file" // its logs can be read, which followers of a build and a reconnecting run need
 	}
 	if s.Init {
 		host.Init = &s.Init
@@ -86,8 +86,8 @@ func (s Security) securityOptions() []string {
 	return append([]string{"no-new-privileges"}, s.SecurityOptions...)
 }
 
-// resources sends nothing that was not asked for: podman and newer kernels fail on swappiness and on the OOM killer's
-// switch, even at their defaults.
+// resources sets only what the caller has set: podman and newer kernels fail on swappiness and on disabling the OOM
+// killer, even if the value is the default.
 func (r Resources) resources() container.Resources {
 	resources := container.Resources{
 		Memory:           r.Memory,
@@ -104,7 +104,7 @@ func (r Resources) resources() container.Resources {
 		CgroupParent:     r.CgroupParent,
 	}
 	if r.MemorySwap == 0 {
-		resources.MemorySwap = r.Memory // the engine's own default is as much swap as memory
+		resources.MemorySwap = r.Memory // the engine's default allows as much swap as memory
 	}
 	if r.Pids > 0 {
 		resources.PidsLimit = &r.Pids

@@ -10,7 +10,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-func TestResourcesAreSentAsTheyAre(t *testing.T) {
+func TestCreateSendsResources(t *testing.T) {
 	swappiness, off := int64(0), false
 	tests := map[string]struct {
 		resources docker.Resources
@@ -26,9 +26,9 @@ func TestResourcesAreSentAsTheyAre(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t)
-			_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", Resources: test.resources})
+			_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", Resources: test.resources})
 			require.NoError(t, err)
-			_, host := sent(t, engine)
+			_, host := lastCreate(t, engine)
 			for _, field := range []string{"CapDrop", "SecurityOpt", "RestartPolicy", "LogConfig"} {
 				delete(host, field)
 			}
@@ -36,7 +36,7 @@ func TestResourcesAreSentAsTheyAre(t *testing.T) {
 		})
 	}
 	engine, client := connect(t)
-	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", Resources: docker.Resources{MemorySwappiness: &swappiness, OOMKillDisable: &off}})
+	_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", Resources: docker.Resources{MemorySwappiness: &swappiness, OOMKillDisable: &off}})
 	require.NoError(t, err)
 	body := string(engine.Calls(fakeengine.Create)[0].Body)
 	assert.Contains(t, body, `"MemorySwappiness":0`)

@@ -2,26 +2,27 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path"
 	"slices"
 
-	"github.com/docker/docker/client"
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 )
 
-// Image is what decides how an image behaves. It leaves out the image's id, which differs between image stores for
-// the same content.
+// Image holds the properties of an image that decide how its containers behave. The image's ID is not one of them: it
+// differs between image stores for the same content.
 type Image struct {
 	Platform   string   // os/architecture[/variant]
-	Layers     []string // digests of the unpacked layers, lowest first
-	User       string   // as the image says it: empty, name, or id, each perhaps with :group
+	Layers     []string // digests of the uncompressed layers, lowest first
+	User       string   // as the image declares it: empty, or a name or ID, optionally followed by :group
 	Env        []string
 	Entrypoint []string
 	Command    []string
 	WorkingDir string
-	Volumes    []string // paths that every container of the image mounts a volume on, sorted
+	Volumes    []string // paths where every container of the image gets an anonymous volume, sorted
 	StopSignal string   // empty: the engine's default
 	Labels     map[string]string
 }
@@ -44,8 +45,34 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	return result, nil
 }
 
-// IsUnreachable says whether the connection to the engine was lost or never there.
-func IsUnreachable(err error) bool {
-	var u *Unreachable
-	return errors.As(err, &u) || client.IsErrConnectionFailed(err)
+// Commit creates an image from a container. Changes are Dockerfile instructions such as LABEL a=b: the only way to set
+// an image's configuration that all engines honour.
+//
+// Podman fails without a configuration to decode. An empty one leaves the image's configuration as it is.
+func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {
+	_, err := e.api.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Changes: changes, Config: &container.Config{}})
+	if err != nil {
+		return fmt.Errorf("committing container %q as image %q: %w", id, ref, err)
+	}
+	return nil
+}
+
+// Tag gives an image another name.
+func (e *Engine) Tag(ctx context.Context, image, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := e.api.ImageTag(ctx, image, name); err != nil {
+		return fmt.Errorf("tagging image %q as %q: %w", image, name, err)
+	}
+	return nil
+}
+
+// Untag removes a name from an image that has other names. It is not an error if the name is already gone.
+func (e *Engine) Untag(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := e.api.ImageRemove(ctx, name, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("untagging image %q: %w", name, err)
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-func TestImageTellsWhatDecidesAContainer(t *testing.T) {
+func TestImageReturnsItsConfiguration(t *testing.T) {
 	engine, client := connect(t)
 	engine.AddImage(fakeengine.Image{
 		Name: "node:2", Layers: []string{"sha256:a", "sha256:b"}, Architecture: "arm64", User: "1000:1000", Env: []string{"A=b"},
@@ -38,13 +38,13 @@ func TestPullShowsStepsWithoutBars(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Engines begin the answer of a pull before they know how it ends.
+// Engines start to answer a pull before they know whether it succeeds.
 func TestPullReadsItsAnswerToTheEnd(t *testing.T) {
 	tests := map[string]struct{ body, want string }{
-		"error detail":   {`{"status":"Pulling"}{"errorDetail":{"message":"toomanyrequests"},"error":"older words"}`, "toomanyrequests"},
-		"an error alone": {`{"status":"Pulling"}{"error":"unauthorized"}`, "unauthorized"},
-		"cut":            {`{"status":"Pulling"}{"sta`, "reading the engine's answer: unexpected EOF"},
-		"no JSON":        {`<html>`, "reading the engine's answer: "},
+		"error detail": {`{"status":"Pulling"}{"errorDetail":{"message":"toomanyrequests"},"error":"older message"}`, "toomanyrequests"},
+		"error only":   {`{"status":"Pulling"}{"error":"unauthorized"}`, "unauthorized"},
+		"cut off":      {`{"status":"Pulling"}{"sta`, "reading the engine's answer: unexpected EOF"},
+		"not JSON":     {`<html>`, "reading the engine's answer: "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

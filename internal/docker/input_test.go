@@ -16,10 +16,10 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// claimInput creates a container that has a standard input.
-func claimInput(t *testing.T, client *docker.Engine) string {
+// createWithInput creates a container called "one" with a standard input.
+func createWithInput(t *testing.T, client *docker.Engine) string {
 	t.Helper()
-	id, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", Input: true})
+	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", Input: true})
 	require.NoError(t, err)
 	return id
 }
@@ -34,7 +34,7 @@ func TestInputReachesTheContainer(t *testing.T) {
 				p.Stdout.Write([]byte("got " + string(line)))
 				return 0
 			})
-			id := claimInput(t, client)
+			id := createWithInput(t, client)
 			attached, err := client.Attach(t.Context(), id, []byte("a secret"))
 			require.NoError(t, err)
 			require.NoError(t, client.Start(t.Context(), id))
@@ -45,7 +45,7 @@ func TestInputReachesTheContainer(t *testing.T) {
 	}
 }
 
-// A chaincode that waits for more must not wait for a client that has gone.
+// A chaincode that reads more must not wait for a client that has disconnected.
 func TestInputEndsWithTheConnection(t *testing.T) {
 	engine, client := connect(t)
 	read := make(chan string, 1)
@@ -54,7 +54,7 @@ func TestInputEndsWithTheConnection(t *testing.T) {
 		read <- string(all)
 		return 0
 	})
-	id := claimInput(t, client)
+	id := createWithInput(t, client)
 	attached, err := client.Attach(t.Context(), id, []byte("half"))
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
@@ -62,7 +62,7 @@ func TestInputEndsWithTheConnection(t *testing.T) {
 	assert.Equal(t, "half", <-read)
 }
 
-// Everything else has no input at all, so that a program that reads one does not wait for ever.
+// A program that reads standard input must not wait forever.
 func TestAContainerWithoutInputReadsNothing(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(func(p *fakeengine.Process) int {
@@ -72,7 +72,7 @@ func TestAContainerWithoutInputReadsNothing(t *testing.T) {
 		}
 		return 0
 	})
-	id := claim(t, client)
+	id := create(t, client)
 	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	defer attached.Close()
@@ -83,10 +83,10 @@ func TestAContainerWithoutInputReadsNothing(t *testing.T) {
 	assert.Empty(t, engine.Calls(fakeengine.Attach)[0].Query.Get("stdin"))
 }
 
-// An engine that takes no more holds nobody up longer than the context lasts.
-func TestInputThatIsNotTakenIsBounded(t *testing.T) {
+// The engine accepts only a part of the input.
+func TestAttachEndsWithItsContextWhileItWritesInput(t *testing.T) {
 	engine, client := connect(t)
-	id := claimInput(t, client)
+	id := createWithInput(t, client)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	attached := make(chan error, 1)
 	go func() {
@@ -100,17 +100,17 @@ func TestInputThatIsNotTakenIsBounded(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrNoProgress)
 }
 
-func TestALookIntoAContainer(t *testing.T) {
+func TestPathExistsAndExecutable(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
-			files := fakeengine.NewFiles(map[string]string{"/bin/text": "no program"})
+			files := fakeengine.NewFiles(map[string]string{"/bin/text": "not a program"})
 			files.Write("/bin/busybox", "shell", 0o755)
 			for link, target := range map[string]string{"/bin/sh": "busybox", "/bin/ash": "/bin/busybox", "/bin/nothing": "gone"} {
 				files.Add(link, tar.Header{Typeflag: tar.TypeSymlink, Mode: 0o777, Linkname: target}, "")
 			}
 			engine.AddImage(fakeengine.Image{Name: "full:1", Command: []string{"sh"}, Files: files})
-			id, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "full:1"})
+			id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "full:1"})
 			require.NoError(t, err)
 			for path, want := range map[string]struct {
 				exists  bool
@@ -119,7 +119,7 @@ func TestALookIntoAContainer(t *testing.T) {
 				"/bin/busybox": {true, "/bin/busybox"}, "/bin/sh": {true, "/bin/busybox"}, "/bin/ash": {true, "/bin/busybox"},
 				"/bin": {true, ""}, "/bin/text": {true, ""}, "/bin/nothing": {true, ""}, "/bin/bash": {false, ""}, "/bin/s": {false, ""},
 			} {
-				exists, err := client.Exists(t.Context(), id, path)
+				exists, err := client.PathExists(t.Context(), id, path)
 				require.NoError(t, err)
 				assert.Equal(t, want.exists, exists, path)
 				program, err := client.Executable(t.Context(), id, path)
@@ -127,11 +127,11 @@ func TestALookIntoAContainer(t *testing.T) {
 				assert.Equal(t, want.program, program, path)
 			}
 			require.NoError(t, client.Remove(t.Context(), id))
-			_, err = client.Exists(t.Context(), id, "/bin/sh")
-			assert.True(t, errdefs.IsNotFound(err), "not the file, the container: %v", err)
+			_, err = client.PathExists(t.Context(), id, "/bin/sh")
+			assert.True(t, errdefs.IsNotFound(err), "the container is missing, not the file: %v", err)
 
 			engine.On(fakeengine.Stat, fakeengine.Fail(http.StatusInternalServerError, "no"))
-			_, err = client.Executable(t.Context(), claim(t, client), "/bin/sh")
+			_, err = client.Executable(t.Context(), create(t, client), "/bin/sh")
 			assert.ErrorContains(t, err, "looking for /bin/sh in container")
 		})
 	}

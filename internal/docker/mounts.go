@@ -1,11 +1,20 @@
 package docker
 
-// Tmpfs is a file system in memory, which is there from the start of the container on, not before. All may write to it,
-// as to /tmp: not every engine can give it to one user. What is in it counts as the container's memory.
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// Tmpfs is a file system in memory. It is mounted when the container starts, so nothing can be uploaded to it before.
+// Every user may write to it, as to /tmp, because not every engine can give it to one user. Its content counts as the
+// container's memory.
 type Tmpfs struct {
 	Path string
-	Size string // at most, as 64m
-	Exec bool   // programs may be executed from it
+	Size string // limit, in the engine's notation, such as 64m
+	Exec bool   // programs on it may be executed
 }
 
 func (s Spec) tmpfs() map[string]string {
@@ -23,14 +32,28 @@ func (s Spec) tmpfs() map[string]string {
 	return mounts
 }
 
-// scratch are volumes without a name: Remove takes them away with the container.
-func (s Spec) scratch() map[string]struct{} {
-	if len(s.Scratch) == 0 {
+func (s Spec) anonymousVolumes() map[string]struct{} {
+	if len(s.AnonymousVolumes) == 0 {
 		return nil
 	}
 	volumes := map[string]struct{}{}
-	for _, path := range s.Scratch {
+	for _, path := range s.AnonymousVolumes {
 		volumes[path] = struct{}{}
 	}
 	return volumes
+}
+
+// EnsureVolume creates a named volume unless it exists.
+func (e *Engine) EnsureVolume(ctx context.Context, name string, labels map[string]string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := e.api.VolumeInspect(ctx, name); err == nil {
+		return nil
+	} else if !errdefs.IsNotFound(err) {
+		return fmt.Errorf("inspecting volume %q: %w", name, err)
+	}
+	if _, err := e.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels}); err != nil {
+		return fmt.Errorf("creating volume %q: %w", name, err)
+	}
+	return nil
 }

@@ -10,40 +10,42 @@ import (
 	"github.com/docker/docker/api/types/network"
 )
 
-// Attached is how a container is connected.
+// Attached holds the networks of a container.
 type Attached struct {
 	ID        string
 	Name      string
-	Hostname  string // with the domain where there is one
-	Mode      string // host, none, container:ID, or the network that it was created with
+	Hostname  string // with the domain if there is one
+	Mode      string // host, none, container:ID, or the network that the container was created with
 	Endpoints []Endpoint
 }
 
-// Endpoint is a container's place in one network.
+// Endpoint connects a container to one network.
 type Endpoint struct {
 	Network   string
-	Names     []string // under which others of that network find the container
+	Names     []string // that the network resolves to the container
 	Addresses []string
 }
 
-// unnamed are the networks that engines have by themselves; podman's has one name in its list and another one in its
-// containers. Names are not resolved there.
-var unnamed = []string{"bridge", "podman"}
+// builtinNetworks are the engines' default networks, which do not resolve names. Podman uses one of the two names in its
+// list of networks and the other in its containers' records.
+var builtinNetworks = []string{"bridge", "podman"}
 
-// modes are what a network mode can be without any network.
+// modes are the network modes that are not the name of a network.
 var modes = []string{"", "default", "host", "none", "private", "slirp4netns", "pasta"}
 
-// isMade says whether a network mode is the name of a network that somebody has made, rather than something that every
-// engine has or that belongs to another container.
-func isMade(mode string) bool { return IsNetwork(mode) && !slices.Contains(unnamed, mode) }
+// isUserDefined reports whether a network mode is the name of a user-defined network.
+func isUserDefined(mode string) bool {
+	return IsNetwork(mode) && !slices.Contains(builtinNetworks, mode)
+}
 
-// IsNetwork says whether a network mode is a network, of which a container may have several.
+// IsNetwork reports whether a network mode is the name of a network. Only networks can be combined: a container with any
+// other mode joins none.
 func IsNetwork(mode string) bool {
 	kind, _, compound := strings.Cut(mode, ":")
 	return !slices.Contains(modes, kind) && !(compound && (kind == "container" || kind == "ns"))
 }
 
-// Attached looks up how a container is connected. Endpoints are sorted by network.
+// Attached returns the networks of a container. Endpoints are sorted by network.
 func (e *Engine) Attached(ctx context.Context, id string) (Attached, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -70,8 +72,8 @@ func (e *Engine) Attached(ctx context.Context, id string) (Attached, error) {
 	return result, nil
 }
 
-// endpoint gathers what engines say in several places: newer ones list all names of an endpoint, older ones leave out
-// the container's own.
+// endpoint collects the names of an endpoint from several fields: newer engines list all of them, older ones omit the
+// container's own names.
 func (a Attached) endpoint(name string, settings *network.EndpointSettings, config *container.Config) Endpoint {
 	endpoint := Endpoint{Network: name}
 	if settings == nil {
@@ -82,7 +84,7 @@ func (a Attached) endpoint(name string, settings *network.EndpointSettings, conf
 			endpoint.Addresses = append(endpoint.Addresses, address)
 		}
 	}
-	if slices.Contains(unnamed, name) {
+	if slices.Contains(builtinNetworks, name) {
 		return endpoint
 	}
 	names := slices.Concat(settings.DNSNames, settings.Aliases, []string{a.Name, a.Hostname})
@@ -95,7 +97,7 @@ func (a Attached) endpoint(name string, settings *network.EndpointSettings, conf
 	return endpoint
 }
 
-// Networks are the names of all networks, sorted.
+// Networks returns the names of all networks, sorted.
 func (e *Engine) Networks(ctx context.Context) ([]string, error) {
 	found, err := e.networks(ctx)
 	if err != nil {
@@ -109,10 +111,10 @@ func (e *Engine) Networks(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// MissingNetworks are those of the names that are no networks of the engine. What every engine has is not looked for:
-// some do not list it. A network may also be named by its id, or the beginning of it.
+// MissingNetworks returns the wanted networks that the engine does not have. A network may also be given by its ID or a
+// prefix of it. Built-in networks and other network modes are never missing: some engines do not list them.
 func (e *Engine) MissingNetworks(ctx context.Context, wanted []string) ([]string, error) {
-	wanted = slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return !isMade(name) })
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return !isUserDefined(name) })
 	if len(wanted) == 0 {
 		return nil, nil
 	}
@@ -135,10 +137,10 @@ func (e *Engine) networks(ctx context.Context) ([]network.Summary, error) {
 	return found, nil
 }
 
-// Connect connects a container to one more network.
+// Connect connects a container to another network.
 func (e *Engine) Connect(ctx context.Context, id, name string, aliases []string) error {
-	_, err := settle(ctx, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, e.api.NetworkConnect(ctx, name, id, &network.EndpointSettings{Aliases: scoped(name, aliases)})
+	_, err := finishDespiteCancel(ctx, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, e.api.NetworkConnect(ctx, name, id, &network.EndpointSettings{Aliases: aliasesFor(name, aliases)})
 	})
 	if err != nil {
 		return fmt.Errorf("connecting container %q to network %q: %w", id, name, err)
@@ -146,19 +148,19 @@ func (e *Engine) Connect(ctx context.Context, id, name string, aliases []string)
 	return nil
 }
 
-// networking is the network that a container is created with: the first. Engines before API 1.44 take one only, so the
-// others are connected afterwards on all of them.
+// networking returns the settings of the network that a container is created with. Engines before API 1.44 accept only
+// one at creation, so the container joins any others later, on all engines.
 func (s Spec) networking() *network.NetworkingConfig {
-	aliases := scoped(s.NetworkMode, s.Aliases)
+	aliases := aliasesFor(s.NetworkMode, s.Aliases)
 	if len(aliases) == 0 {
 		return nil
 	}
 	return &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{s.NetworkMode: {Aliases: aliases}}}
 }
 
-// scoped are the aliases as far as the network takes any: engines refuse them on their own networks.
-func scoped(name string, aliases []string) []string {
-	if !isMade(name) {
+// aliasesFor returns the aliases if the network accepts them: engines reject aliases on built-in networks.
+func aliasesFor(name string, aliases []string) []string {
+	if !isUserDefined(name) {
 		return nil
 	}
 	return aliases

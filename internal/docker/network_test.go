@@ -14,8 +14,9 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// answers is an engine that gives the same answer to every call but the first, and keeps the last call.
-func answers(t *testing.T, answer string) (client *docker.Engine, call func() string) {
+// connectToFixed connects to an engine that gives the same answer to every call but a ping. The function call returns the
+// last call.
+func connectToFixed(t *testing.T, answer string) (client *docker.Engine, call func() string) {
 	t.Helper()
 	var last string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,8 +36,8 @@ func answers(t *testing.T, answer string) (client *docker.Engine, call func() st
 	return client, func() string { return last }
 }
 
-// The names of a container stand in different places, by engine.
-func TestHowAContainerIsConnected(t *testing.T) {
+// Engines report the names of a container in different fields.
+func TestAttached(t *testing.T) {
 	tests := map[string]struct {
 		answer string
 		want   docker.Attached
@@ -57,7 +58,7 @@ func TestHowAContainerIsConnected(t *testing.T) {
 			    "bridge":{"Aliases":null,"IPAddress":"172.17.0.2","DNSNames":null},
 			    "fabric_test":{"Aliases":["al"],"IPAddress":"172.19.0.2","DNSNames":["peer0","al","0d5c3a0b6f2e"]}}}}`,
 			docker.Attached{ID: "0d5c3a0b6f2e", Name: "peer0", Hostname: "peer0.example.com", Mode: "bridge", Endpoints: []docker.Endpoint{
-				{Network: "bridge", Addresses: []string{"172.17.0.2"}}, // no names are resolved there
+				{Network: "bridge", Addresses: []string{"172.17.0.2"}}, // this network resolves no names
 				{Network: "fabric_test", Names: []string{"0d5c3a0b6f2e", "al", "peer0", "peer0.example.com"}, Addresses: []string{"172.19.0.2"}},
 			}},
 		},
@@ -68,15 +69,15 @@ func TestHowAContainerIsConnected(t *testing.T) {
 				{Network: "podman", Addresses: []string{"10.88.0.2"}},
 			}},
 		},
-		"the host's": {
+		"host network": {
 			`{"Id":"a","Name":"/peer0","HostConfig":{"NetworkMode":"host"},"Config":{"Hostname":"machine"},"NetworkSettings":{"Networks":{"host":{}}}}`,
 			docker.Attached{ID: "a", Name: "peer0", Hostname: "machine", Mode: "host", Endpoints: []docker.Endpoint{{Network: "host", Names: []string{"machine", "peer0"}}}},
 		},
-		"nothing known": {`{"Id":"a","NetworkSettings":{"Networks":{"x":null}}}`, docker.Attached{ID: "a", Endpoints: []docker.Endpoint{{Network: "x"}}}},
+		"no details": {`{"Id":"a","NetworkSettings":{"Networks":{"x":null}}}`, docker.Attached{ID: "a", Endpoints: []docker.Endpoint{{Network: "x"}}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client, _ := answers(t, test.answer)
+			client, _ := connectToFixed(t, test.answer)
 			found, err := client.Attached(t.Context(), "a")
 			require.NoError(t, err)
 			assert.Equal(t, test.want, found)
@@ -101,43 +102,43 @@ func TestMissingNetworks(t *testing.T) {
 			none, err := client.MissingNetworks(t.Context(), []string{"host"})
 			require.NoError(t, err)
 			assert.Empty(t, none)
-			assert.Len(t, engine.Calls(fakeengine.NetworkList), 2, "not for what every engine has")
+			assert.Len(t, engine.Calls(fakeengine.NetworkList), 2, "built-in networks need no call")
 		})
 	}
 }
 
-// Aliases are refused on the networks that engines have by themselves.
+// Engines reject aliases on their built-in networks.
 func TestAliases(t *testing.T) {
 	tests := map[string]struct {
 		network string
 		aliased bool
 	}{
-		"somebody's": {"fabric_test", true}, "the engine's": {"bridge", false}, "podman's": {"podman", false}, "the host's": {"host", false},
-		"another container's": {"container:x", false}, "the default": {"", false},
+		"user-defined": {"fabric_test", true}, "built-in": {"bridge", false}, "podman's": {"podman", false}, "host": {"host", false},
+		"container": {"container:x", false}, "default": {"", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client, call := answers(t, `{"Id":"a"}`)
-			_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", NetworkMode: test.network, Aliases: []string{"basic"}})
+			client, call := connectToFixed(t, `{"Id":"a"}`)
+			_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", NetworkMode: test.network, Aliases: []string{"basic"}})
 			require.NoError(t, err)
 			assert.Equal(t, test.aliased, strings.Contains(call(), `"EndpointsConfig":{"`+test.network+`":`), call())
 			assert.Equal(t, test.aliased, strings.Contains(call(), `"Aliases":["basic"]`), call())
 		})
 	}
-	client, call := answers(t, "")
+	client, call := connectToFixed(t, "")
 	require.NoError(t, client.Connect(t.Context(), "one", "metrics", []string{"basic"}))
 	assert.Contains(t, call(), "POST /v1.41/networks/metrics/connect ")
 	assert.Contains(t, call(), `"Aliases":["basic"]`)
 	assert.Contains(t, call(), `"Container":"one"`)
 }
 
-// What is without a name goes with the container; a file system in memory allows what Java's libraries do.
-func TestWhatAReadOnlyContainerMayWrite(t *testing.T) {
+// Anonymous volumes are removed with the container. Java libraries execute native code from a tmpfs.
+func TestReadOnlyContainerHasVolumesAndTmpfs(t *testing.T) {
 	engine, client := connect(t)
-	_, _, err := client.Claim(t.Context(), docker.Spec{Name: "one", Image: "base:1", ReadOnly: true, Scratch: []string{"/keys"},
+	_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", ReadOnly: true, AnonymousVolumes: []string{"/keys"},
 		Tmpfs: []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}, {Path: "/few", Size: "1m"}}})
 	require.NoError(t, err)
-	config, host := sent(t, engine)
+	config, host := lastCreate(t, engine)
 	assert.Equal(t, map[string]any{"/keys": map[string]any{}}, config["Volumes"])
 	assert.Equal(t, true, host["ReadonlyRootfs"])
 	assert.Equal(t, map[string]any{

@@ -16,18 +16,18 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 )
 
-// Output is what a container prints: both streams in the frames of the engine.
+// Output is the output of a container: stdout and stderr, multiplexed in frames by the engine.
 type Output struct {
 	stream io.Reader
 	close  func()
 }
 
-// Copy takes the frames apart until the output ends or Close is called. Each stream goes to its own writer. An output
-// that ends inside a frame was cut, which is an error.
+// Copy demultiplexes the output to stdout and stderr until it ends or Close is called. It returns an error if the output
+// ends inside a frame, because then the connection was lost.
 func (o *Output) Copy(stdout, stderr io.Writer) error {
-	frames := &frames{stream: o.stream}
+	frames := &frameReader{stream: o.stream}
 	_, err := stdcopy.StdCopy(stdout, stderr, frames)
-	if err == nil && frames.inside() {
+	if err == nil && frames.insideFrame() {
 		err = io.ErrUnexpectedEOF // StdCopy takes this for a clean end
 	}
 	if err != nil {
@@ -36,17 +36,17 @@ func (o *Output) Copy(stdout, stderr io.Writer) error {
 	return nil
 }
 
-// frames passes a stream on and knows where in its frames it is.
-type frames struct {
+// frameReader reads a multiplexed stream and tracks the position in its frames.
+type frameReader struct {
 	stream io.Reader
-	header []byte // what has come of the next frame's header
-	left   int    // bytes to come of the frame
+	header []byte // the part of the next frame's header that has been read
+	left   int    // bytes of the current frame still to read
 }
 
-// headerSize is one byte that names the stream, three of padding, and four that hold the frame's length.
+// headerSize is the size of a frame's header: one byte for the stream, three of padding, four for the frame's length.
 const headerSize = 8
 
-func (f *frames) Read(p []byte) (int, error) {
+func (f *frameReader) Read(p []byte) (int, error) {
 	n, err := f.stream.Read(p)
 	for read := p[:n]; len(read) > 0; {
 		if f.left > 0 {
@@ -63,23 +63,23 @@ func (f *frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inside says whether a frame has begun and not ended.
-func (f *frames) inside() bool { return f.left > 0 || len(f.header) > 0 }
+// insideFrame reports whether a frame has been read in part.
+func (f *frameReader) insideFrame() bool { return f.left > 0 || len(f.header) > 0 }
 
-// Close ends a Copy. It may be called more than once.
+// Close ends the output, and a Copy in progress. It may be called more than once.
 func (o *Output) Close() { o.close() }
 
-// Attach connects to what a container prints from now on. It must come before the start: attached later, the
-// beginning is missing, and an ended container never answers. The connection outlives ctx: Close ends it.
+// Attach returns the output of a container from now on. Call it before Start: afterwards the beginning would be missing,
+// and the attach to a container that has ended never answers. The connection outlives ctx: Close ends it.
 //
-// Input, where there is any, is handed to the container's standard input, which stays open until Close. Engines take no
-// more than 32 KiB from a container that is not started: the caller keeps below that.
+// Attach writes input to the container's standard input, which stays open until Close. Engines accept at most 32 KiB for
+// a container that is not started: longer input blocks Attach until its deadline.
 func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	attached, err := e.hijack(ctx, id, len(input) > 0)
 	if err != nil {
-		// The SDK keeps neither class nor text of a refused attach. That the container has gone is the one reason to know.
+		// The SDK drops the class and the text of an error here. Callers need to know only if the container is gone.
 		if _, gone := e.Inspect(ctx, id); errdefs.IsNotFound(gone) {
 			err = gone
 		}
@@ -92,6 +92,7 @@ func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, 
 	return &Output{stream: attached.Reader, close: attached.Close}, nil
 }
 
+// send writes input and stops when ctx ends.
 func send(ctx context.Context, conn net.Conn, input []byte) error {
 	if len(input) == 0 {
 		return nil
@@ -105,7 +106,7 @@ func send(ctx context.Context, conn net.Conn, input []byte) error {
 	return err
 }
 
-// hijack attaches and ends with its context, which the SDK forgets as soon as the engine has taken the connection.
+// hijack attaches to a container. The SDK ignores ctx once it is connected, so hijack watches ctx itself.
 func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.HijackedResponse, error) {
 	type answer struct {
 		attached types.HijackedResponse
@@ -130,8 +131,8 @@ func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.Hijac
 	return types.HijackedResponse{}, context.Cause(ctx)
 }
 
-// Logs is what a container has printed and, until it ends, what it prints. Lines that the engine has rotated away are
-// missing. Since cuts off what is older, unless it is zero.
+// Logs returns the output of a container from the engine's log, and follows it until the container ends. Output before
+// since is left out, unless since is zero. Output that the log has rotated away is missing.
 func (e *Engine) Logs(ctx context.Context, id string, since time.Time) (*Output, error) {
 	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true}
 	if !since.IsZero() {
@@ -144,20 +145,20 @@ func (e *Engine) Logs(ctx context.Context, id string, since time.Time) (*Output,
 	return &Output{stream: stream, close: func() { stream.Close() }}, nil
 }
 
-// Exit is how a wait ended. A wait's answer alone proves nothing: a container that was removed before it ever ran
-// answers 0.
+// Exit is the result of a wait. Code 0 does not prove that the container ran: engines also report 0 for a container that
+// was removed before it started.
 type Exit struct {
 	Code int
-	Err  error // the wait itself failed, the code means nothing
+	Err  error // the wait failed, and Code means nothing
 }
 
-// Wait registers for the next end of a container and returns once the engine knows of it, so that no end is missed:
-// call it before the start.
+// Wait registers with the engine for the next exit of a container, and returns once it is registered. Call it before
+// Start, so that no exit is missed.
 func (e *Engine) Wait(ctx context.Context, id string) (<-chan Exit, error) {
 	return e.wait(ctx, id, container.WaitConditionNextExit)
 }
 
-// WaitEnded is Wait for a container that may have ended already, which is answered at once.
+// WaitEnded waits like [Wait], but the result is there at once if the container is not running.
 func (e *Engine) WaitEnded(ctx context.Context, id string) (<-chan Exit, error) {
 	return e.wait(ctx, id, container.WaitConditionNotRunning)
 }

@@ -19,13 +19,13 @@ func TestAttachBeforeTheStartDeliversEverything(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
-			engine.SetProgram(func(p *fakeengine.Process) int { // dies at once
+			engine.SetProgram(func(p *fakeengine.Process) int { // ends at once
 				p.Stdout.Write([]byte("out\n"))
 				p.Stderr.Write([]byte("err\n"))
 				p.Stdout.Write([]byte(strings.Repeat("x", 1<<20)))
 				return 0
 			})
-			id := claim(t, client)
+			id := create(t, client)
 			attached, err := client.Attach(t.Context(), id, nil)
 			require.NoError(t, err)
 			require.NoError(t, client.Start(t.Context(), id))
@@ -37,14 +37,14 @@ func TestAttachBeforeTheStartDeliversEverything(t *testing.T) {
 	}
 }
 
-// The SDK's own copying takes a frame that was cut for the end. What has come of it is not handed on: a replay of the
-// log brings the whole frame.
-func TestAnOutputThatEndsInsideAFrameWasCut(t *testing.T) {
+// The SDK takes a cut frame for the end of the output. Copy writes no part of such a frame: a replay of the log brings all
+// of it.
+func TestCopyFailsInsideACutFrame(t *testing.T) {
 	for after, want := range map[int]string{3: "", 8: "", 12: "", 17: "some text"} {
 		engine, client := connect(t)
 		engine.On(fakeengine.Attach, fakeengine.Cut(after))
 		engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("some text")); return 0 })
-		id := claim(t, client)
+		id := create(t, client)
 		attached, err := client.Attach(t.Context(), id, nil)
 		require.NoError(t, err)
 		require.NoError(t, client.Start(t.Context(), id))
@@ -61,7 +61,7 @@ func TestAnOutputThatEndsInsideAFrameWasCut(t *testing.T) {
 func TestCloseEndsACopy(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(fakeengine.Serve(0))
-	id := claim(t, client)
+	id := create(t, client)
 	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
@@ -74,15 +74,15 @@ func TestCloseEndsACopy(t *testing.T) {
 			output(t, o)
 		}()
 		o.Close()
-		o.Close() // more than once is fine
+		o.Close() // a second Close is allowed
 		<-ended
 	}
 }
 
-// A connection that is handed over to a stream forgets its context in the SDK.
-func TestAttachIsBounded(t *testing.T) {
+// The SDK ignores the context of a hijacked connection.
+func TestAttachEndsWithItsContext(t *testing.T) {
 	engine, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	engine.On(fakeengine.Attach, fakeengine.Before(func() { cancel(context.DeadlineExceeded) }))
 	engine.On(fakeengine.Attach, fakeengine.Hang())
@@ -93,7 +93,7 @@ func TestAttachIsBounded(t *testing.T) {
 func TestAttachOutlivesItsContext(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("later")); return 0 })
-	id := claim(t, client)
+	id := create(t, client)
 	ctx, cancel := context.WithCancel(t.Context())
 	attached, err := client.Attach(ctx, id, nil)
 	require.NoError(t, err)
@@ -104,24 +104,24 @@ func TestAttachOutlivesItsContext(t *testing.T) {
 	assert.Equal(t, "later", stdout)
 }
 
-// The SDK loses the class of an attach that is refused.
-func TestAttachToWhatIsGoneIsNotFound(t *testing.T) {
+// The SDK drops the class of an attach's error.
+func TestAttachToAMissingContainerIsNotFound(t *testing.T) {
 	_, client := connect(t)
 	_, err := client.Attach(t.Context(), "one", nil)
 	assert.ErrorContains(t, err, `attaching to container "one": `)
 	assert.True(t, errdefs.IsNotFound(err), "%v", err)
 }
 
-func TestAttachThatIsRefusedNamesTheContainer(t *testing.T) {
+func TestAttachErrorNamesTheContainer(t *testing.T) {
 	engine, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no"))
 	_, err := client.Attach(t.Context(), id, nil)
 	assert.ErrorContains(t, err, `attaching to container "`+id)
 	assert.False(t, errdefs.IsNotFound(err))
 }
 
-func TestLogsBeginWhereTheyAreAskedTo(t *testing.T) {
+func TestLogsSince(t *testing.T) {
 	engine, client := connect(t)
 	between := make(chan time.Time, 1)
 	engine.SetProgram(func(p *fakeengine.Process) int {
@@ -133,7 +133,7 @@ func TestLogsBeginWhereTheyAreAskedTo(t *testing.T) {
 		p.Stderr.Write([]byte("after\n"))
 		return 0
 	})
-	id := claim(t, client)
+	id := create(t, client)
 	require.NoError(t, client.Start(t.Context(), id))
 	since := <-between
 	all, err := client.Logs(t.Context(), id, time.Time{})
@@ -148,12 +148,12 @@ func TestLogsBeginWhereTheyAreAskedTo(t *testing.T) {
 	assert.Equal(t, []string{"", "after\n"}, []string{stdout, stderr})
 }
 
-func TestWaitTellsTheNextEnd(t *testing.T) {
+func TestWaitReturnsTheNextExit(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine, client := connect(t, flavour...)
 			engine.SetProgram(func(*fakeengine.Process) int { return 7 })
-			id := claim(t, client)
+			id := create(t, client)
 			exits, err := client.Wait(t.Context(), id)
 			require.NoError(t, err)
 			assert.Equal(t, "next-exit", engine.Calls(fakeengine.Wait)[0].Query.Get("condition"))
@@ -167,20 +167,20 @@ func TestWaitTellsTheNextEnd(t *testing.T) {
 	}
 }
 
-// Which is why a wait's answer alone proves nothing.
-func TestWaitAnswersZeroForWhatNeverRan(t *testing.T) {
+// So a wait's result does not prove that the container ran.
+func TestWaitReturnsZeroForAContainerThatNeverRan(t *testing.T) {
 	engine, client := connect(t)
-	id := claim(t, client)
+	id := create(t, client)
 	exits, err := client.Wait(t.Context(), id)
 	require.NoError(t, err)
 	engine.RemoveContainer("one")
 	assert.Equal(t, docker.Exit{}, <-exits)
 }
 
-func TestAWaitThatIsLostIsNoEnd(t *testing.T) {
+func TestLostWaitIsAnError(t *testing.T) {
 	engine, client := connect(t)
 	engine.SetProgram(fakeengine.Serve(0))
-	id := claim(t, client)
+	id := create(t, client)
 	exits, err := client.Wait(t.Context(), id)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))

@@ -18,8 +18,8 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-// answering is an engine whose answers to everything but the first call are the handler's.
-func answering(t *testing.T, handler http.HandlerFunc) *docker.Engine {
+// connectTo connects to an engine that answers a ping itself and every other call with the handler.
+func connectTo(t *testing.T, handler http.HandlerFunc) *docker.Engine {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/_ping") {
@@ -36,7 +36,7 @@ func answering(t *testing.T, handler http.HandlerFunc) *docker.Engine {
 	return client
 }
 
-func silently(string) {}
+func discard(string) {}
 
 func TestCredentialsReachTheEngineInAHeaderOnly(t *testing.T) {
 	tests := map[string]struct {
@@ -50,10 +50,10 @@ func TestCredentialsReachTheEngineInAHeaderOnly(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			var header, query string
-			client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 				header, query = r.Header.Get("X-Registry-Auth"), r.URL.RawQuery
 			})
-			require.NoError(t, client.Pull(t.Context(), docker.Pull{Ref: "registry.example.com/a:1", Credentials: test.credentials}, silently))
+			require.NoError(t, client.Pull(t.Context(), docker.Pull{Ref: "registry.example.com/a:1", Credentials: test.credentials}, discard))
 			assert.Equal(t, "fromImage=registry.example.com%2Fa&tag=1", query)
 			var sent map[string]string
 			if header != "" {
@@ -66,10 +66,10 @@ func TestCredentialsReachTheEngineInAHeaderOnly(t *testing.T) {
 	}
 }
 
-// Nobody knows what a registry repeats in its errors.
-func TestAPullNeverShowsASecret(t *testing.T) {
+// A registry may repeat credentials in its errors.
+func TestPullNeverShowsASecret(t *testing.T) {
 	basic := base64.StdEncoding.EncodeToString([]byte("ada:s3cret"))
-	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"status":"asking with s3cret"}{"errorDetail":{"message":"refused: %s s3cret %s"}}`, r.Header.Get("X-Registry-Auth"), basic)
 	})
 	var lines []string
@@ -81,14 +81,14 @@ func TestAPullNeverShowsASecret(t *testing.T) {
 	assert.Equal(t, []string{"asking with ***"}, lines)
 }
 
-func TestAPullIsGivenUp(t *testing.T) {
+func TestPullIsCancelled(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	silent := func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"status":"Pulling"}`)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}
-	lively := func(w http.ResponseWriter, r *http.Request) {
+	busy := func(w http.ResponseWriter, r *http.Request) {
 		for tick := time.NewTicker(5 * time.Millisecond); ; {
 			select {
 			case <-r.Context().Done():
@@ -109,13 +109,13 @@ func TestAPullIsGivenUp(t *testing.T) {
 		"no answer":                 {hang, long, short, docker.ErrPullStalled},
 		"no answer, but a time-out": {hang, short, long, docker.ErrPullTimeout},
 		"no progress":               {silent, long, short, docker.ErrPullStalled},
-		"progress for too long":     {lively, short, long, docker.ErrPullTimeout},
-		"only a time-out":           {lively, short, 0, docker.ErrPullTimeout},
+		"progress for too long":     {busy, short, long, docker.ErrPullTimeout},
+		"only a time-out":           {busy, short, 0, docker.ErrPullTimeout},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := answering(t, test.engine)
-			err := client.Pull(t.Context(), docker.Pull{Ref: "a:1", Timeout: test.timeout, Inactivity: test.inactivity}, silently)
+			client := connectTo(t, test.engine)
+			err := client.Pull(t.Context(), docker.Pull{Ref: "a:1", Timeout: test.timeout, Inactivity: test.inactivity}, discard)
 			require.ErrorIs(t, err, test.want)
 			assert.ErrorContains(t, err, `pulling image "a:1": `)
 		})
@@ -123,17 +123,17 @@ func TestAPullIsGivenUp(t *testing.T) {
 	t.Run("a signal", func(t *testing.T) {
 		stopped := errors.New("stopped by signal")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 			cancel(stopped)
 			hang(w, r)
 		})
-		assert.ErrorIs(t, client.Pull(ctx, docker.Pull{Ref: "a:1", Timeout: long, Inactivity: long}, silently), stopped)
+		assert.ErrorIs(t, client.Pull(ctx, docker.Pull{Ref: "a:1", Timeout: long, Inactivity: long}, discard), stopped)
 	})
 }
 
-func TestNamesOfImages(t *testing.T) {
+func TestTagAndUntag(t *testing.T) {
 	var calls []string
-	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
 		calls = append(calls, r.Method+" "+r.URL.RequestURI())
 		if r.Method == http.MethodDelete {
 			w.WriteHeader(http.StatusNotFound)
@@ -143,6 +143,6 @@ func TestNamesOfImages(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 	})
 	require.NoError(t, client.Tag(t.Context(), "mirror.example.com/a:1", "a:1"))
-	require.NoError(t, client.Untag(t.Context(), "mirror.example.com/a:1"), "it is gone already")
+	require.NoError(t, client.Untag(t.Context(), "mirror.example.com/a:1"), "the name is already gone")
 	assert.Equal(t, []string{"POST /v1.41/images/mirror.example.com/a:1/tag?repo=docker.io%2Flibrary%2Fa&tag=1", "DELETE /v1.41/images/mirror.example.com/a:1?noprune=1"}, calls)
 }

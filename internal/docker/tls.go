@@ -12,29 +12,29 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// TLS protects the way to an engine over TCP. Its fields are PEM files.
+// TLS holds the TLS settings for an engine over TCP.
 type TLS struct {
-	Enabled bool   // https:// is protected in any case
-	CA      string // whom to trust; empty: the system's authorities
-	Cert    string // the client certificate; empty: none
-	Key     string // its key
+	Enabled bool   // use TLS; https:// endpoints always do
+	CA      string // PEM file with the authorities to trust; empty: the system's
+	Cert    string // PEM file with the client certificate; empty: none
+	Key     string // PEM file with the key of Cert
 }
 
-// newClient prepares a client for an endpoint, over TLS or not. The SDK knows unix and tcp only when it opens the raw
-// connections of attach, so http and https are said in those words.
-func newClient(host string, protection TLS) (*client.Client, error) {
+// newClient returns a client for an endpoint, with or without TLS. When the SDK opens the raw connection of an attach, it
+// knows only unix and tcp, so http and https become tcp.
+func newClient(host string, tlsOptions TLS) (*client.Client, error) {
 	scheme, address, _ := strings.Cut(host, "://")
 	if scheme == "http" || scheme == "https" {
 		host = "tcp://" + address
 	}
 	options := []client.Opt{client.WithHost(host), client.WithAPIVersionNegotiation()}
-	if scheme == "https" || protection.Enabled && scheme != "unix" {
-		config, err := protection.config()
+	if scheme == "https" || tlsOptions.Enabled && scheme != "unix" {
+		config, err := tlsOptions.config()
 		if err != nil {
 			return nil, err
 		}
 		transport := &http.Transport{TLSClientConfig: config, MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second}
-		// Before WithHost, which sets the transport's dialer.
+		// This option must precede WithHost, which sets the transport's dialer.
 		options = append([]client.Opt{client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect})}, options...)
 	}
 	return client.NewClientWithOpts(options...)
@@ -49,7 +49,7 @@ func (t TLS) config() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("reading the engine's certificate authority: %s holds no PEM certificate", t.CA)
+			return nil, fmt.Errorf("reading the engine's certificate authority: %s contains no PEM certificate", t.CA)
 		}
 	}
 	if t.Cert != "" {

@@ -29,7 +29,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// authority makes certificates.
+// authority issues certificates.
 type authority struct {
 	t    *testing.T
 	dir  string
@@ -62,7 +62,7 @@ func (a *authority) write(name, kind string, der []byte) string {
 	return path
 }
 
-// issue makes a certificate for 127.0.0.1, client or server, and its key.
+// issue writes a client and server certificate for 127.0.0.1 and its key.
 func (a *authority) issue(name string) (cert, key string) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(a.t, err)
@@ -77,7 +77,7 @@ func (a *authority) issue(name string) (cert, key string) {
 	return a.write(name+".pem", "CERTIFICATE", der), a.write(name+".key", "EC PRIVATE KEY", encoded)
 }
 
-// serveTLS puts TLS in front of an engine, and returns host:port.
+// serveTLS starts an engine behind TLS and returns its host:port.
 func serveTLS(t *testing.T, a *authority, clientAuth tls.ClientAuthType) (*fakeengine.Engine, string) {
 	t.Helper()
 	engine := fakeengine.New(t, fakeengine.TCP())
@@ -98,7 +98,7 @@ func TestConnectTLS(t *testing.T) {
 	a := newAuthority(t)
 	_, address := serveTLS(t, a, tls.RequireAndVerifyClientCert)
 	cert, key := a.issue("client")
-	for _, scheme := range []string{"tcp", "http", "https"} { // as for the peer, the switch counts, not the word
+	for _, scheme := range []string{"tcp", "http", "https"} { // as in the peer, the setting decides, not the scheme
 		client, err := docker.ConnectTLS(t.Context(), scheme+"://"+address, docker.TLS{Enabled: true, CA: a.ca, Cert: cert, Key: key})
 		require.NoError(t, err, scheme)
 		_, err = client.Clock(t.Context())
@@ -107,7 +107,7 @@ func TestConnectTLS(t *testing.T) {
 	}
 }
 
-// Attach opens a connection of its own, past the HTTP client.
+// Attach opens its own connection, not through the HTTP client.
 func TestAttachOverTLS(t *testing.T) {
 	a := newAuthority(t)
 	engine, address := serveTLS(t, a, tls.NoClientCert)
@@ -119,7 +119,7 @@ func TestAttachOverTLS(t *testing.T) {
 	client, err := docker.ConnectTLS(t.Context(), "https://"+address, docker.TLS{CA: a.ca})
 	require.NoError(t, err)
 	defer client.Close()
-	id := claim(t, client)
+	id := create(t, client)
 	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
@@ -128,26 +128,26 @@ func TestAttachOverTLS(t *testing.T) {
 	assert.Equal(t, "hello\n", stdout)
 }
 
-// The SDK takes http:// for the name of a network when it attaches.
+// For an attach, the SDK takes the scheme http for the name of a network.
 func TestAttachOverHTTP(t *testing.T) {
 	engine := fakeengine.New(t, fakeengine.TCP())
 	engine.AddImage(fakeengine.Image{Name: "base:1", Command: []string{"sh"}})
 	client, err := docker.Connect(t.Context(), "http://"+strings.TrimPrefix(engine.Host(), "tcp://"))
 	require.NoError(t, err)
 	defer client.Close()
-	attached, err := client.Attach(t.Context(), claim(t, client), nil)
+	attached, err := client.Attach(t.Context(), create(t, client), nil)
 	require.NoError(t, err)
 	attached.Close()
 }
 
-func TestConnectTLSIsNotForSockets(t *testing.T) {
+func TestConnectTLSDoesNotApplyToSockets(t *testing.T) {
 	engine := fakeengine.New(t)
 	client, err := docker.ConnectTLS(t.Context(), engine.Host(), docker.TLS{Enabled: true, CA: "/not/there"})
 	require.NoError(t, err)
 	assert.NoError(t, client.Close())
 }
 
-func TestConnectTLSSaysWhatIsWrong(t *testing.T) {
+func TestConnectTLSReportsWhatIsWrong(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
 	_, address := serveTLS(t, a, tls.RequireAndVerifyClientCert)
 	cert, key := a.issue("client")
@@ -159,14 +159,14 @@ func TestConnectTLSSaysWhatIsWrong(t *testing.T) {
 		want        string
 		unreachable bool
 	}{
-		"a foreign authority":      {docker.TLS{Enabled: true, CA: other.ca, Cert: cert, Key: key}, "certificate signed by unknown authority", true},
-		"the system's authorities": {docker.TLS{Enabled: true, Cert: cert, Key: key}, "certificate signed by unknown authority", true},
-		"no certificate":           {docker.TLS{Enabled: true, CA: a.ca}, "certificate", true},
-		"no authority":             {docker.TLS{Enabled: true, CA: "/not/there"}, "reading the engine's certificate authority: open /not/there: no such file", false},
-		"a text for an authority":  {docker.TLS{Enabled: true, CA: text}, text + " holds no PEM certificate", false},
-		"another's key":            {docker.TLS{Enabled: true, CA: a.ca, Cert: cert, Key: wrongKey}, "reading the client certificate " + cert + " and key " + wrongKey, false},
-		"no key":                   {docker.TLS{Enabled: true, CA: a.ca, Cert: cert, Key: "/not/there"}, "open /not/there: no such file", false},
-		"off":                      {docker.TLS{}, "no container engine answers at tcp://" + address, true},
+		"another authority":              {docker.TLS{Enabled: true, CA: other.ca, Cert: cert, Key: key}, "certificate signed by unknown authority", true},
+		"the system's authorities":       {docker.TLS{Enabled: true, Cert: cert, Key: key}, "certificate signed by unknown authority", true},
+		"no certificate":                 {docker.TLS{Enabled: true, CA: a.ca}, "certificate", true},
+		"no authority":                   {docker.TLS{Enabled: true, CA: "/not/there"}, "reading the engine's certificate authority: open /not/there: no such file", false},
+		"an authority file without PEM":  {docker.TLS{Enabled: true, CA: text}, text + " contains no PEM certificate", false},
+		"the key of another certificate": {docker.TLS{Enabled: true, CA: a.ca, Cert: cert, Key: wrongKey}, "reading the client certificate " + cert + " and key " + wrongKey, false},
+		"no key":                         {docker.TLS{Enabled: true, CA: a.ca, Cert: cert, Key: "/not/there"}, "open /not/there: no such file", false},
+		"off":                            {docker.TLS{}, "no container engine answers at tcp://" + address, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

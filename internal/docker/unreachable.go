@@ -11,12 +11,14 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"github.com/docker/docker/client"
 )
 
-// Unreachable is an engine that did not answer: where, and the reason in an operator's words.
+// Unreachable is the error of Connect if no engine answers.
 type Unreachable struct {
-	Host   string
-	Reason string
+	Host   string // the endpoint
+	Reason string // for an operator
 	Err    error
 }
 
@@ -26,7 +28,14 @@ func (u *Unreachable) Error() string {
 
 func (u *Unreachable) Unwrap() error { return u.Err }
 
-// unreachable finds out why. The SDK has lost the system's own error by then, so it is asked for again.
+// IsUnreachable reports whether an error means that the connection to the engine was lost or could not be made.
+func IsUnreachable(err error) bool {
+	var u *Unreachable
+	return errors.As(err, &u) || client.IsErrConnectionFailed(err)
+}
+
+// unreachable returns an [Unreachable] with the reason. The SDK drops the system's error, so unreachable dials again to
+// get it.
 func unreachable(ctx context.Context, host string, err error) error {
 	if ctx.Err() != nil {
 		return &Unreachable{Host: host, Reason: context.Cause(ctx).Error(), Err: err}
@@ -53,28 +62,28 @@ func unreachable(ctx context.Context, host string, err error) error {
 func socketReason(path string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "there is no such socket"
+		return "the socket does not exist"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the socket is there, but no engine listens on it"
+		return "the socket exists, but no engine listens on it"
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("permission denied for uid %d: %s", os.Getuid(), socketGroup(path))
+		return fmt.Sprintf("permission denied for uid %d: %s", os.Getuid(), socketHint(path))
 	}
 	return err.Error()
 }
 
-// socketGroup tells whom the socket lets in.
-func socketGroup(path string) string {
+// socketHint returns what to do about a socket that this user may not open.
+func socketHint(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "a directory on the way to the socket is closed to this user"
+		return "this user cannot enter a directory above the socket"
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return "the socket is closed to this user"
+		return "this user may not open the socket"
 	}
 	gid := strconv.FormatUint(uint64(owner.Gid), 10)
 	if group, err := user.LookupGroupId(gid); err == nil {
 		gid = fmt.Sprintf("%s (%s)", gid, group.Name)
 	}
-	return fmt.Sprintf("add this user to the socket's group %s, in a container with --group-add", gid)
+	return fmt.Sprintf("add this user to the socket's group %s (for a container: --group-add)", gid)
 }

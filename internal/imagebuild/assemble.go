@@ -59,7 +59,7 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 		Labels:  b.labels(j, metadata.KindAssembly),
 	}
 	for {
-		id, other, err := b.Engine.Claim(ctx, spec)
+		id, other, err := b.Engine.CreateOrInspect(ctx, spec)
 		if err != nil {
 			return err
 		}

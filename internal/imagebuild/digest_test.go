@@ -83,13 +83,13 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.files["src/main.go"].Mode = 0o755 },
 			func(in *inputs) { in.files["META-INF"] = &fstest.MapFile{} },
 		}},
-		"directories, empty ones included":            {"node", []func(*inputs){func(in *inputs) { in.files["src/logs"] = &fstest.MapFile{Mode: os.ModeDir} }}},
-		"`type` and `path` of metadata.json":          {"golang", []func(*inputs){func(in *inputs) { in.pkg.Path = "./cmd" }}},
-		"the recipe: a number, and the build command": {"golang", []func(*inputs){func(in *inputs) { in.settings.Chaincode.Golang.DynamicLink = true }}},
-		"`builder.build.environment`, without transport": {"golang", []func(*inputs){
+		"directories, including empty ones":             {"node", []func(*inputs){func(in *inputs) { in.files["src/logs"] = &fstest.MapFile{Mode: os.ModeDir} }}},
+		"`type` and `path` of metadata.json":            {"golang", []func(*inputs){func(in *inputs) { in.pkg.Path = "./cmd" }}},
+		"the recipe: its version and the build command": {"golang", []func(*inputs){func(in *inputs) { in.settings.Chaincode.Golang.DynamicLink = true }}},
+		"`builder.build.environment`, except transport variables": {"golang", []func(*inputs){
 			build("GOFIPS140=v1.0.0"), build("GOAMD64=v3"), build("CGO_ENABLED=0"), build("ANY=1"), build("GOFLAGS=-tags=x"),
 		}},
-		"variables handed over, without transport": {"golang", []func(*inputs){
+		"variables that the peer passes on to builds, except transport variables": {"golang", []func(*inputs){
 			func(in *inputs) { in.environ = []string{"GOFLAGS=-tags=x"} }, func(in *inputs) { in.environ = []string{"GOTOOLCHAIN=go1.26.1"} },
 		}},
 		"`chaincode.golang.dynamicLink`": {"golang", []func(*inputs){func(in *inputs) { in.settings.Chaincode.Golang.DynamicLink = true }}},
@@ -98,7 +98,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.settings.Builder.Node.KnownScripts = []string{strings.Repeat("0", 64)} },
 		}},
 		"`builder.fabricVersion`": {"golang", []func(*inputs){func(in *inputs) { in.settings.Builder.FabricVersion = "2.5" }}},
-		"`builder.buildArgs`, without transport; for a Dockerfile": {"docker", []func(*inputs){
+		"for a Dockerfile: `builder.buildArgs`, except transport variables": {"docker", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.BuildArgs = config.Environment{"A=1"} },
 		}},
 		"both base images: platform and layers": {"golang", []func(*inputs){
@@ -113,10 +113,10 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.builder.Volumes = []string{"/x"} }, func(in *inputs) { in.runtime.Volumes = []string{"/x"} },
 			func(in *inputs) { in.builder.StopSignal = "9" }, func(in *inputs) { in.runtime.StopSignal = "9" },
 		}},
-		"the label, and `META-INF`": {"golang", []func(*inputs){
+		"the label and `META-INF`": {"golang", []func(*inputs){
 			func(in *inputs) { in.pkg.Label = "other_2.0" }, func(in *inputs) { in.files["META-INF/statedb/x"] = &fstest.MapFile{} },
 		}},
-		"names and ids of base images": {"golang", []func(*inputs){
+		"names and IDs of base images": {"golang", []func(*inputs){
 			func(in *inputs) { in.settings.Chaincode.Builder = "x" }, func(in *inputs) { in.settings.Chaincode.Golang.Runtime = "x" },
 			func(in *inputs) { in.runtime.Labels = map[string]string{"x": "y"} },
 		}},
@@ -125,13 +125,13 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.settings.Builder.Build.Network = "host" }, func(in *inputs) { in.settings.Builder.BuildTimeout++ },
 			func(in *inputs) { in.settings.Builder.Cache.Scope = config.CacheOff }, func(in *inputs) { in.settings.Builder.PullPolicy = config.PullNever },
 		}},
-		"how chaincodes run": {"golang", []func(*inputs){
+		"settings for running chaincodes": {"golang", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.Environment = config.Environment{"A=1"} }, func(in *inputs) { in.settings.Builder.Pids = 5 },
 		}},
 		"for golang: version control (`.git`, `.hg`, `.svn`, `.bzr`, `.fslckout`, `_FOSSIL_`) and precompiled headers (`*.gch`, `*.pch`)": {"golang", []func(*inputs){
 			func(in *inputs) { in.files["src/.git/config"] = &fstest.MapFile{} }, func(in *inputs) { in.files["src/a.h.gch/x"] = &fstest.MapFile{} },
 		}},
-		"transport: the variables below, and what `builder.build.transport` names": {"golang", nil},
+		"transport variables: those below, and those that `builder.build.transport` names": {"golang", nil},
 	}
 	for name, test := range cases {
 		want, ok := documented[name]
@@ -147,7 +147,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 	}
 	assert.Len(t, documented, len(cases), "each row has a case")
 
-	_, list, ok := strings.Cut(section, "Transport:")
+	_, list, ok := strings.Cut(section, "Transport variables")
 	require.True(t, ok)
 	names := regexp.MustCompile("`([A-Za-z_0-9]+)`").FindAllStringSubmatch(list, -1)
 	require.NotEmpty(t, names)

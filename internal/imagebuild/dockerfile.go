@@ -70,7 +70,7 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 			return b.settleName(ctx, made, name)
 		case !errors.As(err, &failed):
 			return err
-		case !failed.Untold:
+		case !failed.StepUnknown:
 			return fmt.Errorf("the build of the package's Dockerfile failed: %w; its output is above", failed)
 		case attempt == maxAttempts || ctx.Err() != nil:
 			return fmt.Errorf("the build of the package's Dockerfile failed: %w", failed)
@@ -102,10 +102,10 @@ func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *co
 	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
 	err := b.Engine.Build(ctx, docker.Build{
 		Name: name, Context: reader, Args: pairs(plan.BuildArgs),
-		Caches:  name, // random: no other build gets what this package's steps leave in a cache mount
-		Labels:  map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
-		Pull:    b.Pulls.Policy == config.PullAlways,
-		Network: b.Limits.Network, Memory: b.Limits.Memory,
+		CacheNamespace: name, // random: no other build gets what this package's steps leave in a cache mount
+		Labels:         map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
+		Pull:           b.Pulls.Policy == config.PullAlways,
+		Network:        b.Limits.Network, Memory: b.Limits.Memory,
 	}, output)
 	reader.Close() // ends the packing where the engine has stopped reading
 	if packErr := <-packed; packErr != nil && !errors.Is(packErr, io.ErrClosedPipe) {

@@ -154,7 +154,7 @@ func create(t *testing.T, engine *fakeengine.Engine, name, image string) (client
 	client, err := docker.Connect(t.Context(), engine.Host())
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	id, leader, err := client.Claim(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}})
+	id, leader, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}})
 	require.NoError(t, err)
 	require.Nil(t, leader)
 	return client, id

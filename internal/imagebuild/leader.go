@@ -36,14 +36,14 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		return "", nil, err
 	}
 	if !j.plan.RunsNoCode || b.Limits.HostNetwork == nil || !b.Limits.HostNetwork(ctx) {
-		return b.Engine.Claim(ctx, spec)
+		return b.Engine.CreateOrInspect(ctx, spec)
 	}
 	spec.NetworkMode = hostNetwork
-	id, other, err = b.Engine.Claim(ctx, spec)
+	id, other, err = b.Engine.CreateOrInspect(ctx, spec)
 	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
 		b.Log.Debug("the engine refuses the host's network for the build: using its default network", "reason", err)
 		spec.NetworkMode = ""
-		return b.Engine.Claim(ctx, spec)
+		return b.Engine.CreateOrInspect(ctx, spec)
 	}
 	return id, other, err
 }

@@ -55,7 +55,7 @@ func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
 		"a name":           {"kv", passwd, metadata.Owner{UID: 1000, GID: 1001}, 1, ""},
 		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of image "` + pinned + `": "else" is not in /etc/passwd`},
 		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.Owner{}, 1,
-			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: give the user as a number`},
+			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: set a numeric USER in the image`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestAPrebuiltImageThatCannotBeHad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			engine := fakeengine.New(t, flavour...)
 			_, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
-			require.ErrorContains(t, err, `the chaincode image "`+pinned+`" is not on the engine and cannot be had (`)
+			require.ErrorContains(t, err, `cannot pull chaincode image "`+pinned+`": `)
 			assert.NotContains(t, err.Error(), ", or set", "no setting names it")
 			assert.Len(t, engine.Calls(fakeengine.Pull), 1)
 		})

@@ -139,11 +139,11 @@ func TestPullPolicy(t *testing.T) {
 	}{
 		"missing, there":             {"", "org/cc:1", true, true, 0, ""},
 		"missing, not there":         {"", "org/cc:1", false, true, 1, ""},
-		"missing, nowhere":           {"", "org/cc:1", false, false, 1, `"org/cc:1" is not on the engine and cannot be had (asking registry docker.io `},
+		"missing, nowhere":           {"", "org/cc:1", false, false, 1, `image "org/cc:1": asking registry docker.io `},
 		"never, there":               {config.PullNever, "org/cc:1", true, true, 0, ""},
-		"never, not there":           {config.PullNever, "org/cc:1", false, true, 0, `"org/cc:1" is not on the engine, and pull policy "never" forbids to get it: load it there, or set chaincode.x to another, or set builder.pullPolicy`},
+		"never, not there":           {config.PullNever, "org/cc:1", false, true, 0, `"org/cc:1" is not on the engine and builder.pullPolicy is "never": load it on the engine, or set chaincode.x or builder.pullPolicy`},
 		"always, there":              {config.PullAlways, "org/cc:1", true, true, 1, ""},
-		"always, there, not pulled":  {config.PullAlways, "org/cc:1", true, false, 1, `"org/cc:1" cannot be pulled (`},
+		"always, there, not pulled":  {config.PullAlways, "org/cc:1", true, false, 1, `(to use the image on the engine, set builder.pullPolicy to "missing")`},
 		"always, there, by digest":   {config.PullAlways, pinned, true, false, 0, ""},
 		"always, not there, by name": {config.PullAlways, "org/cc:1", false, true, 1, ""},
 		"no name":                    {"", "Org/CC", false, false, 0, "invalid reference format"},
@@ -205,15 +205,15 @@ func TestARefusedPullSaysWhoAsked(t *testing.T) {
 		"registry.example.com":{"auth":"YWRhOnMzY3JldA=="},"token.example.com":{"identitytoken":"t0ken"}},
 		"credHelpers":{"helped.example.com":"no-such-helper"}}`), 0o600))
 	tests := map[string]struct{ image, user, want, warning string }{
-		"a user":            {"registry.example.com/cc:1", "ada", `asking registry registry.example.com as user "ada" of ` + path, ""},
-		"an identity token": {"token.example.com/cc:1", "", `asking registry token.example.com with the identity token of ` + path, ""},
-		"nobody":            {"other.example.com/cc:1", "", `asking registry other.example.com without credentials, which would come from ` + path, ""},
+		"a user":            {"registry.example.com/cc:1", "ada", `asking registry registry.example.com as user "ada" from ` + path, ""},
+		"an identity token": {"token.example.com/cc:1", "", `asking registry token.example.com with the identity token from ` + path, ""},
+		"nobody":            {"other.example.com/cc:1", "", `asking registry other.example.com without credentials (none found in ` + path, ""},
 		"a broken helper":   {"helped.example.com/cc:1", "", `asking registry helped.example.com without credentials`, "docker-credential-no-such-helper"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			store := &imageStore{}
-			_, said, err := obtain(t, store, baseimage.Pulls{Credentials: registry.Open(path, nil)}, platform.Image{Name: test.image})
+			_, said, err := obtain(t, store, baseimage.Pulls{Credentials: registry.Locate(path, nil)}, platform.Image{Name: test.image})
 			require.ErrorContains(t, err, test.want)
 			assert.ErrorContains(t, err, "builder.registry.config")
 			assert.Equal(t, []string{test.user}, store.users)
@@ -228,8 +228,8 @@ func TestARefusedPullSaysWhoAsked(t *testing.T) {
 func TestAPullThatIsGivenUpNamesTheSetting(t *testing.T) {
 	const short, long = 50 * time.Millisecond, time.Minute
 	for want, pulls := range map[string]baseimage.Pulls{
-		"silent for too long: 50ms, see builder.registry.inactivityTimeout": {Timeout: long, Inactivity: short},
-		"took too long: 50ms, see builder.registry.timeout":                 {Timeout: short, Inactivity: long},
+		"no progress for too long: 50ms, see builder.registry.inactivityTimeout": {Timeout: long, Inactivity: short},
+		"took too long: 50ms, see builder.registry.timeout":                      {Timeout: short, Inactivity: long},
 	} {
 		_, _, err := obtain(t, &imageStore{hang: true}, pulls, platform.Image{Name: "registry.example.com/cc:1"})
 		assert.ErrorContains(t, err, want)

@@ -75,8 +75,8 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 		"a path out":    {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" of metadata.json leads out of the package: `},
 		"bad TLS file":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true", "CORE_VM_DOCKER_TLS_CA_FILE=/not/there"}, want: `preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /not/there: no such file or directory (endpoint from CORE_VM_ENDPOINT; `},
 		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: "docker" is not possible: unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default`},
-		"no engine":     {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: there is no such socket (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
-		"in the config": {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: there is no such socket (endpoint from vm.endpoint in HOME/config.yaml; "},
+		"no engine":     {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
+		"in the config": {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from vm.endpoint in HOME/config.yaml; "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

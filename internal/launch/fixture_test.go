@@ -178,7 +178,7 @@ func (r *runner) leave(t *testing.T, began string) (*docker.Engine, string) {
 	t.Helper()
 	client := r.connect(t)
 	labels := map[string]string{metadata.LabelBegan: began}
-	id, holder, err := client.Claim(t.Context(), docker.Spec{Name: r.name(), Image: imageName, Command: []string{"old"}, Labels: labels})
+	id, holder, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: r.name(), Image: imageName, Command: []string{"old"}, Labels: labels})
 	require.NoError(t, err)
 	require.Nil(t, holder)
 	return client, id

@@ -137,7 +137,7 @@ const maxReplaced = 5
 // create creates the container and returns its ID. It first removes an older container of the same chaincode.
 func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 	for range maxReplaced {
-		id, other, err := l.engine.Claim(ctx, spec)
+		id, other, err := l.engine.CreateOrInspect(ctx, spec)
 		switch {
 		case errdefs.IsNotFound(err):
 			// Not %w: startWithRetry would take the missing image for a missing container.

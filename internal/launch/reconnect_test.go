@@ -66,7 +66,7 @@ func TestOutputBetweenACutAndTheExitIsNotLost(t *testing.T) {
 			})
 			client := r.connect(t)
 			l := r.launchOn(client)
-			id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
+			id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
 			require.NoError(t, err)
 			s, err := l.open(t.Context(), id, nil)
 			require.NoError(t, err)

@@ -27,7 +27,7 @@ type Engine interface {
 	network.Engine
 	baseimage.Reader
 	Image(ctx context.Context, ref string) (docker.Image, error)
-	Claim(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
+	CreateOrInspect(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Connect(ctx context.Context, id, network string, aliases []string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)

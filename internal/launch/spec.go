@@ -68,7 +68,7 @@ func (l *launch) spec(image string) (docker.Spec, error) {
 		LogDriver:  host.LogConfig.Type,
 		LogOptions: host.LogConfig.Config,
 		Security:   l.security(),
-		Names:      docker.Names{NameServers: host.Dns, SearchDomains: host.DnsSearch},
+		DNS:        docker.DNS{NameServers: host.Dns, SearchDomains: host.DnsSearch},
 		Resources:  l.resources(),
 	}, nil
 }

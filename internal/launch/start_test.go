@@ -187,7 +187,7 @@ func TestASessionOutlivesTheStartUp(t *testing.T) {
 	})
 	client := r.connect(t)
 	l := r.launchOn(client)
-	id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
+	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := l.open(ctx, id, nil)

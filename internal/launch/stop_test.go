@@ -87,7 +87,7 @@ func TestASignalIsNotMistakenForALostConnection(t *testing.T) {
 		r.engine.SetProgram(func(p *fakeengine.Process) int { <-p.Stop; p.Stdout.Write([]byte("last words\n")); return 143 })
 		client := r.connect(t)
 		l := r.launchOn(client)
-		id, _, err := client.Claim(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
+		id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: l.containerName(), Image: imageName, Command: []string{"chaincode"}})
 		require.NoError(t, err)
 		s, err := l.open(t.Context(), id, nil)
 		require.NoError(t, err)

@@ -35,7 +35,7 @@ func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDeliv
 	}
 	if input := material.Input(); image.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Entrypoint = tlsfiles.Receive(tlsfiles.Dir, image.Entrypoint)
+		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, image.Entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return tlsDelivery{input: input}, nil
 	}
@@ -49,7 +49,7 @@ func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDeliv
 // volume, which is removed with the container. A tmpfs does not work: it is mounted at the start.
 func prepareArchive(spec *docker.Spec, material tlsfiles.Material) tlsDelivery {
 	if spec.ReadOnly {
-		spec.Scratch = append(spec.Scratch, tlsfiles.Dir)
+		spec.AnonymousVolumes = append(spec.AnonymousVolumes, tlsfiles.Dir)
 		return tlsDelivery{archive: material.Files, dir: tlsfiles.Dir}
 	}
 	return tlsDelivery{archive: material.Archive, dir: "/"}

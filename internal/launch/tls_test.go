@@ -102,7 +102,7 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
 			assert.Equal(t, want, command)
 			if request.OpenStdin {
-				assert.Equal(t, tlsfiles.Receive(tlsDir, r.record.Entrypoint), request.Entrypoint, "ahead of the image's entrypoint")
+				assert.Equal(t, tlsfiles.WrapCommand(tlsDir, r.record.Entrypoint), request.Entrypoint, "ahead of the image's entrypoint")
 			} else {
 				assert.Nil(t, request.Entrypoint, "the image's entrypoint")
 			}
@@ -202,7 +202,7 @@ func TestAnUnknownUserFailsTheStart(t *testing.T) {
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
 	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
-		`" runs as user "nobody" and has no /etc/passwd: give the user as a number`)
+		`" runs as user "nobody" and has no /etc/passwd: set a numeric USER in the image`)
 	r.assertNothingLeft(t)
 }
 

@@ -1,10 +1,13 @@
-// Package registry finds credentials for image registries, in Docker's own config.json: auths, credHelpers, credsStore,
+// Package registry finds credentials for image registries in Docker's config.json: auths, credHelpers, credsStore and
 // identity tokens.
 //
-// Reading the file, matching its old and new forms of a registry's name and speaking to credential helpers is done by
-// the Docker CLI's own packages. What differs: nothing is read from the process's environment behind the caller's
-// back, a helper has a time-out and gets no stderr of ours, since the peer would wait for whoever keeps that open,
-// and no error repeats what a helper has printed, since that may be the secret.
+// The Docker CLI's packages read the file, match the old and new forms of a registry's name, and speak to credential
+// helpers. This package adds the following:
+//
+//   - HOME and DOCKER_CONFIG come from the environment that the caller passes.
+//   - A helper has a time-out.
+//   - A helper does not inherit stderr: a child of the helper could keep it open, and the peer would wait for that child.
+//   - No error contains credentials that a helper printed.
 package registry
 
 import (
@@ -30,64 +33,65 @@ import (
 	helpers "github.com/docker/docker-credential-helpers/credentials"
 )
 
-// Hub is the registry of names that name none.
+// Hub is the registry of image names without one.
 const Hub = "docker.io"
 
-// hubKey is the name that config.json has for it.
+// hubKey is the name of the Hub in config.json.
 const hubKey = "https://index.docker.io/v1/"
 
-// helperTimeout bounds a credential helper: some ask a service for a token of the hour.
+// helperTimeout limits a call of a credential helper. Some request a short-lived token from a service.
 const helperTimeout = 30 * time.Second
 
-// Credentials let somebody into a registry.
+// Credentials authenticate a client to a registry.
 type Credentials struct {
 	User          string // empty with an identity token
 	Password      string
 	IdentityToken string
-	Host          string // of the registry
+	Host          string // the registry, also if there are no credentials
 }
 
-// Any says whether there are any.
-func (c Credentials) Any() bool { return c.Password != "" || c.IdentityToken != "" }
+// Empty reports whether there are no credentials for the registry.
+func (c Credentials) Empty() bool { return c.Password == "" && c.IdentityToken == "" }
 
-// File is where credentials are looked up.
+// File is a config.json. It may not exist.
 type File struct {
-	path     string // empty: nowhere
-	expected bool   // somebody has named it: it has to be there
-	environ  []string
+	path     string   // empty: there is no place for one
+	required bool     // the operator has set the path, so a missing file is an error
+	environ  []string // KEY=VALUE, for credential helpers
 }
 
-// Open chooses the file: the one that is configured, a file or the directory that holds config.json; else
-// $DOCKER_CONFIG/config.json; else .docker/config.json in the home directory.
-func Open(configured string, environ []string) File {
+// Locate returns the config.json to use: configured, which is the file or its directory, otherwise
+// $DOCKER_CONFIG/config.json, otherwise .docker/config.json in the home directory.
+func Locate(configured string, environ []string) File {
 	f := File{environ: environ}
 	switch dir := value(environ, "DOCKER_CONFIG"); {
 	case configured != "":
-		f.path, f.expected = configured, true
+		f.path, f.required = configured, true
 		if info, err := os.Stat(configured); err == nil && info.IsDir() {
 			f.path = filepath.Join(configured, config.ConfigFileName)
 		}
 	case dir != "":
 		f.path = filepath.Join(dir, config.ConfigFileName)
 	default:
-		if home := home(environ); home != "" {
+		if home := homeDir(environ); home != "" {
 			f.path = filepath.Join(home, ".docker", config.ConfigFileName)
 		}
 	}
 	return f
 }
 
-// home is the home directory. The peer hands no HOME on, so the system's own list of users is asked.
-func home(environ []string) string {
+// homeDir returns the home directory. The peer does not propagate HOME, so without it homeDir asks the system.
+func homeDir(environ []string) string {
 	if home := value(environ, "HOME"); home != "" {
 		return home
 	}
-	if who, err := user.Current(); err == nil {
-		return who.HomeDir
+	if current, err := user.Current(); err == nil {
+		return current.HomeDir
 	}
 	return ""
 }
 
+// value returns the last value of a variable.
 func value(environ []string, name string) string {
 	found := ""
 	for _, variable := range environ {
@@ -98,79 +102,79 @@ func value(environ []string, name string) string {
 	return found
 }
 
-// Path is the file, whether it is there or not.
+// Path returns the path of the file, which may not exist, or "" if there is no place for one.
 func (f File) Path() string { return f.path }
 
-// Host is the registry of an image's name.
+// Host returns the registry of an image's name.
 func Host(image string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
-		return "", fmt.Errorf("reading the name of image %q: %w", image, err)
+		return "", fmt.Errorf("parsing image name %q: %w", image, err)
 	}
 	return reference.Domain(named), nil
 }
 
-// For finds the credentials for a registry. Without any, the result is empty but for the host.
-func (f File) For(ctx context.Context, host string) (Credentials, error) {
-	none := Credentials{Host: host}
+// Lookup returns the credentials for a registry. If there are none, only Host is set.
+func (f File) Lookup(ctx context.Context, host string) (Credentials, error) {
+	result := Credentials{Host: host}
 	parsed, err := f.read()
 	if err != nil || parsed == nil {
-		return none, err
+		return result, err
 	}
 	key := host
 	if host == Hub || host == "index."+Hub {
 		key = hubKey
 	}
-	if helper := helperOf(parsed, key); helper != "" {
-		return f.ask(ctx, helper, key, none)
+	if helper := helperFor(parsed, key); helper != "" {
+		return f.askHelper(ctx, helper, key, result)
 	}
 	found, err := credentials.NewFileStore(parsed).Get(key)
 	if err != nil {
-		return none, fmt.Errorf("looking up registry %s in %s: %w", host, f.path, err)
+		return result, fmt.Errorf("looking up registry %s in %s: %w", host, f.path, err)
 	}
-	none.User, none.Password, none.IdentityToken = found.Username, found.Password, found.IdentityToken
-	return none, nil
+	result.User, result.Password, result.IdentityToken = found.Username, found.Password, found.IdentityToken
+	return result, nil
 }
 
-// read reads the file; nil when there is none.
+// read reads the file. It returns nil if there is none.
 func (f File) read() (*configfile.ConfigFile, error) {
 	if f.path == "" {
 		return nil, nil
 	}
 	data, err := os.ReadFile(f.path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !f.expected:
+	case errors.Is(err, fs.ErrNotExist) && !f.required:
 		return nil, nil
-	case errors.Is(err, fs.ErrPermission) && !f.expected:
-		return nil, nil // of the user whose home directory this is said to be; it is no file of ours
+	case errors.Is(err, fs.ErrPermission) && !f.required:
+		return nil, nil // HOME may be another user's, whose file is not meant for this process
 	case err != nil:
-		return nil, fmt.Errorf("reading the credentials of registries: %w", err)
+		return nil, fmt.Errorf("reading registry credentials: %w", err)
 	}
 	parsed, err := config.LoadFromReader(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("reading the credentials of registries: %s: %w", f.path, err)
+		return nil, fmt.Errorf("reading registry credentials: %s: %w", f.path, err)
 	}
 	return parsed, nil
 }
 
-// helperOf is the helper for a registry; empty when the file itself holds the credentials.
-func helperOf(file *configfile.ConfigFile, key string) string {
+// helperFor returns the credential helper for a registry, or "" if the file itself contains the credentials.
+func helperFor(file *configfile.ConfigFile, key string) string {
 	if helper, ok := file.CredentialHelpers[key]; ok {
 		return helper
 	}
 	return file.CredentialsStore
 }
 
-// ask asks a credential helper.
-func (f File) ask(ctx context.Context, helper, key string, c Credentials) (Credentials, error) {
+// askHelper adds a credential helper's answer to c.
+func (f File) askHelper(ctx context.Context, helper, key string, c Credentials) (Credentials, error) {
 	name := "docker-credential-" + helper
 	ctx, cancel := context.WithTimeoutCause(ctx, helperTimeout, fmt.Errorf("no answer within %v", helperTimeout))
 	defer cancel()
 	found, err := client.Get(func(args ...string) client.Program {
 		command := exec.CommandContext(ctx, name, args...)
 		command.Env = f.environ
-		if value(f.environ, "HOME") == "" { // which helpers need for files of their own
-			command.Env = append(slices.Clone(f.environ), "HOME="+home(f.environ))
+		if value(f.environ, "HOME") == "" { // helpers need it for their own files
+			command.Env = append(slices.Clone(f.environ), "HOME="+homeDir(f.environ))
 		}
 		command.WaitDelay = time.Second
 		return program{command}
@@ -179,7 +183,7 @@ func (f File) ask(ctx context.Context, helper, key string, c Credentials) (Crede
 	case helpers.IsErrCredentialsNotFound(err):
 		return c, nil
 	case err != nil:
-		return c, fmt.Errorf("asking the credential helper %s of %s for registry %s: %w", name, f.path, c.Host, reason(ctx, err))
+		return c, fmt.Errorf("asking credential helper %s from %s for registry %s: %w", name, f.path, c.Host, helperError(ctx, err))
 	case found.Username == "<token>":
 		c.IdentityToken = found.Secret
 	default:
@@ -188,20 +192,21 @@ func (f File) ask(ctx context.Context, helper, key string, c Credentials) (Crede
 	return c, nil
 }
 
-// reason is why a helper failed.
-func reason(ctx context.Context, err error) error {
+// helperError returns why a helper failed: the context's cause if it has ended.
+func helperError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	return err
 }
 
-// program is a credential helper as the library wants it.
+// program adapts a credential helper's process to the interface of the library.
 type program struct{ command *exec.Cmd }
 
 func (p program) Input(in io.Reader) { p.command.Stdin = in }
 
-// Output is what the helper prints. The library repeats it when the helper fails: what may be credentials is left out.
+// Output returns what the helper prints. If the helper fails, the library copies that to its error, so Output leaves out
+// what may be credentials.
 func (p program) Output() ([]byte, error) {
 	out, err := p.command.Output()
 	if err != nil && bytes.HasPrefix(bytes.TrimSpace(out), []byte("{")) {

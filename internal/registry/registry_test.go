@@ -18,7 +18,7 @@ import (
 	"fabric-builder-docker/internal/registry"
 )
 
-// config is a config.json in a directory of its own.
+// config writes a config.json and returns its directory.
 func config(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func config(t *testing.T, text string) string {
 	return dir
 }
 
-// helper puts a credential helper into a PATH of its own.
+// helper adds a credential helper to PATH and returns the environment.
 func helper(t *testing.T, name, script string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +36,7 @@ func helper(t *testing.T, name, script string) []string {
 	return []string{"PATH=" + path}
 }
 
-func TestCredentialsOfTheFile(t *testing.T) {
+func TestCredentialsFromTheFile(t *testing.T) {
 	const file = `{"auths":{
 		"registry.example.com": {"auth":"YWRhOnM6ZWNyZXQ="},
 		"registry.example.com:5000": {"auth":"Ym9iOng="},
@@ -55,56 +55,56 @@ func TestCredentialsOfTheFile(t *testing.T) {
 		"unknown.example.com":       {},
 		"example.com":               {},
 	}
-	found := registry.Open(config(t, file), nil)
+	located := registry.Locate(config(t, file), nil)
 	for host, want := range tests {
 		t.Run(host, func(t *testing.T) {
 			want.Host = host
-			got, err := found.For(t.Context(), host)
+			got, err := located.Lookup(t.Context(), host)
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
-			assert.Equal(t, host != "unknown.example.com" && host != "example.com", got.Any())
+			assert.Equal(t, host != "unknown.example.com" && host != "example.com", !got.Empty())
 		})
 	}
 }
 
-func TestWhereTheFileIs(t *testing.T) {
+func TestLocate(t *testing.T) {
 	named, variable, home := config(t, "{}"), config(t, "{}"), t.TempDir()
 	tests := map[string]struct {
 		configured string
 		environ    []string
 		want       string
 	}{
-		"a setting, a directory": {named, []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, named + "/config.json"},
-		"a setting, a file":      {named + "/config.json", nil, named + "/config.json"},
-		"DOCKER_CONFIG":          {"", []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, variable + "/config.json"},
-		"the home directory":     {"", []string{"HOME=" + home}, home + "/.docker/config.json"},
+		"setting: a directory": {named, []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, named + "/config.json"},
+		"setting: a file":      {named + "/config.json", nil, named + "/config.json"},
+		"DOCKER_CONFIG":        {"", []string{"DOCKER_CONFIG=" + variable, "HOME=" + home}, variable + "/config.json"},
+		"the home directory":   {"", []string{"HOME=" + home}, home + "/.docker/config.json"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, test.want, registry.Open(test.configured, test.environ).Path())
+			assert.Equal(t, test.want, registry.Locate(test.configured, test.environ).Path())
 		})
 	}
-	assert.NotEmpty(t, registry.Open("", nil).Path(), "the peer hands no HOME on")
+	assert.NotEmpty(t, registry.Locate("", nil).Path(), "the peer does not propagate HOME")
 }
 
-func TestAFileThatIsNotThere(t *testing.T) {
-	got, err := registry.Open("", []string{"HOME=" + t.TempDir()}).For(t.Context(), "registry.example.com")
+func TestMissingFile(t *testing.T) {
+	got, err := registry.Locate("", []string{"HOME=" + t.TempDir()}).Lookup(t.Context(), "registry.example.com")
 	require.NoError(t, err)
-	assert.False(t, got.Any())
-	_, err = registry.Open("/nowhere/config.json", nil).For(t.Context(), "registry.example.com")
-	assert.ErrorContains(t, err, "/nowhere/config.json", "it was named, so it has to be there")
+	assert.True(t, got.Empty())
+	_, err = registry.Locate("/nowhere/config.json", nil).Lookup(t.Context(), "registry.example.com")
+	assert.ErrorContains(t, err, "/nowhere/config.json", "a file that is set must exist")
 }
 
-func TestAFileThatCannotBeRead(t *testing.T) {
+func TestMalformedFile(t *testing.T) {
 	for name, text := range map[string]string{
-		"no JSON":         `{"auths":`,
-		"no base64":       `{"auths":{"a":{"auth":"*secret*"}}}`,
-		"no user":         `{"auths":{"a":{"auth":"c2VjcmV0"}}}`,
-		"the wrong types": `{"auths":["secret"]}`,
+		"not JSON":    `{"auths":`,
+		"not base64":  `{"auths":{"a":{"auth":"*secret*"}}}`,
+		"no user":     `{"auths":{"a":{"auth":"c2VjcmV0"}}}`,
+		"wrong types": `{"auths":["secret"]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := config(t, text)
-			_, err := registry.Open(dir, nil).For(t.Context(), "registry.example.com")
+			_, err := registry.Locate(dir, nil).Lookup(t.Context(), "registry.example.com")
 			require.ErrorContains(t, err, dir+"/config.json")
 			assert.NotContains(t, err.Error(), "secret")
 			assert.NotContains(t, err.Error(), "c2VjcmV0")
@@ -118,23 +118,23 @@ func TestCredentialHelpers(t *testing.T) {
 		file, script, host string
 		want               registry.Credentials
 	}{
-		"of a registry": {`{"credHelpers":{"registry.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
+		"for this registry": {`{"credHelpers":{"registry.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
 			fmt.Sprintf(answer, "ada"), "registry.example.com", registry.Credentials{User: "ada", Password: "secret of registry.example.com for get"}},
-		"of another registry": {`{"credHelpers":{"other.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
+		"for another registry": {`{"credHelpers":{"other.example.com":"test"},"auths":{"registry.example.com":{"auth":"YWRhOng="}}}`,
 			"exit 1", "registry.example.com", registry.Credentials{User: "ada", Password: "x"}},
-		"of all": {`{"credsStore":"test","auths":{"registry.example.com":{}}}`,
+		"for all registries": {`{"credsStore":"test","auths":{"registry.example.com":{}}}`,
 			fmt.Sprintf(answer, "ada"), "registry.example.com", registry.Credentials{User: "ada", Password: "secret of registry.example.com for get"}},
 		"an identity token": {`{"credsStore":"test"}`,
 			fmt.Sprintf(answer, "<token>"), "registry.example.com", registry.Credentials{IdentityToken: "secret of registry.example.com for get"}},
-		"of the Hub": {`{"credsStore":"test"}`,
+		"for the Hub": {`{"credsStore":"test"}`,
 			fmt.Sprintf(answer, "hub"), "docker.io", registry.Credentials{User: "hub", Password: "secret of https://index.docker.io/v1/ for get"}},
-		"without any": {`{"credsStore":"test"}`,
+		"no credentials": {`{"credsStore":"test"}`,
 			"echo 'credentials not found in native keychain'; exit 1", "registry.example.com", registry.Credentials{}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			environ := helper(t, "test", test.script)
-			got, err := registry.Open(config(t, test.file), environ).For(t.Context(), test.host)
+			got, err := registry.Locate(config(t, test.file), environ).Lookup(t.Context(), test.host)
 			require.NoError(t, err)
 			test.want.Host = test.host
 			assert.Equal(t, test.want, got)
@@ -142,37 +142,37 @@ func TestCredentialHelpers(t *testing.T) {
 	}
 }
 
-func TestACredentialHelperThatFails(t *testing.T) {
+func TestCredentialHelperFails(t *testing.T) {
 	tests := map[string]struct{ script, want string }{
-		"says why":         {"echo 'the vault is sealed'; exit 1", "the vault is sealed"},
-		"answers and ends": {`echo '{"Username":"ada","Secret":"s3cret"}'; exit 3`, "exit status 3"},
-		"writes to stderr": {"echo s3cret >&2; exit 1", "exit status 1"},
-		"answers nonsense": {"echo s3cret", "invalid character"},
+		"prints a reason":      {"echo 'the vault is sealed'; exit 1", "the vault is sealed"},
+		"answers, then fails":  {`echo '{"Username":"ada","Secret":"s3cret"}'; exit 3`, "exit status 3"},
+		"writes to stderr":     {"echo s3cret >&2; exit 1", "exit status 1"},
+		"answers without JSON": {"echo s3cret", "invalid character"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			environ := helper(t, "test", test.script)
 			dir := config(t, `{"credsStore":"test"}`)
-			_, err := registry.Open(dir, environ).For(t.Context(), "registry.example.com")
-			require.ErrorContains(t, err, "docker-credential-test of "+dir+"/config.json for registry registry.example.com: ")
+			_, err := registry.Locate(dir, environ).Lookup(t.Context(), "registry.example.com")
+			require.ErrorContains(t, err, "docker-credential-test from "+dir+"/config.json for registry registry.example.com: ")
 			assert.ErrorContains(t, err, test.want)
 			assert.NotContains(t, err.Error(), "s3cret")
 		})
 	}
-	t.Run("is not there", func(t *testing.T) {
-		_, err := registry.Open(config(t, `{"credsStore":"no-such-helper"}`), nil).For(t.Context(), "registry.example.com")
+	t.Run("missing", func(t *testing.T) {
+		_, err := registry.Locate(config(t, `{"credsStore":"no-such-helper"}`), nil).Lookup(t.Context(), "registry.example.com")
 		assert.ErrorContains(t, err, "docker-credential-no-such-helper")
 	})
 }
 
-// Its own child may keep the pipe open.
-func TestACredentialHelperThatHangsEndsWithItsCaller(t *testing.T) {
+// A child of the helper may keep its stdout open.
+func TestLookupEndsWithItsContextWhileAHelperHangs(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "child")
 	environ := helper(t, "test", "sleep 3600 & echo $! >"+note+".new; mv "+note+".new "+note+"; wait")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := registry.Open(config(t, `{"credsStore":"test"}`), environ).For(ctx, "registry.example.com")
+		_, err := registry.Locate(config(t, `{"credsStore":"test"}`), environ).Lookup(ctx, "registry.example.com")
 		ended <- err
 	}()
 	require.Eventually(t, func() bool { _, err := os.Stat(note); return err == nil }, time.Minute, time.Millisecond)
@@ -186,7 +186,7 @@ func TestACredentialHelperThatHangsEndsWithItsCaller(t *testing.T) {
 	case err := <-ended:
 		assert.ErrorContains(t, err, "stopped by a signal")
 	case <-time.After(time.Minute):
-		t.Error("it waits for the helper's child")
+		t.Error("Lookup waits for the helper's child")
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package tlsfiles turns the TLS material of chaincode.json into what a chaincode of any language finds in its
-// container: five files in /etc/hyperledger/fabric and the variables that point to them (peer contract, "What the
-// built-in Docker controller does for each language").
+// Package tlsfiles turns the TLS material of chaincode.json into the files that chaincode of any language reads: five files
+// in /etc/hyperledger/fabric and the variables that point to them (peer contract, "What the built-in Docker controller
+// does for each language"). The files reach the container as a tar archive or through its standard input.
 package tlsfiles
 
 import (
@@ -12,23 +12,23 @@ import (
 	"path"
 )
 
-// Dir is where the files stand in the container.
+// Dir is the directory of the files in the container.
 const Dir = "/etc/hyperledger/fabric"
 
-// Material is one launch's TLS material, PEM.
+// Material is the TLS material of one launch, in PEM.
 type Material struct {
 	ClientCert, ClientKey, RootCert string
 }
 
-// file is one file in Dir and the variable that holds its path.
+// file describes one file in Dir and the variable that holds its path.
 type file struct {
 	name, variable string
 	mode           int64
 	content        func(Material) string
 }
 
-// files are as the built-in controller has them: the Go shim reads the PEM files, the Node and Java shims read the
-// ones that hold the base64 of the PEM, on one line without a newline.
+// files are the same as the built-in controller's: the Go shim reads the PEM files, the Node and Java shims read the files
+// with base64-encoded PEM, which is one line without a newline.
 var files = []file{
 	{"client.crt", "CORE_TLS_CLIENT_CERT_PATH", 0o444, func(m Material) string { return encode(m.ClientCert) }},
 	{"client.key", "CORE_TLS_CLIENT_KEY_PATH", 0o400, func(m Material) string { return encode(m.ClientKey) }},
@@ -37,7 +37,7 @@ var files = []file{
 	{"peer.crt", "CORE_PEER_TLS_ROOTCERT_FILE", 0o444, func(m Material) string { return m.RootCert }},
 }
 
-// Check says which part is not PEM. It never shows the part.
+// Check returns an error that names the first part that is not PEM. The error never contains the part itself.
 func (m Material) Check() error {
 	for _, part := range []struct{ name, text string }{
 		{"client_cert", m.ClientCert}, {"client_key", m.ClientKey}, {"root_cert", m.RootCert},
@@ -49,13 +49,14 @@ func (m Material) Check() error {
 	return nil
 }
 
-// Archive is a tar to unpack at / before the container starts. The same material gives the same bytes. The keys
-// belong to the chaincode's user alone; certificates are for all to read.
+// Archive returns a tar archive to unpack at / before the container starts. The same material gives the same bytes. Only
+// the given user, which is the chaincode's, can read the keys. Everybody can read the certificates.
 func (m Material) Archive(uid, gid int) ([]byte, error) {
 	return m.archive(uid, gid, Dir[1:], path.Dir(Dir)[1:], Dir[1:])
 }
 
-// Files is Archive to unpack in Dir, where that is there already and nothing around it may be written.
+// Files returns the files of [Material.Archive] as a tar archive to unpack in Dir, for a container where Dir exists and
+// nothing outside of it is writable.
 func (m Material) Files(uid, gid int) ([]byte, error) { return m.archive(uid, gid, "") }
 
 func (m Material) archive(uid, gid int, target string, dirs ...string) ([]byte, error) {
@@ -85,7 +86,8 @@ func (m Material) archive(uid, gid int, target string, dirs ...string) ([]byte, 
 	return archive.Bytes(), nil
 }
 
-// Environment is the variables that point to the files, KEY=VALUE. With TLS off none of them may be set, not even empty.
+// Environment returns the variables that point to the files, as KEY=VALUE. Without TLS none of them may be set, not even
+// to an empty value.
 func Environment() []string {
 	var environment []string
 	for _, f := range files {

@@ -21,9 +21,9 @@ import (
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// material has three parts of different lengths. The key's block has the name that the peer gives it.
+// material returns three parts of different lengths. The type of the key's PEM block is the one that the peer writes.
 func material() tlsfiles.Material {
 	return tlsfiles.Material{
 		ClientCert: block("CERTIFICATE", "client certificate, long enough for base64 to be wrapped where somebody wraps it"),
@@ -57,7 +57,7 @@ func unpack(t *testing.T, archive []byte) []entry {
 	}
 }
 
-// kind tells what a file holds, without a look at how it was made.
+// kind recognises the content of a file, independently of the code that wrote it.
 func (e entry) kind(m tlsfiles.Material) string {
 	if e.header.Typeflag == tar.TypeDir {
 		return "directory"
@@ -119,14 +119,14 @@ func TestArchiveHoldsBase64OnOneLine(t *testing.T) {
 	assert.Equal(t, 2, found)
 }
 
-// A key with mode 0400 that belongs to somebody else cannot be read by the chaincode.
-func TestArchiveGivesTheKeysToTheChaincodesUserAlone(t *testing.T) {
+// The chaincode cannot read a key with mode 0400 that belongs to another user.
+func TestOnlyTheChaincodesUserCanReadTheKeys(t *testing.T) {
 	for _, owner := range []struct{ uid, gid int }{{0, 0}, {500, 500}, {1000, 0}, {65534, 65534}, {2147483646, 2147483646}} {
 		archive, err := material().Archive(owner.uid, owner.gid)
 		require.NoError(t, err)
 		for _, e := range unpack(t, archive) {
 			if e.header.Typeflag == tar.TypeDir {
-				assert.EqualValues(t, 0o755, e.header.Mode, "every user must get through %s", e.header.Name)
+				assert.EqualValues(t, 0o755, e.header.Mode, "every user must be able to enter %s", e.header.Name)
 				assert.Zero(t, e.header.Uid, "the chaincode cannot add files to %s", e.header.Name)
 				continue
 			}
@@ -141,11 +141,11 @@ func TestArchiveGivesTheKeysToTheChaincodesUserAlone(t *testing.T) {
 	}
 }
 
-// The directory of each file is in the archive before the file: not every engine makes missing parents alike.
-func TestArchiveHoldsDirectoriesFirst(t *testing.T) {
+// Each directory comes before its files in the archive, because engines create missing parents differently.
+func TestArchiveListsDirectoriesFirst(t *testing.T) {
 	archive, err := material().Archive(500, 501)
 	require.NoError(t, err)
-	seen := map[string]bool{"etc/": true} // every image has it
+	seen := map[string]bool{"etc/": true} // every image has this one
 	for _, e := range unpack(t, archive) {
 		parent := filepath.Dir(strings.TrimSuffix(e.header.Name, "/")) + "/"
 		assert.True(t, seen[parent], "%s comes before %s", e.header.Name, parent)
@@ -153,7 +153,7 @@ func TestArchiveHoldsDirectoriesFirst(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsWhatTheBuiltInSets(t *testing.T) {
+func TestEnvironmentIsTheSameAsTheBuiltInControllers(t *testing.T) {
 	want := []string{
 		"CORE_TLS_CLIENT_CERT_PATH=/etc/hyperledger/fabric/client.crt",
 		"CORE_TLS_CLIENT_KEY_PATH=/etc/hyperledger/fabric/client.key",
@@ -178,13 +178,13 @@ func TestEnvironmentIsWhatTheBuiltInSets(t *testing.T) {
 func TestCheckNamesTheBadPartAndNeverShowsIt(t *testing.T) {
 	const secret = "MIGHAgEAMBMGByqGSM49"
 	broken := map[string]string{
-		"empty":           "",
-		"not PEM":         secret,
-		"without an end":  "-----BEGIN EC PRIVATE KEY-----\n" + secret + "\n",
-		"not base64":      "-----BEGIN EC PRIVATE KEY-----\n!" + secret + "\n-----END EC PRIVATE KEY-----\n",
-		"base64 of PEM":   base64.StdEncoding.EncodeToString([]byte(block("EC PRIVATE KEY", secret))),
-		"lines are one":   strings.ReplaceAll(block("EC PRIVATE KEY", secret), "\n", `\n`),
-		"ends as another": "-----BEGIN EC PRIVATE KEY-----\n" + secret + "\n-----END CERTIFICATE-----\n",
+		"empty":            "",
+		"not PEM":          secret,
+		"no end line":      "-----BEGIN EC PRIVATE KEY-----\n" + secret + "\n",
+		"not base64":       "-----BEGIN EC PRIVATE KEY-----\n!" + secret + "\n-----END EC PRIVATE KEY-----\n",
+		"base64 of PEM":    base64.StdEncoding.EncodeToString([]byte(block("EC PRIVATE KEY", secret))),
+		"escaped newlines": strings.ReplaceAll(block("EC PRIVATE KEY", secret), "\n", `\n`),
+		"another end line": "-----BEGIN EC PRIVATE KEY-----\n" + secret + "\n-----END CERTIFICATE-----\n",
 	}
 	parts := map[string]func(*tlsfiles.Material, string){
 		"client_cert": func(m *tlsfiles.Material, text string) { m.ClientCert = text },
@@ -203,14 +203,14 @@ func TestCheckNamesTheBadPartAndNeverShowsIt(t *testing.T) {
 	}
 }
 
-func TestCheckTakesChainsAndTextInFront(t *testing.T) {
+func TestCheckAcceptsChainsAndLeadingText(t *testing.T) {
 	m := material()
 	m.RootCert = "subject=CN = ca\n" + m.RootCert + block("CERTIFICATE", "another")
 	assert.NoError(t, m.Check())
 }
 
-// Where nothing outside of the directory may be written, the archive must not name anything there.
-func TestFilesAreTheArchivesWithoutTheWayThere(t *testing.T) {
+// Files is for containers where only the directory is writable, so it must name nothing outside of it.
+func TestFilesAreThoseOfTheArchiveWithoutDirectories(t *testing.T) {
 	archive, err := material().Archive(500, 501)
 	require.NoError(t, err)
 	files, err := material().Files(500, 501)

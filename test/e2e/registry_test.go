@@ -144,14 +144,14 @@ func TestARegistryThatRefuses(t *testing.T) {
 		anonymous bool
 		want      []string
 	}{
-		"wrong password": {nil, false, []string{`as user "ada" of `}},
+		"wrong password": {nil, false, []string{`as user "ada" from `}},
 		"nobody":         {nil, true, []string{"without credentials"}},
-		"401":            {registry.Status(http.StatusUnauthorized), false, []string{`as user "ada" of `}},
-		"403":            {registry.Status(http.StatusForbidden), false, []string{`as user "ada" of `}},
+		"401":            {registry.Status(http.StatusUnauthorized), false, []string{`as user "ada" from `}},
+		"403":            {registry.Status(http.StatusForbidden), false, []string{`as user "ada" from `}},
 		"429":            {registry.Status(http.StatusTooManyRequests), false, nil},
 		"500":            {registry.Status(http.StatusInternalServerError), false, nil},
-		"hangs":          {registry.Hang(), false, []string{"the registry was silent for too long: 2s", "builder.registry.inactivityTimeout"}},
-		"hangs later":    {registry.HangBlobs(), false, []string{"the registry was silent for too long: 2s", "builder.registry.inactivityTimeout"}},
+		"hangs":          {registry.Hang(), false, []string{"the pull made no progress for too long: 2s", "builder.registry.inactivityTimeout"}},
+		"hangs later":    {registry.HangBlobs(), false, []string{"the pull made no progress for too long: 2s", "builder.registry.inactivityTimeout"}},
 		"cuts":           {registry.CutBlobs(100), false, nil},
 	}
 	for name, test := range tests {
@@ -172,7 +172,7 @@ func TestARegistryThatRefuses(t *testing.T) {
 			assert.Equal(t, 1, status)
 			lines := strings.Split(strings.TrimSpace(said), "\n")
 			last := lines[len(lines)-1]
-			for _, want := range append(test.want, "the builder image", image, "asking registry "+r.Host, "builder.registry.config", "chaincode.node.runtime") {
+			for _, want := range append(test.want, "cannot pull builder image", image, "asking registry "+r.Host, "builder.registry.config", "chaincode.node.runtime") {
 				assert.Contains(t, last, want)
 			}
 			assert.NotContains(t, said, password)
@@ -190,7 +190,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+untagged+"?force=1")) })
 	status, said, _ := buildOnce(t, pulling(image, "  pullPolicy: never\n"))
 	assert.Equal(t, 1, status)
-	assert.Contains(t, said, `pull policy "never" forbids`)
+	assert.Contains(t, said, `builder.pullPolicy is "never"`)
 	assert.Empty(t, r.Requests(), "nobody asked")
 
 	u := unpack(t, "node", "pulled_1.0", nodePackage()...)
@@ -214,7 +214,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	r.Break(registry.Status(http.StatusInternalServerError))
 	status, said = build("  pullPolicy: always\n")
 	assert.Equal(t, 1, status)
-	assert.Contains(t, said, `pull policy "always" takes no older one`)
+	assert.Contains(t, said, `set builder.pullPolicy to "missing"`)
 }
 
 // imageID is what the engine calls an image.

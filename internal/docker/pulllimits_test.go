@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The clock is the test's own: on a busy machine a pause between two signs of life may be as long as any limit.
-func TestAPullMayTakeLongerThanItMayBeSilent(t *testing.T) {
+// The tests use a fake clock: on a busy machine the pause between two messages may be as long as any limit.
+func TestPullMayTakeLongerThanItsInactivityLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.limits(t.Context())
+		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.withLimits(t.Context())
 		defer done()
 		for ctx.Err() == nil {
 			time.Sleep(time.Minute - time.Second)
@@ -28,9 +28,9 @@ func TestAPullMayTakeLongerThanItMayBeSilent(t *testing.T) {
 	})
 }
 
-func TestAPullThatFallsSilentIsGivenUp(t *testing.T) {
+func TestPullWithoutProgressIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.limits(t.Context())
+		ctx, alive, done := Pull{Timeout: 10 * time.Minute, Inactivity: time.Minute}.withLimits(t.Context())
 		defer done()
 		time.Sleep(30 * time.Second)
 		alive()
@@ -41,7 +41,7 @@ func TestAPullThatFallsSilentIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestEveryMessageOfAPullIsASignOfLife(t *testing.T) {
+func TestEveryMessageOfAPullIsProgress(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"status":"Pulling"}{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}{"status":"Done"}`)
 	}))
@@ -49,8 +49,8 @@ func TestEveryMessageOfAPullIsASignOfLife(t *testing.T) {
 	engine, err := Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { engine.Close() })
-	signs, lines := 0, 0
-	require.NoError(t, engine.pull(t.Context(), Pull{Ref: "a:1"}, func() { signs++ }, func(string) { lines++ }))
-	assert.Equal(t, 3, signs)
-	assert.Equal(t, 2, lines, "a progress bar is a sign of life, too")
+	messages, lines := 0, 0
+	require.NoError(t, engine.pull(t.Context(), Pull{Ref: "a:1"}, func() { messages++ }, func(string) { lines++ }))
+	assert.Equal(t, 3, messages)
+	assert.Equal(t, 2, lines, "a progress bar counts as progress, too")
 }

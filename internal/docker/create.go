@@ -1,0 +1,93 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+)
+
+const (
+	cancelGrace       = 2 * time.Second        // how long finishDespiteCancel waits after the context ends
+	nameTimeout       = 30 * time.Second       // how long a name may be in use while its container cannot be seen
+	createInterval    = 100 * time.Millisecond // between two attempts to create a container
+	maxInternalErrors = 15                     // attempts while the engine answers 500: podman frees a name late
+)
+
+// CreateOrInspect creates a container. If the name is already in use, it returns the container that has the name as
+// holder, and an empty id: the name works as a lock.
+//
+// Engines report a name in use in different ways, so after any failure the name itself is inspected. If the name is in
+// use but its container cannot be seen, the container is about to appear or to go, and the create is retried.
+func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, holder *Container, err error) {
+	deadline := time.Now().Add(nameTimeout)
+	for attempt := 1; ; attempt++ {
+		id, createErr := e.create(ctx, spec)
+		if createErr == nil {
+			return id, nil, nil
+		}
+		found, inspectErr := e.Inspect(ctx, spec.Name)
+		switch {
+		case inspectErr == nil:
+			return "", &found, nil
+		case !errdefs.IsNotFound(inspectErr),
+			errdefs.IsInternal(createErr) && attempt >= maxInternalErrors,
+			!errdefs.IsInternal(createErr) && !errdefs.IsConflict(createErr),
+			time.Now().After(deadline):
+			return "", nil, createErr
+		}
+		select {
+		case <-ctx.Done():
+			return "", nil, createErr
+		case <-time.After(createInterval):
+		}
+		if found, err := e.Inspect(ctx, spec.Name); err == nil { // cheaper for the engine than another create
+			return "", &found, nil
+		}
+	}
+}
+
+func (e *Engine) create(ctx context.Context, spec Spec) (string, error) {
+	created, err := finishDespiteCancel(ctx, func(ctx context.Context) (string, error) {
+		created, err := e.api.ContainerCreate(ctx, spec.config(), spec.hostConfig(), spec.networking(), nil, spec.Name)
+		return created.ID, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("creating container %q from image %q: %w", spec.Name, spec.Image, err)
+	}
+	return created, nil
+}
+
+// finishDespiteCancel makes a call that leaves something behind on the engine. The engine completes such a call even if
+// its client disconnects, so the end of ctx does not interrupt it: finishDespiteCancel waits up to cancelGrace longer
+// for the answer, so that the caller learns what to remove.
+func finishDespiteCancel[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	if err := ctx.Err(); err != nil {
+		var none T
+		return none, context.Cause(ctx)
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), heavyTimeout)
+		defer cancel()
+		value, err := call(ctx)
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-time.After(cancelGrace):
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
