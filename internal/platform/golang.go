@@ -216,8 +216,8 @@ func (r request) goPlan(script string, args ...string) Plan {
 		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
 		Caches: []Cache{
-			{r.goCache("go-build"), goBuildCache, r.output(given)},
-			{r.goCache("go-modules"), goModuleCache, given.without(proxies...)},
+			{Name: r.goCache("go-build"), Path: goBuildCache, Given: r.output(given)},
+			{Name: r.goCache("go-modules"), Path: goModuleCache, Given: given.without(proxies...)},
 		},
 		Target: "/usr/local/bin",
 	}
