@@ -20,10 +20,8 @@ var coreDirs = []string{"/etc/hyperledger/peercfg", "/etc/hyperledger/fabric"}
 // loadCore reads the first core.yaml that can be read. Most of it is the peer's business.
 func (l *loader) loadCore(environ []string) error {
 	dirs := coreDirs
-	for _, variable := range environ {
-		if dir, ok := strings.CutPrefix(variable, "FABRIC_CFG_PATH="); ok && dir != "" {
-			dirs = append([]string{dir}, dirs...)
-		}
+	if dir := Lookup(environ, "FABRIC_CFG_PATH"); dir != "" {
+		dirs = append([]string{dir}, dirs...)
 	}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, coreFile)

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // sockets are where an engine listens when nobody says so: the usual place, and the one that a peer in a container of
@@ -16,11 +15,9 @@ func (s *Settings) chooseEndpoint(environ []string) {
 	if s.VM.Endpoint != "" {
 		return
 	}
-	for _, variable := range environ {
-		if host, ok := strings.CutPrefix(variable, "DOCKER_HOST="); ok && host != "" {
-			s.VM.Endpoint, s.endpointSource = host, "DOCKER_HOST"
-			return
-		}
+	if host := Lookup(environ, "DOCKER_HOST"); host != "" {
+		s.VM.Endpoint, s.endpointSource = host, "DOCKER_HOST"
+		return
 	}
 	s.VM.Endpoint, s.endpointSource = "unix://"+sockets[0], "the default"
 	for _, socket := range sockets {

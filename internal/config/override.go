@@ -1,10 +1,6 @@
 package config
 
-import (
-	"path"
-	"slices"
-	"strings"
-)
+import "path"
 
 // ForLabel is the settings for the chaincode of a package: all overrides that match its label are applied, later ones
 // over earlier ones.
@@ -39,24 +35,4 @@ func (s Settings) with(o Override) Settings {
 	}
 	s.Builder.Environment = s.Builder.Environment.With(o.Environment...)
 	return s
-}
-
-// BuildEnvironment is the program's own environment with the operator's for builds, which wins: what language tools
-// such as go read may come from either.
-func (s Settings) BuildEnvironment(environ []string) []string {
-	if len(s.Builder.Build.Environment) == 0 {
-		return environ
-	}
-	return Environment(environ).With(s.Builder.Build.Environment...)
-}
-
-// With is an environment with more variables. Of two with the same name the later one stays.
-func (e Environment) With(more ...string) Environment {
-	var all Environment
-	for _, variable := range slices.Concat(e, more) {
-		name, _, _ := strings.Cut(variable, "=")
-		all = slices.DeleteFunc(all, func(other string) bool { return strings.HasPrefix(other, name+"=") })
-		all = append(all, variable)
-	}
-	return all
 }

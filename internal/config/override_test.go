@@ -82,9 +82,3 @@ func TestAnOverrideCanLiftALimit(t *testing.T) {
 	assert.Zero(t, settings.VM.Docker.HostConfig.Memory)
 	assert.Zero(t, settings.Builder.CPUs)
 }
-
-func TestBuildEnvironment(t *testing.T) {
-	settings := load(t, "builder: {build: {environment: {GOPROXY: \"https://proxy.example.com\", NEW: x}}}")
-	assert.Equal(t, []string{"PATH=/bin", "GOPROXY=https://proxy.example.com", "NEW=x"}, settings.BuildEnvironment([]string{"GOPROXY=direct", "PATH=/bin"}))
-	assert.Equal(t, []string{"A=b", "A=c"}, config.Defaults().BuildEnvironment([]string{"A=b", "A=c"}))
-}

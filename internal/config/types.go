@@ -33,7 +33,7 @@ func LoadTypes(dir string, environ []string) ([]string, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if value := lookup(environ, key.Variable); value != "" {
+	if value := Lookup(environ, key.Variable); value != "" {
 		if err := key.parse(value, dir); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", key.Variable, err)
 		}
@@ -53,16 +53,6 @@ func valueIn(section any, name string) any {
 		}
 	}
 	return nil
-}
-
-// lookup returns the value of a variable in environ (KEY=VALUE), of several the last; empty where it is not set.
-func lookup(environ []string, name string) (value string) {
-	for _, pair := range environ {
-		if text, ok := strings.CutPrefix(pair, name+"="); ok {
-			value = text
-		}
-	}
-	return value
 }
 
 func checkTypes(types []string) error {

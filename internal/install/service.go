@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/template"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 )
@@ -54,17 +55,16 @@ func leaveService(outputDir, sourceDir string, pkg metadata.Package, connection 
 	return metadata.WriteRecord(outputDir, recordOf(pkg, imagebuild.Image{}))
 }
 
-// serviceValues are nil when the variable is not set: a text that asks for none is fine then.
+// serviceValues returns the values for the templates, from serviceConfig. It returns nil if the variable is not set;
+// connection.json without templates needs no values.
 func serviceValues(environ []string) (map[string]any, error) {
+	text := config.Lookup(environ, serviceConfig)
+	if text == "" {
+		return nil, nil
+	}
 	var values map[string]any
-	for _, variable := range environ {
-		text, ok := strings.CutPrefix(variable, serviceConfig+"=")
-		if !ok || text == "" {
-			continue
-		}
-		if err := json.Unmarshal([]byte(text), &values); err != nil {
-			return nil, fmt.Errorf("variable %s: a JSON object is expected", serviceConfig) // not its content: there may be a key in it
-		}
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, fmt.Errorf("variable %s: a JSON object is expected", serviceConfig) // without its value, which may hold a key
 	}
 	return values, nil
 }
