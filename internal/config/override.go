@@ -2,17 +2,18 @@ package config
 
 import "path"
 
-// ForLabel is the settings for the chaincode of a package: all overrides that match its label are applied, later ones
-// over earlier ones.
+// ForLabel returns the settings for the package with that label. All overrides that match the label are applied, in
+// order.
 func (s Settings) ForLabel(label string) Settings {
 	for _, override := range s.Builder.Overrides {
-		if matches, _ := path.Match(override.Label, label); matches { // check has refused malformed patterns
+		if matches, _ := path.Match(override.Label, label); matches { // check has already refused malformed patterns
 			s = s.with(override)
 		}
 	}
 	return s
 }
 
+// with returns the settings with one override applied.
 func (s Settings) with(o Override) Settings {
 	host := &s.VM.Docker.HostConfig
 	if o.Images.Builder != "" {
@@ -22,10 +23,10 @@ func (s Settings) with(o Override) Settings {
 		s.Chaincode.Golang.Runtime, s.Chaincode.Java.Runtime, s.Chaincode.Node.Runtime = o.Images.Runtime, o.Images.Runtime, o.Images.Runtime
 	}
 	if o.Memory != nil {
-		host.Memory, host.MemorySwap = *o.Memory, min(host.MemorySwap, 0) // swap for another amount of memory says nothing of this one
+		host.Memory, host.MemorySwap = *o.Memory, min(host.MemorySwap, 0) // a swap limit was meant for the other amount of memory
 	}
 	if o.CPUs != nil {
-		s.Builder.CPUs, host.CpuPeriod, host.CpuQuota = *o.CPUs, 0, 0 // engines take the one or the other
+		s.Builder.CPUs, host.CpuPeriod, host.CpuQuota = *o.CPUs, 0, 0 // engines accept only one of the two
 	}
 	if o.Pids != nil {
 		s.Builder.Pids = *o.Pids
