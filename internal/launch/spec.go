@@ -32,7 +32,7 @@ func (l *launch) prepare(chosen network.Networks) (prepared, error) {
 		// What a chaincode surely needs to write. Java's libraries unpack native code there, and load it.
 		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
-	chosen.Join(&spec)
+	chosen.ApplyTo(&spec)
 	tls, err := l.setTLS(&spec)
 	return prepared{spec, tls}, err
 }
@@ -80,7 +80,7 @@ func (l *launch) networks(ctx context.Context) (network.Networks, error) {
 	if err != nil {
 		l.log.Debug("this process's mounts cannot be read", "error", err)
 	}
-	return network.OfPeer(ctx, l.engine, l.log, network.Peer{
+	return network.ChooseForPeer(ctx, l.engine, l.log, network.Peer{
 		Address: l.chaincode.PeerAddress, Endpoint: l.settings.VM.Endpoint, Container: container,
 		EngineLocal: len(container.IDs) > 0 || host.EngineIsLocal(ctx, l.settings.VM.Endpoint),
 	})
