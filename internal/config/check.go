@@ -34,7 +34,7 @@ func invalid(name string, value any, expected string) error {
 	return fmt.Errorf("%s: invalid value %v: expected %s", name, value, expected)
 }
 
-// check refuses values that make no sense or that every engine rejects. It looks at each key by itself.
+// check refuses values that make no sense or that every engine rejects. It checks each key independently of the others.
 func (s *Settings) check() error {
 	return firstError(s.checkEngine, s.checkHost, s.checkResources, s.checkImages, s.checkBuilder, s.checkOverrides)
 }
@@ -244,8 +244,8 @@ func (s *Settings) checkOverrides() error {
 	return nil
 }
 
-// checkTogether refuses combinations of keys, once all sources are read. Its errors say where the key was set, from
-// sources.
+// checkTogether refuses keys that cannot be combined. It is called once all sources are read, and its errors say where a
+// key was set: sources maps the names of keys to that.
 func (s *Settings) checkTogether(sources map[string]string) error {
 	host, tls := s.VM.Docker.HostConfig, s.VM.Docker.TLS
 	at := func(name string) string {
@@ -269,8 +269,8 @@ func (s *Settings) checkTogether(sources map[string]string) error {
 	return s.checkNetworks(at)
 }
 
-// networkModes are the values of NetworkMode that do not name a network. They repeat internal/docker, which detect must
-// not link.
+// networkModes lists the values of NetworkMode that do not name a network. It repeats a list in internal/docker, because
+// detect must not link that package.
 var networkModes = []string{"default", "host", "none", "private", "slirp4netns", "pasta"}
 
 // isExclusive reports whether a network mode cannot be combined with other networks.

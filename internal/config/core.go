@@ -10,7 +10,7 @@ import (
 	"fabric-builder-docker/internal/host"
 )
 
-// coreFile is the peer's own settings file.
+// coreFile is the name of the peer's configuration file.
 const coreFile = "core.yaml"
 
 // coreDirs lists the directories that are searched for core.yaml after $FABRIC_CFG_PATH, which the peer does not pass to
@@ -59,8 +59,9 @@ func withoutBuilder(document any) any {
 }
 
 // isFabricDefault reports whether core.yaml holds the value that Fabric ships, which counts as not set: the real value is
-// often in a variable that only the peer has. Taken literally, the shipped values would name every peer dev-jdoe, put
-// the chaincodes of a peer in a container on the host's network, where they cannot reach it, and hide their output.
+// often in a variable that only the peer has. Taken literally, the shipped values would name every peer dev-jdoe,
+// hide the output of chaincodes, and run the chaincodes of a peer in a container on the host's network, from where they
+// cannot reach the peer.
 func isFabricDefault(name string, value any, inContainer bool) bool {
 	switch name {
 	case "peer.id":

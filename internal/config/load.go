@@ -39,7 +39,7 @@ func Load(dir string, environ []string) (Settings, error) {
 // loader collects settings from their sources.
 type loader struct {
 	settings Settings
-	sources  map[string]string // by the name of a key that was set: where it was set
+	sources  map[string]string // name of a key that was set -> where it was set
 	dir      string            // the directory of config.yaml
 	base     string            // where relative paths in variables start: the directory of core.yaml, as for the peer, otherwise dir
 	ignored  []string          // keys that were set but are ignored, see ignoredKeys
@@ -109,7 +109,7 @@ func (l *loader) loadEnvironment(environ []string) error {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		if value == "" || !strings.HasPrefix(name, "CORE_") {
-			continue // an empty one counts as not set, as for the peer
+			continue // an empty variable counts as not set, as for the peer
 		}
 		if key := ignoredVariable(name); key != "" && hasEffect(value) {
 			l.ignored = append(l.ignored, key)

@@ -57,8 +57,8 @@ type HostConfig struct {
 	DnsSearch        []string  `key:"DnsSearch"`  // search domains
 	ExtraHosts       []string  `key:"ExtraHosts"` // NAME:ADDRESS
 	LogConfig        LogConfig `key:"LogConfig"`
-	CapAdd           []string  `key:"CapAdd"`      // added to those that Security.DropCapabilities leaves
-	CapDrop          []string  `key:"CapDrop"`     // dropped besides
+	CapAdd           []string  `key:"CapAdd"`      // the only ones if Security.DropCapabilities is set
+	CapDrop          []string  `key:"CapDrop"`     // further capabilities to drop
 	SecurityOpt      []string  `key:"SecurityOpt"` // no-new-privileges in it overrides Security.NoNewPrivileges
 	IpcMode          string    `key:"IpcMode"`
 	PidMode          string    `key:"PidMode"`
@@ -92,7 +92,7 @@ type Chaincode struct {
 	Java           Runtime       `key:"java"`
 	Node           Runtime       `key:"node"`
 	Logging        Logging       `key:"logging"`
-	StartupTimeout time.Duration `key:"startuptimeout"` // after it, counted from the beginning of run, a container is not started any more
+	StartupTimeout time.Duration `key:"startuptimeout"` // from the beginning of run; after it a container is no longer started
 }
 
 // Golang says how golang packages are built and run.
@@ -123,8 +123,8 @@ type Peer struct {
 type Builder struct {
 	Types           []string      `key:"types"`           // package types that detect accepts
 	Prefix          string        `key:"prefix"`          // of the names of images, volumes and build containers
-	FabricVersion   string        `key:"fabricVersion"`   // for $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names
-	DockerNamespace string        `key:"dockerNamespace"` // for $(DOCKER_NS) in image names
+	FabricVersion   string        `key:"fabricVersion"`   // value of $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names
+	DockerNamespace string        `key:"dockerNamespace"` // value of $(DOCKER_NS) in image names
 	BuildTimeout    time.Duration `key:"buildTimeout"`    // limit of one build, including the wait for another builder of the same content
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile

@@ -221,7 +221,7 @@ func parseMap(field reflect.Value, text string) error {
 func setTexts(field reflect.Value, texts []string) error {
 	if field.Type() == environmentType {
 		for i, text := range texts {
-			if !variable.MatchString(text) { // not even its name is shown: that may be part of a secret with blanks
+			if !variable.MatchString(text) { // not even the name is shown: it may be part of a secret with spaces
 				return entryErrorAt(i)
 			}
 		}

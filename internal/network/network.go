@@ -1,4 +1,4 @@
-// Package network chooses the networks of a chaincode's container: those that the operator has set, otherwise those of the
+// Package network chooses the networks of a chaincode's container: those that the operator has set, or else those of the
 // peer.
 package network
 
@@ -82,7 +82,7 @@ func ChooseForPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Pe
 	case len(peer.Container.IDs) > 0:
 		peer.warnDefault(log, "the engine does not know the container that the peer runs in")
 	case !peer.EngineLocal:
-		peer.warnDefault(log, "the engine is on another machine than the peer")
+		peer.warnDefault(log, "the engine and the peer are on different machines")
 	default:
 		return Networks{Names: []string{"host"}}, nil
 	}
@@ -95,7 +95,7 @@ func (p Peer) warnDefault(log hclog.Logger, reason string) {
 		"reason", reason, "endpoint", p.Endpoint, "peer_address", p.Address)
 }
 
-// inspect returns the networks of a container. If it shares the network of another container, it returns those of that one.
+// inspect returns the networks of a container, or those of the container whose network it shares.
 func inspect(ctx context.Context, engine Engine, id string) (docker.Attached, error) {
 	for range 3 {
 		found, err := engine.Attached(ctx, id)
@@ -139,8 +139,8 @@ func (p Peer) chooseFrom(log hclog.Logger, peer docker.Attached) Networks {
 	return all
 }
 
-// hostsEntry returns an /etc/hosts entry for the peer's name. Networks without DNS need it (the engine's default network,
-// and all networks of a podman without its name server), and so do peers that share an alias.
+// hostsEntry returns an /etc/hosts entry for the peer's name. It is needed on networks without DNS (the engine's default
+// network, and all networks of a podman without its name server), and if several peers share the alias.
 func hostsEntry(name string, peer docker.Endpoint) []string {
 	if len(peer.Addresses) == 0 || net.ParseIP(name) != nil {
 		return nil

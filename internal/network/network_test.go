@@ -137,7 +137,7 @@ func TestAnEngineOnAnotherMachine(t *testing.T) {
 				return
 			}
 			assert.Empty(t, chosen.Names)
-			assert.Contains(t, output.String(), "the engine is on another machine than the peer")
+			assert.Contains(t, output.String(), "the engine and the peer are on different machines")
 		})
 	}
 }
