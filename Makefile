@@ -7,14 +7,14 @@ LDFLAGS := -s -w -X fabric-builder-docker/internal/cli.release=$(VERSION)
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
-# Static and stripped: the peer's image may be Alpine or Ubuntu. Nobody speaks HTTP/2 with engines, so it stays out. The
-# compiler knows best what is up to date.
+# Static and stripped, because the peer's image may be Alpine or Ubuntu. HTTP/2 is left out, because engines do not use it.
+# always: the go command decides what is up to date.
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
 	CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
-# demo and test bring up what they need: an engine and base images, where there are none, below .work/. A built
-# withengine hands on signals and exit statuses, which "go run" does not.
+# withengine starts an engine and provides base images below .work/, unless there are some, and runs a command with them.
+# It is built first, because "go run" does not pass on signals and exit statuses.
 WITHENGINE := .work/tools/withengine
 .PHONY: $(WITHENGINE)
 $(WITHENGINE):
@@ -31,14 +31,14 @@ test: build $(WITHENGINE)
 	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(WITHENGINE) --program busybox -- $(GO) test -count=1 -timeout 60m ./...
 
-# How fast and how small it is beside the peer's built-in controller: takes half an hour, and writes docs/performance.md.
-# BENCH="-n 1 -only Node" measures some of it and writes nothing.
+# Compares speed and size with the peer's built-in controller and writes docs/performance.md. It takes half an hour.
+# BENCH="-n 1 -only Node" runs only some of the measurements and writes nothing.
 .PHONY: bench
 bench: build $(WITHENGINE)
 	$(GO) build -o .work/tools/bench ./test/bench
 	$(WITHENGINE) -- .work/tools/bench -write docs/performance.md $(BENCH)
 
-# The engine of demo and test with its images and caches, and all that was built.
+# Removes the engine that demo, test and bench started, with its images and caches, and the built programs.
 .PHONY: clean
 clean: $(WITHENGINE)
 	$(WITHENGINE) --clean

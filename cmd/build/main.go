@@ -1,4 +1,4 @@
-// build SOURCE_DIR METADATA_DIR OUTPUT_DIR makes the image of a chaincode package.
+// build SOURCE_DIR METADATA_DIR OUTPUT_DIR builds the image of a chaincode package.
 package main
 
 import (
@@ -10,18 +10,19 @@ func main() {
 	cli.Program{
 		Name:      "build",
 		Arguments: []string{"SOURCE_DIR", "METADATA_DIR", "OUTPUT_DIR"},
-		Summary:   "Builds a chaincode package on a container engine and leaves in OUTPUT_DIR what release and run need.",
-		Details: `The image is named by its content: the same package is built once per engine, whoever asks for it.
-What the build prints appears on stderr as it is printed, each line with the package's label. Of a package with
-image.json the image is pulled, of one with connection.json the templates are filled in; no engine is asked then.
+		Summary:   "Builds the image of a chaincode package on a container engine, and writes what release and run need to OUTPUT_DIR.",
+		Details: `Images are named by their content, so each engine builds the same package only once, even for several peers.
+The output of the build goes to stderr as it arrives, each line prefixed with the package's label.
+For a package with image.json, the image is pulled. For one with connection.json, the templates are rendered and no
+engine is contacted.
 
-Settings come from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md. The engine is
-vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
+Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md.
+The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
-Exit status: 0 done, 1 failed, 2 wrong usage.`,
-		Also: []cli.Other{{
+Exit status: 0 success, 1 failure, 2 wrong usage.`,
+		Commands: []cli.Command{{
 			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: install.Warm,
-			Summary: "do ahead of time what first installs take longest for: pull base images, compile Go's\n" +
+			Summary: "fill the engine's caches ahead of the first install: pull base images, compile Go's\n" +
 				"standard library, install or compile the dependencies of these packages",
 		}},
 	}.Main(install.Build)

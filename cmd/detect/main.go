@@ -1,4 +1,4 @@
-// detect SOURCE_DIR METADATA_DIR claims the packages that this builder serves.
+// detect SOURCE_DIR METADATA_DIR accepts the packages that this builder handles.
 package main
 
 import (
@@ -10,10 +10,10 @@ func main() {
 	cli.Program{
 		Name:      "detect",
 		Arguments: []string{"SOURCE_DIR", "METADATA_DIR"},
-		Summary:   "Claims a chaincode package by the type in METADATA_DIR/metadata.json, in any case.",
-		Details: `The types are golang, node, java, docker, k8s, ccaas and external, or those of builder.types.
+		Summary:   "Accepts a chaincode package whose type in METADATA_DIR/metadata.json this builder handles.",
+		Details: `The types are golang, node, java, docker, k8s, ccaas and external, unless builder.types lists fewer.
+Types in metadata.json are case-insensitive. No container engine is contacted.
 
-Exit status: 0 claimed, 1 not ours (without a word) or metadata.json is missing or broken, 2 wrong usage.
-No container engine is needed or asked.`,
+Exit status: 0 accepted; 1 not accepted, with a message only if metadata.json or builder.types is invalid; 2 wrong usage.`,
 	}.Main(detect.Run)
 }

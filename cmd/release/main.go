@@ -1,4 +1,4 @@
-// release OUTPUT_DIR RELEASE_DIR hands the indexes of the state database, and the way to a service, to the peer.
+// release OUTPUT_DIR RELEASE_DIR copies state database indexes and, for chaincode as a service, connection.json to the peer.
 package main
 
 import (
@@ -10,9 +10,12 @@ func main() {
 	cli.Program{
 		Name:      "release",
 		Arguments: []string{"OUTPUT_DIR", "RELEASE_DIR"},
-		Summary:   "Copies META-INF/statedb of a build to RELEASE_DIR/statedb. A package without indexes is fine.",
-		Details: `Every index must be a JSON object; all that are not are reported, and nothing is copied then.
-The connection.json of a chaincode that runs as a service is checked and goes to RELEASE_DIR/chaincode/server.
-Exit status: 0 done, 1 failed, 2 wrong usage. No container engine is needed or asked.`,
+		Summary:   "Copies state database indexes and, for chaincode as a service, connection.json to the peer.",
+		Details: `OUTPUT_DIR/META-INF/statedb, if there is one, is copied to RELEASE_DIR/statedb. Every index must be a JSON object:
+otherwise all invalid ones are reported and nothing is copied.
+OUTPUT_DIR/connection.json, if there is one, is checked and copied to RELEASE_DIR/chaincode/server.
+No container engine is contacted.
+
+Exit status: 0 success, 1 failure, 2 wrong usage.`,
 	}.Main(release.Run)
 }

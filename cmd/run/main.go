@@ -1,4 +1,4 @@
-// run OUTPUT_DIR RUN_METADATA_DIR starts a chaincode's container and ends with it.
+// run OUTPUT_DIR RUN_METADATA_DIR starts the container of a chaincode and exits when the container does.
 package main
 
 import (
@@ -10,13 +10,13 @@ func main() {
 	cli.Program{
 		Name:      "run",
 		Arguments: []string{"OUTPUT_DIR", "RUN_METADATA_DIR"},
-		Summary:   "Starts the container of a chaincode that build has made, hands on what it prints, and ends with it.",
-		Details: `SIGTERM and SIGINT stop the chaincode (builder.stopGrace, 2 s) and remove its container.
-An older container of the same chaincode of the same peer is removed first; a later run of it takes over from this one.
+		Summary:   "Starts the container of a chaincode, writes its output to stderr, and exits when the container does.",
+		Details: `SIGTERM or SIGINT stops the chaincode, kills it after builder.stopGrace (2 s by default), and removes its container.
+An older container of the same chaincode and peer is removed first; a later run replaces this one in the same way.
 
-Settings come from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md. The engine is
-vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
+Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md.
+The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
-Exit status: the chaincode's own; 143 when told to stop before it was started, 1 when it could not be started, 2 wrong usage.`,
+Exit status: that of the chaincode; 143 if stopped before the start, 1 if the start failed, 2 wrong usage.`,
 	}.Main(launch.Run)
 }

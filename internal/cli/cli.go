@@ -1,11 +1,12 @@
-// Package cli is how every program starts and ends: arguments, usage, signals, logger, exit status. It is the one
-// place, beside main, that reads os.Args and the environment and that ends the process.
+// Package cli starts and ends every program: it handles arguments, usage, signals, the logger and the exit status. It is
+// the only package that reads os.Args and the environment and that ends the process.
 //
-// Output rules. stdout stays empty, except for --help and --version: the peer discards it. stderr gets whole lines of
-// at most 16 KiB (see internal/loglines), since the peer logs each of them. An error comes last, each of its
-// lines marked as one.
+// stdout stays empty except for --help and --version, because the peer discards it. stderr gets whole lines of at most
+// 16 KiB (see internal/loglines), because the peer logs each line. The error comes last, with each of its lines marked as
+// an error.
 //
-// Exit status: 0 done, 1 failed or "not ours", 2 usage. A phase that must end with another status returns a [Status].
+// The exit status is 0 for success, 1 for an error or a package of another builder, and 2 for wrong usage. A phase that
+// must end with another status returns a [Status].
 package cli
 
 import (
@@ -25,46 +26,46 @@ import (
 	"fabric-builder-docker/internal/loglines"
 )
 
-// patience is how long a program waits for somebody to read a full stderr before it drops lines.
+// patience is how long a program waits while stderr is full and not read before it drops lines.
 const patience = time.Second
 
-// usageStatus is the exit status of a call with wrong arguments.
+// usageStatus is the exit status for wrong arguments.
 const usageStatus = 2
 
-// Program describes one of the four programs of the contract.
+// Program describes one of the four programs that the peer calls: detect, build, release, run.
 type Program struct {
-	Name      string   // as in bin/, and the name of its logger
-	Arguments []string // in the order of the contract, in upper case
-	Summary   string   // one sentence, for --help
-	Details   string   // what an operator should know, for --help
-	Also      []Other  // what it does besides, for operators: the peer calls none of it
+	Name      string    // the name in bin/ and of the logger
+	Arguments []string  // their names in upper case, in the order in which the peer passes them
+	Summary   string    // one sentence, for --help
+	Details   string    // what an operator should know, for --help
+	Commands  []Command // further commands for operators, which the peer never calls
 }
 
-// Other is another thing that a program does, called as NAME OPTION [ARGUMENT ...].
-type Other struct {
+// Command is a further command of a program. It is called as NAME OPTION [ARGUMENT ...].
+type Command struct {
 	Option    string // with its dashes
-	Arguments string // any number of them, for --help
+	Arguments string // as shown in --help; any number is accepted
 	Summary   string // for --help
 	Phase     Phase
 }
 
-// Process is what a phase sees of the process that it runs in.
+// Process is the environment in which a phase runs.
 type Process struct {
-	Args    []string     // exactly as many as the program has Arguments; what follows the option of an Other
-	Home    string       // the directory that holds bin/, where config.yaml stands
+	Args    []string     // as many as Program.Arguments, or any number after the option of a Command
+	Home    string       // the directory that holds bin/ and config.yaml
 	Environ []string     // KEY=VALUE
-	Log     hclog.Logger // the program's own messages
-	Stderr  io.Writer    // takes whole lines only; safe for concurrent use
+	Log     hclog.Logger // for the program's own messages
+	Stderr  io.Writer    // for whole lines only; safe for concurrent use
 
 	name   string
-	logger *hclog.Logger // where Run keeps the logger for the last message
+	logger *hclog.Logger // the logger that Run uses for the final error
 }
 
-// Configure makes the log as the operator wants it, from here on and to the last message: level is trace, debug, info,
-// warn or error, format text or json. The chaincode's and the build's own lines stay as they are.
+// Configure sets the level (trace, debug, info, warn, error) and the format (text, json) of the log, including the final
+// error. It does not affect the output of builds and chaincodes.
 func (p *Process) Configure(level, format string) {
 	if hclog.LevelFromString(level) == hclog.Info && format == "text" {
-		return // as it is
+		return // the logger has these settings already
 	}
 	p.Log = newLogger(p.name, p.Stderr, level, format)
 	if p.logger != nil {
@@ -72,25 +73,25 @@ func (p *Process) Configure(level, format string) {
 	}
 }
 
-// Phase is the work of a program. Its context ends with SIGTERM, SIGINT or SIGHUP, with a [Stopped] as its cause.
+// Phase does the work of a program. SIGTERM, SIGINT and SIGHUP cancel its context, with a [Stopped] as the cause.
 type Phase func(ctx context.Context, process Process) error
 
-// Status is an error that ends the program with that exit status and without a message of its own.
+// Status is an error that ends the program with that exit status and without a message.
 type Status int
 
 func (s Status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
-// Stopped is the cause of a context that a signal has ended.
+// Stopped is the cause of a context that was cancelled by a signal.
 type Stopped struct{ Signal os.Signal }
 
 func (s Stopped) Error() string { return fmt.Sprintf("stopped by signal %q", s.Signal) }
 
-// Main runs phase as the whole process and ends it.
+// Main runs phase with the arguments and environment of this process, and exits.
 func (p Program) Main(phase Phase) {
 	os.Exit(p.Run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, phase))
 }
 
-// Run is Main with everything it touches passed in. It returns the exit status.
+// Run is Main with its inputs and outputs as parameters. It returns the exit status.
 func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Phase) int {
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Fprint(stdout, p.Help())
@@ -100,22 +101,22 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 		fmt.Fprintf(stdout, "%s %s\n", p.Name, Version())
 		return 0
 	}
-	other := p.other(args)
-	if other != nil {
-		args, phase = args[1:], other.Phase
+	command := p.command(args)
+	if command != nil {
+		args, phase = args[1:], command.Phase
 	}
 	for _, arg := range args {
-		if strings.HasPrefix(arg, "-") { // a directory of that name is ./-name
+		if strings.HasPrefix(arg, "-") { // a directory with such a name is passed as ./-name
 			fmt.Fprintf(stderr, "%s: unexpected option %q\n%s", p.Name, arg, p.usage())
 			return usageStatus
 		}
 	}
-	if other == nil && len(args) != len(p.Arguments) {
+	if command == nil && len(args) != len(p.Arguments) {
 		fmt.Fprintf(stderr, "%s: expected %d arguments, got %d\n%s", p.Name, len(p.Arguments), len(args), p.usage())
 		return usageStatus
 	}
 
-	// A closed stderr must not kill a program that still has a container to remove.
+	// A closed stderr must not kill a program that still has to remove a container.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := withSignals(context.Background())
 	defer stop()
@@ -127,7 +128,7 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 	return exitStatus(err, log)
 }
 
-// home is the directory above the one of the running program; empty where the system does not tell.
+// home returns the parent of the directory that holds this program, or an empty string if the system does not tell.
 func home() string {
 	executable, err := os.Executable()
 	if err != nil {
@@ -136,8 +137,8 @@ func home() string {
 	return filepath.Dir(filepath.Dir(executable))
 }
 
-// NewLogger returns the logger of one program before its settings are known: text without a time stamp, since the peer
-// adds its own.
+// NewLogger returns the logger that a program uses until its settings are read. It writes text without time stamps,
+// because the peer adds its own.
 func NewLogger(name string, lines io.Writer) hclog.Logger {
 	return newLogger(name, lines, "info", "text")
 }
@@ -152,38 +153,40 @@ func newLogger(name string, lines io.Writer, level, format string) hclog.Logger 
 	})
 }
 
-// other is what these arguments ask for instead of the phase of the contract; nil for that.
-func (p Program) other(args []string) *Other {
-	for i := range p.Also {
-		if len(args) > 0 && args[0] == p.Also[i].Option {
-			return &p.Also[i]
+// command returns the command whose option comes first in args, or nil if args are those of the peer's call.
+func (p Program) command(args []string) *Command {
+	for i := range p.Commands {
+		if len(args) > 0 && args[0] == p.Commands[i].Option {
+			return &p.Commands[i]
 		}
 	}
 	return nil
 }
 
-// Help is what --help prints.
+// Help returns the text that --help prints.
 func (p Program) Help() string {
 	return fmt.Sprintf("%s\n%s\n\n%s\n\nOptions:\n%s  -h, --help   print this text\n  --version    print the version\n",
-		p.usage(), p.Summary, strings.TrimSpace(p.Details), p.others())
+		p.usage(), p.Summary, strings.TrimSpace(p.Details), p.commandHelp())
 }
 
-func (p Program) others() string {
+func (p Program) commandHelp() string {
+	const indent = "\n               "
 	var text strings.Builder
-	for _, other := range p.Also {
-		fmt.Fprintf(&text, "  %s %s\n               %s\n", other.Option, other.Arguments, strings.ReplaceAll(other.Summary, "\n", "\n               "))
+	for _, command := range p.Commands {
+		fmt.Fprintf(&text, "  %s %s%s%s\n", command.Option, command.Arguments, indent, strings.ReplaceAll(command.Summary, "\n", indent))
 	}
 	return text.String()
 }
 
 func (p Program) usage() string {
 	usage := fmt.Sprintf("Usage: %s %s\n", p.Name, strings.Join(p.Arguments, " "))
-	for _, other := range p.Also {
-		usage += fmt.Sprintf("       %s %s %s\n", p.Name, other.Option, other.Arguments)
+	for _, command := range p.Commands {
+		usage += fmt.Sprintf("       %s %s %s\n", p.Name, command.Option, command.Arguments)
 	}
 	return usage
 }
 
+// exitStatus returns the exit status for the error of a phase, and logs the error unless it is a [Status].
 func exitStatus(err error, log hclog.Logger) int {
 	var status Status
 	switch {
@@ -192,23 +195,23 @@ func exitStatus(err error, log hclog.Logger) int {
 	case errors.As(err, &status):
 		return int(status)
 	default:
-		for line := range strings.Lines(err.Error()) { // several errors in one, as of errors.Join
+		for line := range strings.Lines(err.Error()) { // one line for each error of errors.Join
 			log.Error(strings.TrimSuffix(line, "\n"))
 		}
 		return 1
 	}
 }
 
-// withSignals is signal.NotifyContext with the signal as the cause, and with a SIGHUP that stays ignored where
-// somebody has asked for that (nohup).
+// withSignals works like signal.NotifyContext, except that the signal is the cause of the cancelled context, and that a
+// SIGHUP that is ignored (nohup) stays ignored.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	ends := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
+	caught := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	if !signal.Ignored(syscall.SIGHUP) {
-		ends = append(ends, syscall.SIGHUP)
+		caught = append(caught, syscall.SIGHUP)
 	}
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, ends...)
+	signal.Notify(signals, caught...)
 	go func() {
 		select {
 		case s := <-signals:

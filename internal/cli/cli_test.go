@@ -50,10 +50,10 @@ func TestRunEndsWithTheStatusOfItsPhase(t *testing.T) {
 	}
 }
 
-func TestWhatAProgramDoesBesides(t *testing.T) {
+func TestCommands(t *testing.T) {
 	var got []string
-	also := program
-	also.Also = []cli.Other{{Option: "--warm", Arguments: "[PACKAGE ...]", Summary: "Warms.\nUp.", Phase: func(_ context.Context, p cli.Process) error {
+	withCommand := program
+	withCommand.Commands = []cli.Command{{Option: "--warm", Arguments: "[PACKAGE ...]", Summary: "Warms.\nUp.", Phase: func(_ context.Context, p cli.Process) error {
 		got = p.Args
 		return errors.New("warm")
 	}}}
@@ -64,23 +64,23 @@ func TestWhatAProgramDoesBesides(t *testing.T) {
 		status int
 		stderr string
 	}{
-		"alone":                {[]string{"--warm"}, []string{}, 1, "[ERROR] build: warm\n"},
-		"with arguments":       {[]string{"--warm", "a", "b", "c"}, []string{"a", "b", "c"}, 1, "[ERROR] build: warm\n"},
-		"with another option":  {[]string{"--warm", "-v"}, nil, 2, "build: unexpected option \"-v\"\n" + usage},
-		"not in the first one": {[]string{"a", "--warm"}, nil, 2, "build: unexpected option \"--warm\"\n" + usage},
-		"the contract's phase": {[]string{"a", "b"}, nil, 1, "[ERROR] build: built\n"},
+		"alone":               {[]string{"--warm"}, []string{}, 1, "[ERROR] build: warm\n"},
+		"with arguments":      {[]string{"--warm", "a", "b", "c"}, []string{"a", "b", "c"}, 1, "[ERROR] build: warm\n"},
+		"with another option": {[]string{"--warm", "-v"}, nil, 2, "build: unexpected option \"-v\"\n" + usage},
+		"not the first":       {[]string{"a", "--warm"}, nil, 2, "build: unexpected option \"--warm\"\n" + usage},
+		"the peer's call":     {[]string{"a", "b"}, nil, 1, "[ERROR] build: built\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got = nil
 			var stdout, stderr bytes.Buffer
-			status := also.Run(test.args, nil, &stdout, &stderr, func(context.Context, cli.Process) error { return errors.New("built") })
+			status := withCommand.Run(test.args, nil, &stdout, &stderr, func(context.Context, cli.Process) error { return errors.New("built") })
 			assert.Equal(t, test.status, status)
 			assert.Equal(t, test.stderr, stderr.String())
 			assert.Equal(t, test.want, got)
 		})
 	}
 	assert.Equal(t, usage+"\nBuilds.\n\nIn detail.\n\nOptions:\n  --warm [PACKAGE ...]\n               Warms.\n               Up.\n"+
-		"  -h, --help   print this text\n  --version    print the version\n", also.Help())
+		"  -h, --help   print this text\n  --version    print the version\n", withCommand.Help())
 }
 
 func TestAnErrorNeverMakesALineThatKillsThePeersScanner(t *testing.T) {

@@ -15,9 +15,9 @@ import (
 
 func TestConfigure(t *testing.T) {
 	tests := map[string]struct{ level, format, want string }{
-		"the default":  {"info", "text", "[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
-		"debug":        {"debug", "text", "[DEBUG] build: detail\n[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
-		"errors alone": {"error", "text", "[ERROR] build: reading x: gone\n"},
+		"the default": {"info", "text", "[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
+		"debug":       {"debug", "text", "[DEBUG] build: detail\n[INFO]  build: hello: image=x\n[ERROR] build: reading x: gone\n"},
+		"errors only": {"error", "text", "[ERROR] build: reading x: gone\n"},
 		"json": {"info", "json", `{"@level":"info","@message":"hello","@module":"build","image":"x"}` + "\n" +
 			`{"@level":"error","@message":"reading x: gone","@module":"build"}` + "\n"},
 		"json errors": {"error", "json", `{"@level":"error","@message":"reading x: gone","@module":"build"}` + "\n"},
@@ -29,7 +29,7 @@ func TestConfigure(t *testing.T) {
 				process.Configure(test.level, test.format)
 				process.Log.Debug("detail")
 				process.Log.Info("hello", "image", "x")
-				return errors.New("reading x: gone") // the last message is as the operator wants it, too
+				return errors.New("reading x: gone") // Configure applies to the final error as well
 			})
 			assert.Equal(t, 1, status)
 			assert.Equal(t, test.want, stderr.String())
@@ -37,7 +37,7 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-func TestJSONIsOneObjectPerLineWhateverTheErrorHolds(t *testing.T) {
+func TestJSONIsOneObjectPerLineForAnyError(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(_ context.Context, process cli.Process) error {
 		process.Configure("info", "json")

@@ -11,36 +11,36 @@ import (
 )
 
 var (
-	// prefixes are what may stand in front of an image's type.
-	prefixes = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
-	// images are names of images, more or less: the engine knows exactly.
-	images = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]*$`)
-	// versions are Fabric's: two or three digits, or a tag such as latest.
-	versions = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9.]+)?$|^[a-z]+$`)
-	// variables are NAME=VALUE.
-	variables = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*=`)
-	// sums are SHA-256, as sha256sum prints them.
-	sums = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// imageName matches an image name without a tag: builder.prefix, the Docker namespace, the mirror.
+	imageName = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
+	// imageReference roughly matches an image name with an optional tag or digest; the engine checks it exactly.
+	imageReference = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]*$`)
+	// fabricVersion matches a Fabric version of two or three numbers, or a tag such as latest.
+	fabricVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9.]+)?$|^[a-z]+$`)
+	// variable matches NAME=VALUE.
+	variable = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*=`)
+	// sha256Sum matches a SHA-256 sum as sha256sum prints it.
+	sha256Sum = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// memoryMin is the least that engines take.
+// memoryMin is the lowest memory limit that engines accept, in bytes.
 const memoryMin = 6 << 20
 
-// impossible is a value that cannot be, and what is allowed.
-func impossible(name string, value any, allowed string) error {
+// invalid returns the error for a setting whose value is not what was expected.
+func invalid(name string, value any, expected string) error {
 	if text, ok := value.(string); ok {
-		return fmt.Errorf("%s: %q is not possible: %s", name, text, allowed)
+		return fmt.Errorf("%s: invalid value %q: expected %s", name, text, expected)
 	}
-	return fmt.Errorf("%s: %v is not possible: %s", name, value, allowed)
+	return fmt.Errorf("%s: invalid value %v: expected %s", name, value, expected)
 }
 
-// check refuses values that cannot be meant or that no engine takes, whatever the other keys say.
+// check refuses values that make no sense or that every engine rejects. It checks each key independently of the others.
 func (s *Settings) check() error {
-	return first(s.checkEngine, s.checkHost, s.checkResources, s.checkImages, s.checkBuilder, s.checkOverrides)
+	return firstError(s.checkEngine, s.checkHost, s.checkResources, s.checkImages, s.checkBuilder, s.checkOverrides)
 }
 
-// first is the first error.
-func first(checks ...func() error) error {
+// firstError runs the checks in order and returns the first error.
+func firstError(checks ...func() error) error {
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
@@ -52,7 +52,7 @@ func first(checks ...func() error) error {
 func (s *Settings) checkEngine() error {
 	scheme, rest, _ := strings.Cut(s.VM.Endpoint, "://")
 	if s.VM.Endpoint != "" && (rest == "" || !slices.Contains([]string{"unix", "tcp", "http", "https"}, scheme)) {
-		return impossible("vm.endpoint", s.VM.Endpoint, "unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default")
+		return invalid("vm.endpoint", s.VM.Endpoint, "unix:///path, tcp://host:port, http://host:port, https://host:port, or an empty value for the default")
 	}
 	return nil
 }
@@ -61,12 +61,12 @@ func (s *Settings) checkHost() error {
 	host := s.VM.Docker.HostConfig
 	for _, server := range host.Dns {
 		if _, err := netip.ParseAddr(server); err != nil {
-			return impossible("vm.docker.hostConfig.Dns", server, "IP addresses")
+			return invalid("vm.docker.hostConfig.Dns", server, "an IP address")
 		}
 	}
 	for _, extra := range host.ExtraHosts {
 		if name, address, _ := strings.Cut(extra, ":"); name == "" || address == "" {
-			return impossible("vm.docker.hostConfig.ExtraHosts", extra, "NAME:ADDRESS")
+			return invalid("vm.docker.hostConfig.ExtraHosts", extra, "NAME:ADDRESS")
 		}
 	}
 	return nil
@@ -77,24 +77,24 @@ func (s *Settings) checkResources() error {
 	host := s.VM.Docker.HostConfig
 	switch swappiness := host.MemorySwappiness; {
 	case badMemory(host.Memory):
-		return impossible(name+"Memory", host.Memory, memoryAllowed)
+		return invalid(name+"Memory", host.Memory, memoryAllowed)
 	case host.MemorySwap < -1:
-		return impossible(name+"MemorySwap", host.MemorySwap, "bytes of memory and swap together, -1 for no limit, or 0 for no swap")
+		return invalid(name+"MemorySwap", host.MemorySwap, "memory and swap together in bytes, -1 for no limit, or 0 for no swap")
 	case swappiness != nil && (*swappiness < 0 || *swappiness > 100):
-		return impossible(name+"MemorySwappiness", *swappiness, "0 to 100")
+		return invalid(name+"MemorySwappiness", *swappiness, "0 to 100")
 	case host.CpuShares < 0:
-		return impossible(name+"CpuShares", host.CpuShares, "at least 0")
+		return invalid(name+"CpuShares", host.CpuShares, "at least 0")
 	case host.CpuPeriod != 0 && (host.CpuPeriod < 1000 || host.CpuPeriod > 1000000):
-		return impossible(name+"CpuPeriod", host.CpuPeriod, "1000 to 1000000, or 0 for the engine's default")
+		return invalid(name+"CpuPeriod", host.CpuPeriod, "1000 to 1000000, or 0 for the engine's default")
 	case host.CpuQuota != 0 && host.CpuQuota < 1000:
-		return impossible(name+"CpuQuota", host.CpuQuota, "at least 1000, or 0 for no limit")
+		return invalid(name+"CpuQuota", host.CpuQuota, "at least 1000, or 0 for no limit")
 	case host.BlkioWeight != 0 && (host.BlkioWeight < 10 || host.BlkioWeight > 1000):
-		return impossible(name+"BlkioWeight", host.BlkioWeight, "10 to 1000, or 0 for the engine's default")
+		return invalid(name+"BlkioWeight", host.BlkioWeight, "10 to 1000, or 0 for the engine's default")
 	}
 	return nil
 }
 
-var memoryAllowed = fmt.Sprintf("bytes, at least %d, or 0 for no limit", memoryMin)
+var memoryAllowed = fmt.Sprintf("at least %d bytes, or 0 for no limit", memoryMin)
 
 func badMemory(bytes int64) bool { return bytes != 0 && bytes < memoryMin }
 
@@ -105,56 +105,58 @@ func badCPUs(cpus float64) bool { return cpus != 0 && cpus < 0.01 || cpus > 1e6 
 func (s *Settings) checkImages() error {
 	var err error
 	s.eachImage(func(name string, image *string) {
-		if err == nil && !images.MatchString(s.expand(name, *image)) {
-			err = impossible(name, *image, "the name of an image; $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) are replaced")
+		if err == nil && !imageReference.MatchString(s.expand(name, *image)) {
+			err = invalid(name, *image, "an image name; the placeholders are $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS)")
 		}
 	})
 	if err == nil && s.Chaincode.StartupTimeout < time.Second {
-		err = impossible("chaincode.startuptimeout", s.Chaincode.StartupTimeout, "at least 1s")
+		err = invalid("chaincode.startuptimeout", s.Chaincode.StartupTimeout, "at least 1s")
 	}
 	return err
 }
 
+const imageNameAllowed = "an image name: lower-case letters and digits, separated by . _ - or /"
+
 func (s *Settings) checkBuilder() error {
 	b := s.Builder
 	switch {
-	case !prefixes.MatchString(b.Prefix):
-		return fmt.Errorf("builder.prefix: %q is no image name: lower-case letters, digits, and . _ - / in between", b.Prefix)
-	case !prefixes.MatchString(b.DockerNamespace):
-		return fmt.Errorf("builder.dockerNamespace: %q is no image name: lower-case letters, digits, and . _ - / in between", b.DockerNamespace)
-	case b.Registry.Mirror != "" && !prefixes.MatchString(b.Registry.Mirror):
-		return fmt.Errorf("builder.registry.mirror: %q is no image name: lower-case letters, digits, and . _ - / in between", b.Registry.Mirror)
-	case !versions.MatchString(b.FabricVersion):
-		return impossible("builder.fabricVersion", b.FabricVersion, "a version such as 3.1 or 3.1.4")
+	case !imageName.MatchString(b.Prefix):
+		return invalid("builder.prefix", b.Prefix, imageNameAllowed)
+	case !imageName.MatchString(b.DockerNamespace):
+		return invalid("builder.dockerNamespace", b.DockerNamespace, imageNameAllowed)
+	case b.Registry.Mirror != "" && !imageName.MatchString(b.Registry.Mirror):
+		return invalid("builder.registry.mirror", b.Registry.Mirror, imageNameAllowed)
+	case !fabricVersion.MatchString(b.FabricVersion):
+		return invalid("builder.fabricVersion", b.FabricVersion, "a version such as 3.1 or 3.1.4")
 	case b.Pids < 1:
-		return impossible("builder.pids", b.Pids, "at least 1")
+		return invalid("builder.pids", b.Pids, "at least 1")
 	case badCPUs(b.CPUs):
-		return impossible("builder.cpus", b.CPUs, cpusAllowed)
+		return invalid("builder.cpus", b.CPUs, cpusAllowed)
 	case badMemory(b.Build.Memory):
-		return impossible("builder.build.memory", b.Build.Memory, memoryAllowed)
+		return invalid("builder.build.memory", b.Build.Memory, memoryAllowed)
 	case badCPUs(b.Build.CPUs):
-		return impossible("builder.build.cpus", b.Build.CPUs, cpusAllowed)
+		return invalid("builder.build.cpus", b.Build.CPUs, cpusAllowed)
 	case b.Build.Pids < 0:
-		return impossible("builder.build.pids", b.Build.Pids, "at least 1, or 0 for the engine's default")
+		return invalid("builder.build.pids", b.Build.Pids, "at least 1, or 0 for the engine's default")
 	}
-	return first(b.checkTimes, b.checkChoices, b.checkEnvironments)
+	return firstError(b.checkTimes, b.checkChoices, b.checkEnvironments)
 }
 
 func (b Builder) checkTimes() error {
 	switch {
 	case b.BuildTimeout < time.Second:
-		return impossible("builder.buildTimeout", b.BuildTimeout, "at least 1s")
+		return invalid("builder.buildTimeout", b.BuildTimeout, "at least 1s")
 	case b.Registry.Timeout < time.Second:
-		return impossible("builder.registry.timeout", b.Registry.Timeout, "at least 1s")
+		return invalid("builder.registry.timeout", b.Registry.Timeout, "at least 1s")
 	case b.Registry.InactivityTimeout < time.Second:
-		return impossible("builder.registry.inactivityTimeout", b.Registry.InactivityTimeout, "at least 1s")
+		return invalid("builder.registry.inactivityTimeout", b.Registry.InactivityTimeout, "at least 1s")
 	case b.StopGrace < 0 || b.StopGrace > maxGrace || b.StopGrace%time.Second != 0:
-		return impossible("builder.stopGrace", b.StopGrace, "whole seconds, at most 3s: the peer kills run after 5s")
+		return invalid("builder.stopGrace", b.StopGrace, "whole seconds, at most 3s, because the peer kills run after 5s")
 	}
 	return nil
 }
 
-// maxGrace leaves time for killing and removing a container before the peer's patience ends.
+// maxGrace leaves time to kill and remove a container before the peer kills run, 5 seconds after SIGTERM.
 const maxGrace = 3 * time.Second
 
 func (b Builder) checkChoices() error {
@@ -168,12 +170,12 @@ func (b Builder) checkChoices() error {
 		{"builder.log.format", b.Log.Format, []string{"text", "json"}},
 	} {
 		if !slices.Contains(choice.allowed, choice.value) {
-			return impossible(choice.name, choice.value, "one of "+strings.Join(choice.allowed, ", "))
+			return invalid(choice.name, choice.value, "one of "+strings.Join(choice.allowed, ", "))
 		}
 	}
 	for _, sum := range b.Node.KnownScripts {
-		if !sums.MatchString(sum) {
-			return impossible("builder.node.knownScripts", sum, "SHA-256 of scripts, 64 hex digits in lower case, as sha256sum prints them")
+		if !sha256Sum.MatchString(sum) {
+			return invalid("builder.node.knownScripts", sum, "the SHA-256 sum of a script as sha256sum prints it, 64 lower-case hex digits")
 		}
 	}
 	return checkTypes(b.Types)
@@ -185,7 +187,7 @@ func (b Builder) checkEnvironments() error {
 	}
 	for _, pattern := range b.Build.Transport {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return impossible("builder.build.transport", pattern, "names of variables, or patterns such as NEXUS_*")
+			return invalid("builder.build.transport", pattern, "the name of a variable, or a pattern such as NEXUS_*")
 		}
 	}
 	if err := b.BuildArgs.check("builder.buildArgs"); err != nil {
@@ -195,26 +197,27 @@ func (b Builder) checkEnvironments() error {
 }
 
 func (e Environment) check(name string) error {
-	for _, variable := range e {
-		if !variables.MatchString(variable) {
-			key, _, _ := strings.Cut(variable, "=") // not its value: that may be a secret
-			return impossible(name, key, "NAME=VALUE, and a name holds letters, digits, and any of _.- only")
+	for _, pair := range e {
+		if !variable.MatchString(pair) {
+			key, _, _ := strings.Cut(pair, "=") // without the value, which may be a secret
+			return fmt.Errorf("%s: invalid variable name %q: expected letters, digits and any of _.- after a first letter or _", name, key)
 		}
 	}
 	return nil
 }
 
-// contract are the variables of a chaincode that come from the peer. CHAINCODE_SERVER_ADDRESS is among them since it
-// would make a client a server.
-var contract = []string{
+// reserved lists the variables that a chaincode gets from the peer. CHAINCODE_SERVER_ADDRESS is among them because it
+// would make a chaincode listen for the peer instead of connecting to it.
+var reserved = []string{
 	"CORE_CHAINCODE_ID_NAME", "CORE_PEER_ADDRESS", "CORE_PEER_LOCALMSPID", "CORE_PEER_TLS_ENABLED", "CORE_PEER_TLS_ROOTCERT_FILE",
 	"CORE_TLS_CLIENT_KEY_PATH", "CORE_TLS_CLIENT_CERT_PATH", "CORE_TLS_CLIENT_KEY_FILE", "CORE_TLS_CLIENT_CERT_FILE", "CHAINCODE_SERVER_ADDRESS",
 }
 
+// checkChaincode checks variables that are meant for chaincodes: they must not replace those of the peer.
 func (e Environment) checkChaincode(name string) error {
-	for _, variable := range e {
-		if key, _, _ := strings.Cut(variable, "="); slices.Contains(contract, key) {
-			return fmt.Errorf("%s: %s cannot be set: it belongs to the peer's contract with its chaincodes", name, key)
+	for _, pair := range e {
+		if key, _, _ := strings.Cut(pair, "="); slices.Contains(reserved, key) {
+			return fmt.Errorf("%s: cannot set %s: the contract between peer and chaincode determines its value", name, key)
 		}
 	}
 	return e.check(name)
@@ -226,13 +229,13 @@ func (s *Settings) checkOverrides() error {
 		_, err := path.Match(o.Label, "")
 		switch {
 		case o.Label == "" || err != nil:
-			return impossible(name+"label", o.Label, "a label, or a pattern such as basic_*")
+			return invalid(name+"label", o.Label, "a label, or a pattern such as basic_*")
 		case o.Memory != nil && badMemory(*o.Memory):
-			return impossible(name+"memory", *o.Memory, memoryAllowed)
+			return invalid(name+"memory", *o.Memory, memoryAllowed)
 		case o.CPUs != nil && badCPUs(*o.CPUs):
-			return impossible(name+"cpus", *o.CPUs, cpusAllowed)
+			return invalid(name+"cpus", *o.CPUs, cpusAllowed)
 		case o.Pids != nil && *o.Pids < 1:
-			return impossible(name+"pids", *o.Pids, "at least 1")
+			return invalid(name+"pids", *o.Pids, "at least 1")
 		}
 		if err := o.Environment.checkChaincode(name + "environment"); err != nil {
 			return err
@@ -241,7 +244,8 @@ func (s *Settings) checkOverrides() error {
 	return nil
 }
 
-// checkTogether refuses keys that do not go together, once all are known. It names where each was set.
+// checkTogether refuses keys that cannot be combined. It is called once all sources are read, and its errors say where a
+// key was set: sources maps the names of keys to that.
 func (s *Settings) checkTogether(sources map[string]string) error {
 	host, tls := s.VM.Docker.HostConfig, s.VM.Docker.TLS
 	at := func(name string) string {
@@ -254,38 +258,44 @@ func (s *Settings) checkTogether(sources map[string]string) error {
 	}
 	switch {
 	case tls.Enabled && tls.Cert.File != "" && tls.Key.File == "":
-		return fmt.Errorf("%s: a certificate without a key is not possible: set vm.docker.tls.key.file too, or neither", at("vm.docker.tls.cert.file"))
+		return fmt.Errorf("%s: client certificate without a key: set vm.docker.tls.key.file as well, or neither", at("vm.docker.tls.cert.file"))
 	case tls.Enabled && tls.Key.File != "" && tls.Cert.File == "":
-		return fmt.Errorf("%s: a key without a certificate is not possible: set vm.docker.tls.cert.file too, or neither", at("vm.docker.tls.key.file"))
+		return fmt.Errorf("%s: key without a client certificate: set vm.docker.tls.cert.file as well, or neither", at("vm.docker.tls.key.file"))
 	case host.MemorySwap > 0 && host.MemorySwap < max(host.Memory, 1), host.MemorySwap > 0 && host.Memory == 0:
-		return fmt.Errorf("%s: %d is not possible: it counts memory and swap together, so at least vm.docker.hostConfig.Memory, which must be set", at("vm.docker.hostConfig.MemorySwap"), host.MemorySwap)
+		return fmt.Errorf("%s: invalid value %d: expected at least vm.docker.hostConfig.Memory, which must be set too, since the value covers memory and swap together", at("vm.docker.hostConfig.MemorySwap"), host.MemorySwap)
 	case s.Builder.CPUs > 0 && (host.CpuPeriod > 0 || host.CpuQuota > 0):
-		return fmt.Errorf("%s: engines take either that or vm.docker.hostConfig.CpuPeriod and CpuQuota, not both", at("builder.cpus"))
+		return fmt.Errorf("%s: cannot be combined with vm.docker.hostConfig.CpuPeriod and CpuQuota: set one or the other", at("builder.cpus"))
 	}
 	return s.checkNetworks(at)
 }
 
-// modes are what a network mode can be without being a network, as internal/docker has them, which detect must not
-// link.
-var modes = []string{"default", "host", "none", "private", "slirp4netns", "pasta"}
+// networkModes lists the values of NetworkMode that do not name a network. It repeats a list in internal/docker, because
+// detect must not link that package.
+var networkModes = []string{"default", "host", "none", "private", "slirp4netns", "pasta"}
 
-// isAlone says whether a network mode cannot be combined with others.
-func isAlone(mode string) bool {
+// isExclusive reports whether a network mode cannot be combined with other networks.
+func isExclusive(mode string) bool {
 	kind, _, compound := strings.Cut(mode, ":")
-	return slices.Contains(modes, kind) || compound && (kind == "container" || kind == "ns")
+	return slices.Contains(networkModes, kind) || compound && (kind == "container" || kind == "ns")
 }
 
-// checkNetworks refuses a network mode beside other ones.
+// checkNetworks refuses an exclusive network mode together with other networks.
 func (s *Settings) checkNetworks(at func(name string) string) error {
-	const modeKey, networksKey = "vm.docker.hostConfig.NetworkMode", "builder.networks"
-	mode, all := s.VM.Docker.HostConfig.NetworkMode, sorted(s.Builder.Networks)
-	for _, name := range all {
-		if isAlone(name) && slices.ContainsFunc(append([]string{mode}, all...), func(other string) bool { return other != "" && other != name }) {
-			return fmt.Errorf("%s: %q cannot be combined with others: set it alone, or networks only, here and in %s", at(networksKey), name, modeKey)
+	const (
+		modeKey, networksKey = "vm.docker.hostConfig.NetworkMode", "builder.networks"
+		message              = "%s: %q cannot be combined with other networks: set it alone, or only set networks, here and in %s"
+	)
+	mode, networks := s.VM.Docker.HostConfig.NetworkMode, sorted(s.Builder.Networks)
+	hasOther := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(other string) bool { return other != "" && other != name })
+	}
+	for _, name := range networks {
+		if isExclusive(name) && hasOther(append([]string{mode}, networks...), name) {
+			return fmt.Errorf(message, at(networksKey), name, modeKey)
 		}
 	}
-	if isAlone(mode) && slices.ContainsFunc(all, func(other string) bool { return other != "" && other != mode }) {
-		return fmt.Errorf("%s: %q cannot be combined with others: set it alone, or networks only, here and in %s", at(modeKey), mode, networksKey)
+	if isExclusive(mode) && hasOther(networks, mode) {
+		return fmt.Errorf(message, at(modeKey), mode, networksKey)
 	}
 	return nil
 }

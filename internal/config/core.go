@@ -10,27 +10,26 @@ import (
 	"fabric-builder-docker/internal/host"
 )
 
-// coreFile is the peer's own settings file.
+// coreFile is the name of the peer's configuration file.
 const coreFile = "core.yaml"
 
-// coreDirs are where a peer's core.yaml is when $FABRIC_CFG_PATH, which the peer does not pass on by itself, says
-// nothing: Fabric's test network mounts the first, the official image has the second.
+// coreDirs lists the directories that are searched for core.yaml after $FABRIC_CFG_PATH, which the peer does not pass to
+// builders by default. Fabric's test network mounts the first; the official image has the second.
 var coreDirs = []string{"/etc/hyperledger/peercfg", "/etc/hyperledger/fabric"}
 
-// loadCore reads the first core.yaml that can be read. Most of it is the peer's business.
+// loadCore reads the first core.yaml that this user may read. Keys in it that are not settings of this builder are
+// skipped.
 func (l *loader) loadCore(environ []string) error {
 	dirs := coreDirs
-	for _, variable := range environ {
-		if dir, ok := strings.CutPrefix(variable, "FABRIC_CFG_PATH="); ok && dir != "" {
-			dirs = append([]string{dir}, dirs...)
-		}
+	if dir := Lookup(environ, "FABRIC_CFG_PATH"); dir != "" {
+		dirs = append([]string{dir}, dirs...)
 	}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, coreFile)
 		document, err := read(path)
 		switch {
 		case errors.Is(err, fs.ErrPermission):
-			l.warnings = append(l.warnings, fmt.Sprintf("%s: permission denied: nothing of it is used", path))
+			l.warnings = append(l.warnings, fmt.Sprintf("%s: permission denied: the file is ignored", path))
 			continue
 		case err != nil:
 			return err
@@ -38,31 +37,32 @@ func (l *loader) loadCore(environ []string) error {
 			continue
 		}
 		l.base = dir
-		return l.take(path, ourSections(document), decoder{dir: dir, core: true, inContainer: inContainer()})
+		return l.apply(path, withoutBuilder(document), decoder{dir: dir, core: true, inContainer: inContainer()})
 	}
 	return nil
 }
 
-// ourSections are those of core.yaml that hold keys of ours. It has no builder section: one that somebody has put
-// there is not read by the peer either.
-func ourSections(document any) any {
+// withoutBuilder returns a core.yaml document without its builder section, which is not part of core.yaml: the peer does
+// not read it either.
+func withoutBuilder(document any) any {
 	sections, ok := document.(map[string]any)
 	if !ok {
 		return document
 	}
-	ours := map[string]any{}
+	kept := map[string]any{}
 	for name, section := range sections {
 		if !strings.EqualFold(name, "builder") {
-			ours[name] = section
+			kept[name] = section
 		}
 	}
-	return ours
+	return kept
 }
 
-// shipped says whether core.yaml holds what Fabric ships. That counts as not set: the real values often stand in
-// variables that only the peer has. Taken literally, every peer would be dev-jdoe, a peer in a container would have
-// its chaincodes on the host's network, out of its reach, and nobody would see what a chaincode prints.
-func shipped(name string, value any, inContainer bool) bool {
+// isFabricDefault reports whether core.yaml holds the value that Fabric ships, which counts as not set: the real value is
+// often in a variable that only the peer has. Taken literally, the shipped values would name every peer dev-jdoe,
+// hide the output of chaincodes, and run the chaincodes of a peer in a container on the host's network, from where they
+// cannot reach the peer.
+func isFabricDefault(name string, value any, inContainer bool) bool {
 	switch name {
 	case "peer.id":
 		return value == "jdoe"
@@ -78,10 +78,10 @@ func shipped(name string, value any, inContainer bool) bool {
 	return false
 }
 
-// mountinfo lists this process's mounts. A variable for tests.
+// mountinfo is the file that lists the mounts of this process. It is a variable for tests.
 var mountinfo = host.Mountinfo
 
-// inContainer reports whether this program, and so the peer that has started it, runs in a container.
+// inContainer reports whether this program, and therefore the peer that started it, runs in a container.
 func inContainer() bool {
 	found, err := host.ReadContainer(mountinfo)
 	return err == nil && found.Inside

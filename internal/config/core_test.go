@@ -12,8 +12,8 @@ import (
 	"fabric-builder-docker/internal/config"
 )
 
-// shippedCore is what the official image's core.yaml says in the sections that hold keys of ours; NODE is the tag of
-// nodeenv and javaenv.
+// shippedCore returns the core.yaml of the official image, as far as this builder reads it. nodeTag is the tag of nodeenv
+// and javaenv in it.
 func shippedCore(nodeTag string) string {
 	return `
 peer:
@@ -56,7 +56,7 @@ ledger: {blockchain: }
 `
 }
 
-// coreIn is a directory with that core.yaml.
+// coreIn returns a new directory that holds this core.yaml.
 func coreIn(t *testing.T, yaml string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func coreIn(t *testing.T, yaml string) string {
 	return dir
 }
 
-// inContainer makes this process look as if it ran in a container, or not.
+// inContainer makes this process look as if it runs in a container, or not.
 func inContainer(t *testing.T, yes bool) {
 	t.Helper()
 	mounts := "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 0:21 / /proc rw - proc proc rw\n"
@@ -88,7 +88,7 @@ func TestWhatCoreYAMLShipsCountsAsNotSet(t *testing.T) {
 			defaults, err := config.Load(t.TempDir(), none)
 			require.NoError(t, err)
 			got, want := values(loaded), values(defaults)
-			for _, key := range []string{"ca", "cert", "key"} { // of no effect as long as TLS is off
+			for _, key := range []string{"ca", "cert", "key"} { // have no effect while TLS is off
 				delete(got, "vm.docker.tls."+key+".file")
 				delete(want, "vm.docker.tls."+key+".file")
 			}
@@ -98,7 +98,7 @@ func TestWhatCoreYAMLShipsCountsAsNotSet(t *testing.T) {
 	}
 }
 
-// The traps: what is a shipped default in core.yaml is meant where an operator has written it.
+// A value that Fabric ships in core.yaml is intended if the operator writes it anywhere else.
 func TestShippedValuesAreTakenLiterallyElsewhere(t *testing.T) {
 	want := map[string]any{
 		"peer.id": "jdoe", "peer.networkId": "dev", "vm.endpoint": "unix:///var/run/docker.sock",
@@ -125,7 +125,7 @@ func TestShippedValuesAreTakenLiterallyElsewhere(t *testing.T) {
 	}
 }
 
-func TestCoreYAMLIsTheLeastOfTheSources(t *testing.T) {
+func TestCoreYAMLHasTheLowestPrecedence(t *testing.T) {
 	core := coreIn(t, `
 peer: {id: peer0, networkId: 1}
 vm:
@@ -146,9 +146,9 @@ builder: {pids: 7, nonsense: true}
 		"vm.docker.hostConfig.LogConfig.Config": map[string]string{"max-file": "3"},
 		"vm.docker.hostConfig.Memory":           int64(512 << 20),
 		"chaincode.startuptimeout":              20 * time.Second,
-		"chaincode.node.runtime":                "hyperledger/fabric-nodeenv:2.5", // an empty value is none
+		"chaincode.node.runtime":                "hyperledger/fabric-nodeenv:2.5", // an empty value counts as not set
 		"chaincode.builder":                     "hyperledger/fabric-ccenv:3.1",
-		"builder.pids":                          int64(4096), // core.yaml has no such section
+		"builder.pids":                          int64(4096), // core.yaml has no builder section
 	} {
 		assert.Equal(t, want, all[key], key)
 	}
@@ -164,13 +164,13 @@ func TestWhichCoreYAMLIsRead(t *testing.T) {
 		dirs    []string
 		want    string
 	}{
-		"the variable's":           {[]string{"FABRIC_CFG_PATH=" + variable}, []string{first, second}, "variable"},
-		"the first":                {nil, []string{first, second}, "first"},
-		"an empty variable":        {[]string{"FABRIC_CFG_PATH="}, []string{first, second}, "first"},
-		"the first that there is":  {[]string{"FABRIC_CFG_PATH=" + empty}, []string{filepath.Join(empty, "no"), second}, "second"},
-		"none":                     {nil, []string{empty}, ""},
-		"one with nothing in it":   {[]string{"FABRIC_CFG_PATH=" + coreIn(t, "# nothing\n")}, []string{second}, "second"},
-		"the first of two, wholly": {[]string{"FABRIC_CFG_PATH=" + coreIn(t, "peer: {networkId: x}")}, []string{second}, ""},
+		"the variable":           {[]string{"FABRIC_CFG_PATH=" + variable}, []string{first, second}, "variable"},
+		"the first":              {nil, []string{first, second}, "first"},
+		"an empty variable":      {[]string{"FABRIC_CFG_PATH="}, []string{first, second}, "first"},
+		"the first that exists":  {[]string{"FABRIC_CFG_PATH=" + empty}, []string{filepath.Join(empty, "no"), second}, "second"},
+		"none":                   {nil, []string{empty}, ""},
+		"one with nothing in it": {[]string{"FABRIC_CFG_PATH=" + coreIn(t, "# nothing\n")}, []string{second}, "second"},
+		"only the first of two":  {[]string{"FABRIC_CFG_PATH=" + coreIn(t, "peer: {networkId: x}")}, []string{second}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -183,17 +183,17 @@ func TestWhichCoreYAMLIsRead(t *testing.T) {
 	}
 }
 
-func TestACoreYAMLThatIsClosedToThisUserIsLeftOut(t *testing.T) {
+func TestAnUnreadableCoreYAMLIsIgnored(t *testing.T) {
 	closed, open := coreIn(t, "peer: {id: closed}"), coreIn(t, "peer: {id: open}")
 	config.UseCoreDirs(t, closed, open)
 	config.CloseFile(t, filepath.Join(closed, "core.yaml"))
 	settings, err := config.Load(t.TempDir(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, "open", settings.Peer.ID)
-	assert.Equal(t, []string{filepath.Join(closed, "core.yaml") + ": permission denied: nothing of it is used"}, settings.Warnings)
+	assert.Equal(t, []string{filepath.Join(closed, "core.yaml") + ": permission denied: the file is ignored"}, settings.Warnings)
 }
 
-func TestAConfigYAMLThatIsClosedToThisUserIsAnError(t *testing.T) {
+func TestAnUnreadableConfigYAMLIsAnError(t *testing.T) {
 	dir := home(t, "builder: {pids: 1}")
 	config.CloseFile(t, filepath.Join(dir, config.File))
 	_, err := config.Load(dir, nil)
@@ -202,15 +202,15 @@ func TestAConfigYAMLThatIsClosedToThisUserIsAnError(t *testing.T) {
 
 func TestCoreYAMLIsRefusedInOneLine(t *testing.T) {
 	tests := map[string]struct{ yaml, want string }{
-		"not YAML":              {"vm: [", "not YAML: line 1: did not find expected node content"},
-		"a text":                {"hello", `a section with keys is expected, not "hello"`},
-		"a value for a section": {"vm: {docker: 5}", "vm.docker: a section with keys is expected, not 5"},
+		"not YAML":              {"vm: [", "invalid YAML: line 1: did not find expected node content"},
+		"a string":              {"hello", `expected a section with keys, got "hello"`},
+		"a value for a section": {"vm: {docker: 5}", "vm.docker: expected a section with keys, got 5"},
 		"a hostConfig field of the wrong type": {"vm: {docker: {hostConfig: {Memory: [1]}}}",
-			"vm.docker.hostConfig.Memory: a list is not possible: a whole number is expected"},
-		"a map for a list":    {"vm: {docker: {hostConfig: {Dns: {a: b}}}}", `vm.docker.hostConfig.Dns: a map is not possible: a list of texts is expected`},
-		"a text for a switch": {"chaincode: {pull: maybe}", `chaincode.pull: "maybe" is not possible: true or false is expected`},
-		"an impossible value": {"vm: {docker: {hostConfig: {BlkioWeight: 5}}}", "vm.docker.hostConfig.BlkioWeight: 5 is not possible: 10 to 1000, or 0 for the engine's default"},
-		"a key twice":         {"peer: {ID: a, id: b}", "peer.id: set twice, as ID and as id"},
+			"vm.docker.hostConfig.Memory: expected a whole number, got a list"},
+		"a map for a list":       {"vm: {docker: {hostConfig: {Dns: {a: b}}}}", `vm.docker.hostConfig.Dns: expected a list of strings, got a map`},
+		"a string for a boolean": {"chaincode: {pull: maybe}", `chaincode.pull: invalid value "maybe": expected true or false`},
+		"an invalid value":       {"vm: {docker: {hostConfig: {BlkioWeight: 5}}}", "vm.docker.hostConfig.BlkioWeight: invalid value 5: expected 10 to 1000, or 0 for the engine's default"},
+		"a key twice":            {"peer: {ID: a, id: b}", "peer.id: set twice, as ID and as id"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -230,7 +230,7 @@ func TestCoreYAMLIsRefusedInOneLine(t *testing.T) {
 	})
 }
 
-// A peer on the host says host and means it; in a container it is what the image ships.
+// On the host, NetworkMode host is intended; in a container it is what the image ships.
 func TestNetworkModeHostOfCoreYAML(t *testing.T) {
 	for container, want := range map[bool]string{true: "", false: "host"} {
 		inContainer(t, container)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Defaults are the settings of an operator who has set nothing.
+// Defaults returns the settings that apply if the operator sets nothing.
 func Defaults() Settings {
 	return Settings{
 		VM: VM{Docker: VMDocker{

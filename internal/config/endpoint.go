@@ -3,24 +3,21 @@ package config
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
-// sockets are where an engine listens when nobody says so: the usual place, and the one that a peer in a container of
-// Fabric's test network has.
+// sockets lists the default sockets of an engine: the usual one, and the one that Fabric's test network mounts into the
+// peer's container.
 var sockets = []string{"/var/run/docker.sock", "/host/var/run/docker.sock"}
 
-// chooseEndpoint fills an endpoint that is not set: DOCKER_HOST, then the first socket that is there. An empty
-// vm.endpoint is how operators switch the peer's built-in controller off, so it means the default here.
+// chooseEndpoint sets an empty endpoint to DOCKER_HOST, or else to the first default socket that exists. Operators empty
+// vm.endpoint to switch the peer's built-in controller off, so an empty value means the default here.
 func (s *Settings) chooseEndpoint(environ []string) {
 	if s.VM.Endpoint != "" {
 		return
 	}
-	for _, variable := range environ {
-		if host, ok := strings.CutPrefix(variable, "DOCKER_HOST="); ok && host != "" {
-			s.VM.Endpoint, s.endpointSource = host, "DOCKER_HOST"
-			return
-		}
+	if host := Lookup(environ, "DOCKER_HOST"); host != "" {
+		s.VM.Endpoint, s.endpointSource = host, "DOCKER_HOST"
+		return
 	}
 	s.VM.Endpoint, s.endpointSource = "unix://"+sockets[0], "the default"
 	for _, socket := range sockets {
@@ -31,7 +28,8 @@ func (s *Settings) chooseEndpoint(environ []string) {
 	}
 }
 
-// ExplainEndpoint adds to an error of the engine's connection where the endpoint comes from and what to set.
+// ExplainEndpoint wraps an error from connecting to the engine. It adds where the endpoint comes from and how to change
+// it.
 func (s Settings) ExplainEndpoint(err error) error {
 	return fmt.Errorf("%w (endpoint from %s; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)", err, s.endpointSource)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withSockets makes the default sockets two files of the test, of which some are there.
-func withSockets(t *testing.T, there ...bool) []string {
+// withSockets replaces the default sockets by files of the test, of which only some exist.
+func withSockets(t *testing.T, exist ...bool) []string {
 	t.Helper()
 	before := sockets
 	t.Cleanup(func() { sockets = before })
 	sockets = nil
-	for i, exists := range there {
+	for i, exists := range exist {
 		path := filepath.Join(t.TempDir(), string(rune('a'+i))+".sock")
 		if exists {
 			require.NoError(t, os.WriteFile(path, nil, 0o600))
@@ -31,25 +31,25 @@ func TestEndpointIsChosenInThisOrder(t *testing.T) {
 	tests := map[string]struct {
 		yaml    string
 		environ []string
-		there   []bool
+		exist   []bool
 		want    string
 		source  string
 	}{
-		"variable":                {"vm: {endpoint: tcp://file}", []string{"DOCKER_HOST=tcp://docker", "CORE_VM_ENDPOINT=tcp://core"}, []bool{true, true}, "tcp://core", "CORE_VM_ENDPOINT"},
-		"file":                    {"vm: {endpoint: tcp://file}", []string{"DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://file", "vm.endpoint in FILE"},
-		"DOCKER_HOST":             {"", []string{"DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://docker", "DOCKER_HOST"},
-		"an empty DOCKER_HOST":    {"", []string{"DOCKER_HOST="}, []bool{true, true}, first, "the default"},
-		"both sockets":            {"", nil, []bool{true, true}, first, "the default"},
-		"the second socket":       {"", nil, []bool{false, true}, second, "the default"},
-		"no socket":               {"", nil, []bool{false, false}, first, "the default"},
-		"the built-in's is off":   {"vm: {endpoint: \"\"}", nil, []bool{true, true}, first, "the default"},
-		"off in a variable":       {"vm: {endpoint: tcp://file}", []string{"CORE_VM_ENDPOINT="}, []bool{true, true}, "tcp://file", "vm.endpoint in FILE"},
-		"off, with DOCKER_HOST":   {"vm: {endpoint: \"\"}", []string{"CORE_VM_ENDPOINT=", "DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://docker", "DOCKER_HOST"},
-		"a name that looks alike": {"", []string{"DOCKER_HOSTS=tcp://x", "XDOCKER_HOST=tcp://x"}, []bool{true, true}, first, "the default"},
+		"variable":                       {"vm: {endpoint: tcp://file}", []string{"DOCKER_HOST=tcp://docker", "CORE_VM_ENDPOINT=tcp://core"}, []bool{true, true}, "tcp://core", "CORE_VM_ENDPOINT"},
+		"file":                           {"vm: {endpoint: tcp://file}", []string{"DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://file", "vm.endpoint in FILE"},
+		"DOCKER_HOST":                    {"", []string{"DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://docker", "DOCKER_HOST"},
+		"an empty DOCKER_HOST":           {"", []string{"DOCKER_HOST="}, []bool{true, true}, first, "the default"},
+		"both sockets":                   {"", nil, []bool{true, true}, first, "the default"},
+		"the second socket":              {"", nil, []bool{false, true}, second, "the default"},
+		"no socket":                      {"", nil, []bool{false, false}, first, "the default"},
+		"the built-in controller is off": {"vm: {endpoint: \"\"}", nil, []bool{true, true}, first, "the default"},
+		"off in a variable":              {"vm: {endpoint: tcp://file}", []string{"CORE_VM_ENDPOINT="}, []bool{true, true}, "tcp://file", "vm.endpoint in FILE"},
+		"off, with DOCKER_HOST":          {"vm: {endpoint: \"\"}", []string{"CORE_VM_ENDPOINT=", "DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://docker", "DOCKER_HOST"},
+		"similar names":                  {"", []string{"DOCKER_HOSTS=tcp://x", "XDOCKER_HOST=tcp://x"}, []bool{true, true}, first, "the default"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			paths := withSockets(t, test.there...)
+			paths := withSockets(t, test.exist...)
 			dir := t.TempDir()
 			path := filepath.Join(dir, File)
 			require.NoError(t, os.WriteFile(path, []byte(test.yaml), 0o644))

@@ -7,27 +7,27 @@ import (
 	"testing"
 )
 
-// The tests' settings must not depend on a peer that this machine may have.
+// TestMain keeps the tests independent of a peer that may be installed on this machine.
 func TestMain(m *testing.M) {
 	coreDirs, mountinfo = nil, os.DevNull
 	os.Exit(m.Run())
 }
 
-// UseCoreDirs makes these the directories where core.yaml is looked for.
+// UseCoreDirs replaces the directories that are searched for core.yaml.
 func UseCoreDirs(t *testing.T, dirs ...string) {
 	before := coreDirs
 	t.Cleanup(func() { coreDirs = before })
 	coreDirs = dirs
 }
 
-// UseMounts makes this file the list of mounts.
+// UseMounts replaces the file that lists the mounts of this process.
 func UseMounts(t *testing.T, path string) {
 	before := mountinfo
 	t.Cleanup(func() { mountinfo = before })
 	mountinfo = path
 }
 
-// CloseFile makes a file unreadable, for root as well.
+// CloseFile makes a file unreadable, even for root.
 func CloseFile(t *testing.T, path string) {
 	before := readFile
 	t.Cleanup(func() { readFile = before })
@@ -39,7 +39,7 @@ func CloseFile(t *testing.T, path string) {
 	}
 }
 
-// Value is the value of a key; nil for a pointer that is nil.
+// Value returns the value of a key, or nil for a nil pointer.
 func (k Key) Value() any {
 	value := k.value
 	if value.Kind() == reflect.Pointer {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Key is one setting: its place in the files, its variable and its value.
+// Key is one setting: its name in the files, its environment variable and its value.
 type Key struct {
-	Name     string // vm.docker.hostConfig.NetworkMode; builder.overrides[].label for what is in a list
-	Variable string // CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE; empty where a variable cannot hold it
+	Name     string // such as vm.docker.hostConfig.NetworkMode, or builder.overrides[].label in a list of sections
+	Variable string // such as CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE; empty for lists of sections and the keys in them
 	value    reflect.Value
-	path     bool // a file, relative to the settings file
+	path     bool // the value is a file name, relative to the settings file
 }
 
-// Keys are all settings, sorted by name.
+// Keys returns all settings, sorted by name.
 func (s *Settings) Keys() []Key {
 	keys := keys(reflect.ValueOf(s).Elem(), "")
 	sort.Slice(keys, func(i, j int) bool { return keys[i].Name < keys[j].Name })
@@ -37,7 +37,7 @@ func keys(section reflect.Value, prefix string) []Key {
 			element := reflect.New(key.value.Type().Elem()).Elem()
 			found = append(found, keys(element, key.Name+"[].")...)
 		case !strings.Contains(key.Name, "[]"):
-			key.Variable = "CORE_" + strings.ToUpper(strings.ReplaceAll(key.Name, ".", "_"))
+			key.Variable = variableName(key.Name)
 		}
 		found = append(found, key)
 	}
@@ -48,17 +48,18 @@ func keyOf(section reflect.Value, field int, name string) Key {
 	return Key{Name: name, value: section.Field(field), path: section.Type().Field(field).Tag.Get("path") != ""}
 }
 
-// isSections says whether a type is a list of sections.
+// isSections reports whether a type is a list of sections.
 func isSections(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
 }
 
-// leftOut are the keys of a section that the peer documents as not supported.
-var leftOut = map[string][]string{"vm.docker.hostConfig.": {"Privileged", "Binds", "Links", "PortBindings"}}
+// ignoredKeys lists, by section, the keys that the peer documents as not supported.
+var ignoredKeys = map[string][]string{"vm.docker.hostConfig.": {"Privileged", "Binds", "Links", "PortBindings"}}
 
-// leftOutKey is the full name of such a key; empty where it is none.
-func leftOutKey(prefix, name string) string {
-	for _, key := range leftOut[prefix] {
+// ignoredKey returns the full name of an ignored key, or an empty string if the key is not one. Names are
+// case-insensitive.
+func ignoredKey(prefix, name string) string {
+	for _, key := range ignoredKeys[prefix] {
 		if strings.EqualFold(key, name) {
 			return prefix + key
 		}
@@ -66,10 +67,11 @@ func leftOutKey(prefix, name string) string {
 	return ""
 }
 
-func leftOutVariable(variable string) string {
-	for prefix, names := range leftOut {
+// ignoredVariable returns the name of the ignored key that an environment variable would set, or an empty string.
+func ignoredVariable(variable string) string {
+	for prefix, names := range ignoredKeys {
 		for _, name := range names {
-			if variable == "CORE_"+strings.ToUpper(strings.ReplaceAll(prefix+name, ".", "_")) {
+			if variable == variableName(prefix+name) {
 				return prefix + name
 			}
 		}
@@ -77,8 +79,13 @@ func leftOutVariable(variable string) string {
 	return ""
 }
 
-// asksForSomething says whether leaving a value out makes a difference.
-func asksForSomething(value any) bool {
+// variableName returns the environment variable that sets a key.
+func variableName(key string) string {
+	return "CORE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// hasEffect reports whether an ignored value would do anything if it were not ignored: false and empty values would not.
+func hasEffect(value any) bool {
 	switch value := value.(type) {
 	case nil:
 		return false

@@ -14,8 +14,9 @@ import (
 // File is the name of the settings file, in the directory that holds bin/.
 const File = "config.yaml"
 
-// Load reads the settings: the peer's core.yaml where it can be read, config.yaml in dir where there is one, then the
-// variables of environ (KEY=VALUE). Later ones win.
+// Load reads the settings from the peer's core.yaml, from config.yaml in dir, and from the CORE_ variables in environ
+// (KEY=VALUE). Later sources win; a file that does not exist is skipped. An error names the file or variable, the key
+// and what is expected.
 func Load(dir string, environ []string) (Settings, error) {
 	l := loader{settings: Defaults(), sources: map[string]string{}, dir: dir, base: dir}
 	for _, step := range []func([]string) error{l.loadCore, l.loadFile, l.loadEnvironment} {
@@ -35,13 +36,13 @@ func Load(dir string, environ []string) (Settings, error) {
 	return l.settings, nil
 }
 
-// loader gathers settings from their sources.
+// loader collects settings from their sources.
 type loader struct {
 	settings Settings
-	sources  map[string]string // name of a key that was set -> where
-	dir      string            // of config.yaml
-	base     string            // where relative paths of variables begin: in core.yaml's directory, as for the peer, else in dir
-	leftOut  []string          // keys that were set and that nobody honours
+	sources  map[string]string // name of a key that was set -> where it was set
+	dir      string            // the directory of config.yaml
+	base     string            // where relative paths in variables start: the directory of core.yaml, as for the peer, otherwise dir
+	ignored  []string          // keys that were set but are ignored, see ignoredKeys
 	warnings []string
 }
 
@@ -52,13 +53,13 @@ func (l *loader) loadFile([]string) error {
 	if err != nil || document == nil {
 		return err
 	}
-	return l.take(path, document, decoder{dir: l.dir})
+	return l.apply(path, document, decoder{dir: l.dir})
 }
 
-// take takes a document of a file over.
-func (l *loader) take(path string, document any, d decoder) error {
+// apply applies the document of a file and checks the result.
+func (l *loader) apply(path string, document any, d decoder) error {
 	d.set = func(name string) { l.sources[name] = name + " in " + path }
-	d.leftOut = func(name string) { l.leftOut = append(l.leftOut, name) }
+	d.ignore = func(name string) { l.ignored = append(l.ignored, name) }
 	if err := d.settings(&l.settings, document); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -68,29 +69,29 @@ func (l *loader) take(path string, document any, d decoder) error {
 	return nil
 }
 
-// readFile is a variable for tests: no file is closed to root.
+// readFile is a variable for tests, which run as root and cannot make a file unreadable.
 var readFile = os.ReadFile
 
-// read is a YAML file as a document; nil where there is no file or nothing in it.
+// read parses a YAML file. It returns nil if the file does not exist or is empty.
 func read(path string) (any, error) {
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
-		err = pathError.Err // without the file, which is named here
+		err = pathError.Err // without the path, which is added below
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var document any
-	if err := yaml.UnmarshalStrict(data, &document); err != nil { // strict: the same key twice is an error
-		return nil, fmt.Errorf("%s: not YAML: %s", path, yamlReason(err))
+	if err := yaml.UnmarshalStrict(data, &document); err != nil { // strict: a duplicate key is an error
+		return nil, fmt.Errorf("%s: invalid YAML: %s", path, yamlReason(err))
 	}
 	return document, nil
 }
 
-// yamlReason is an error of the YAML library on one line, without the names of its layers.
+// yamlReason returns the message of the YAML library on one line, without the prefixes of its layers.
 func yamlReason(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if _, reason, ok := strings.Cut(text, "yaml: "); ok {
@@ -99,7 +100,7 @@ func yamlReason(err error) string {
 	return text
 }
 
-// loadEnvironment reads the CORE_… variables. As for the peer, an empty one counts as not set.
+// loadEnvironment reads the CORE_ variables.
 func (l *loader) loadEnvironment(environ []string) error {
 	keys := map[string]Key{}
 	for _, key := range l.settings.Keys() {
@@ -108,14 +109,14 @@ func (l *loader) loadEnvironment(environ []string) error {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		if value == "" || !strings.HasPrefix(name, "CORE_") {
-			continue // an empty one counts as not set, as for the peer
+			continue // an empty variable counts as not set, as for the peer
 		}
-		if key := leftOutVariable(name); key != "" && asksForSomething(value) {
-			l.leftOut = append(l.leftOut, key)
+		if key := ignoredVariable(name); key != "" && hasEffect(value) {
+			l.ignored = append(l.ignored, key)
 		}
-		key, ours := keys[name]
-		if !ours {
-			continue // the peer's business
+		key, known := keys[name]
+		if !known {
+			continue // a variable for the peer
 		}
 		err := key.parse(value, l.base)
 		if err == nil {
@@ -129,11 +130,11 @@ func (l *loader) loadEnvironment(environ []string) error {
 	return nil
 }
 
-// warn says in one line what was asked for and is not done.
+// warn adds the warnings of the sources, and one line for all ignored keys.
 func (l *loader) warn() {
 	l.settings.Warnings = append(l.settings.Warnings, l.warnings...)
-	if len(l.leftOut) > 0 {
+	if len(l.ignored) > 0 {
 		l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(
-			"left out, as the peer's built-in controller does: %s", strings.Join(sorted(l.leftOut), ", ")))
+			"ignored, as by the peer's built-in controller: %s", strings.Join(sorted(l.ignored), ", ")))
 	}
 }

@@ -1,22 +1,19 @@
 package config
 
-import (
-	"path"
-	"slices"
-	"strings"
-)
+import "path"
 
-// ForLabel is the settings for the chaincode of a package: all overrides that match its label are applied, later ones
-// over earlier ones.
+// ForLabel returns the settings for the package with that label. All overrides that match the label are applied, in
+// order.
 func (s Settings) ForLabel(label string) Settings {
 	for _, override := range s.Builder.Overrides {
-		if matches, _ := path.Match(override.Label, label); matches { // check has refused malformed patterns
+		if matches, _ := path.Match(override.Label, label); matches { // check has already refused malformed patterns
 			s = s.with(override)
 		}
 	}
 	return s
 }
 
+// with returns the settings with one override applied.
 func (s Settings) with(o Override) Settings {
 	host := &s.VM.Docker.HostConfig
 	if o.Images.Builder != "" {
@@ -26,10 +23,10 @@ func (s Settings) with(o Override) Settings {
 		s.Chaincode.Golang.Runtime, s.Chaincode.Java.Runtime, s.Chaincode.Node.Runtime = o.Images.Runtime, o.Images.Runtime, o.Images.Runtime
 	}
 	if o.Memory != nil {
-		host.Memory, host.MemorySwap = *o.Memory, min(host.MemorySwap, 0) // swap for another amount of memory says nothing of this one
+		host.Memory, host.MemorySwap = *o.Memory, min(host.MemorySwap, 0) // a swap limit was meant for the other amount of memory
 	}
 	if o.CPUs != nil {
-		s.Builder.CPUs, host.CpuPeriod, host.CpuQuota = *o.CPUs, 0, 0 // engines take the one or the other
+		s.Builder.CPUs, host.CpuPeriod, host.CpuQuota = *o.CPUs, 0, 0 // engines accept only one of the two
 	}
 	if o.Pids != nil {
 		s.Builder.Pids = *o.Pids
@@ -39,24 +36,4 @@ func (s Settings) with(o Override) Settings {
 	}
 	s.Builder.Environment = s.Builder.Environment.With(o.Environment...)
 	return s
-}
-
-// BuildEnvironment is the program's own environment with the operator's for builds, which wins: what language tools
-// such as go read may come from either.
-func (s Settings) BuildEnvironment(environ []string) []string {
-	if len(s.Builder.Build.Environment) == 0 {
-		return environ
-	}
-	return Environment(environ).With(s.Builder.Build.Environment...)
-}
-
-// With is an environment with more variables. Of two with the same name the later one stays.
-func (e Environment) With(more ...string) Environment {
-	var all Environment
-	for _, variable := range slices.Concat(e, more) {
-		name, _, _ := strings.Cut(variable, "=")
-		all = slices.DeleteFunc(all, func(other string) bool { return strings.HasPrefix(other, name+"=") })
-		all = append(all, variable)
-	}
-	return all
 }

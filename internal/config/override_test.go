@@ -36,20 +36,20 @@ func TestForLabel(t *testing.T) {
 
 	upgraded := settings.ForLabel("basic_2.0")
 	assert.Equal(t, int64(1<<30), upgraded.VM.Docker.HostConfig.Memory)
-	assert.Zero(t, upgraded.VM.Docker.HostConfig.MemorySwap, "it was meant for another amount of memory")
+	assert.Zero(t, upgraded.VM.Docker.HostConfig.MemorySwap, "the swap limit was meant for the other amount of memory")
 	assert.Equal(t, int64(10), upgraded.Builder.Pids)
 	assert.Equal(t, config.Environment{"A=1", "B=basic", "C=basic"}, upgraded.Builder.Environment)
 	assert.Equal(t, "all", upgraded.VM.Docker.HostConfig.NetworkMode)
 	assert.Equal(t, []string{"more"}, upgraded.Builder.Networks)
 	assert.Equal(t, settings.Chaincode, upgraded.Chaincode)
 
-	both := settings.ForLabel("basic_1.0") // all that match, in order
+	both := settings.ForLabel("basic_1.0") // all that match apply, in order
 	assert.Equal(t, int64(1<<30), both.VM.Docker.HostConfig.Memory)
 	assert.Equal(t, config.Environment{"A=1", "B=basic", "C=one=1"}, both.Builder.Environment)
 	assert.Equal(t, "own", both.VM.Docker.HostConfig.NetworkMode)
 	assert.Empty(t, both.Builder.Networks)
 	assert.Equal(t, 0.5, both.Builder.CPUs)
-	assert.Zero(t, both.VM.Docker.HostConfig.CpuQuota, "engines take only one of the two")
+	assert.Zero(t, both.VM.Docker.HostConfig.CpuQuota, "engines accept only one of the two")
 	assert.Zero(t, both.VM.Docker.HostConfig.CpuPeriod)
 	assert.Equal(t, "b:1", both.Chaincode.Builder)
 	assert.Equal(t, "example.com/hyperledger/r:3.1", both.Chaincode.Golang.Runtime)
@@ -66,7 +66,7 @@ func TestLabelsOfOverrides(t *testing.T) {
 		{"basic_1.0", "basic_1.0", true},
 		{"basic_1.0", "basic_1.01", false},
 		{"basic_1.0", "basic_1x0", false},
-		{"*", "mycc:1.0", true}, // of the 1.x lifecycle
+		{"*", "mycc:1.0", true}, // a label of the 1.x lifecycle
 		{"basic_[0-9].?", "basic_1.0", true},
 		{"basic_*", "Basic_1", false},
 		{"a+b__", "a+b__", true},
@@ -81,10 +81,4 @@ func TestAnOverrideCanLiftALimit(t *testing.T) {
 	settings := load(t, "builder: {cpus: 2, overrides: [{label: big, memory: 0, cpus: 0}]}").ForLabel("big")
 	assert.Zero(t, settings.VM.Docker.HostConfig.Memory)
 	assert.Zero(t, settings.Builder.CPUs)
-}
-
-func TestBuildEnvironment(t *testing.T) {
-	settings := load(t, "builder: {build: {environment: {GOPROXY: \"https://proxy.example.com\", NEW: x}}}")
-	assert.Equal(t, []string{"PATH=/bin", "GOPROXY=https://proxy.example.com", "NEW=x"}, settings.BuildEnvironment([]string{"GOPROXY=direct", "PATH=/bin"}))
-	assert.Equal(t, []string{"A=b", "A=c"}, config.Defaults().BuildEnvironment([]string{"A=b", "A=c"}))
 }

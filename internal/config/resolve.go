@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// resolve turns what was written into what is meant.
+// resolve replaces values that are abbreviations, older names or placeholders by what they stand for.
 func (s *Settings) resolve() {
 	s.eachImage(func(name string, image *string) { *image = s.expand(name, *image) })
 	if s.VM.Docker.HostConfig.CpusetCPUs == "" {
@@ -21,7 +21,7 @@ func (s *Settings) resolve() {
 	s.Chaincode.Logging.Shim = s.chaincodeLevel("chaincode.logging.shim", s.Chaincode.Logging.Shim)
 	log := &s.VM.Docker.HostConfig.LogConfig
 	if log.Type != "" && log.Type != "json-file" && log.Type != "local" && reflect.DeepEqual(*log, LogConfig{log.Type, Defaults().VM.Docker.HostConfig.LogConfig.Config}) {
-		log.Config = nil // the default rotation is not for every driver
+		log.Config = nil // other drivers do not know the options of the default rotation
 	}
 }
 
@@ -42,7 +42,7 @@ func (s *Settings) eachImage(do func(name string, image *string)) {
 	}
 }
 
-// expand replaces what core.yaml leaves to the peer in an image's name.
+// expand replaces the placeholders of core.yaml in an image name, as the peer does.
 func (s *Settings) expand(setting, image string) string {
 	version := s.Builder.FabricVersion
 	if setting == "chaincode.java.runtime" || setting == "chaincode.node.runtime" {
@@ -56,15 +56,15 @@ func (s *Settings) expand(setting, image string) string {
 	).Replace(image)
 }
 
-// twoDigits is major.minor of a version, as the peer derives it: its last digit is cut off, and a v in front.
+// twoDigits returns MAJOR.MINOR of a version, without a leading v, as the peer derives it.
 func twoDigits(version string) string {
 	version = strings.TrimPrefix(version, "v")
 	parts := strings.SplitN(version, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// upTo25 is the version of nodeenv and javaenv for a version of Fabric: there is none after 2.5. The core.yaml of
-// Fabric 2.5 has $(TWO_DIGIT_VERSION) there, later ones have 2.5.
+// upTo25 returns the version of the nodeenv and javaenv images for a version of Fabric. Fabric publishes none after 2.5:
+// core.yaml of Fabric 2.5 has $(TWO_DIGIT_VERSION) there, later ones have 2.5.
 func upTo25(version string) string {
 	major, minor, _ := strings.Cut(twoDigits(version), ".")
 	x, err := strconv.Atoi(major)
@@ -75,19 +75,20 @@ func upTo25(version string) string {
 	return version
 }
 
-// chaincodeLevel is a log level as the peer hands it to chaincodes. One that it does not know becomes info there.
+// chaincodeLevel returns a log level as the peer passes it to chaincodes. Like the peer, it replaces an unknown level by
+// info; it adds a warning.
 func (s *Settings) chaincodeLevel(name, level string) string {
 	if level == strings.ToLower(level) || level == strings.ToUpper(level) {
 		if known := peerLevels[strings.ToLower(level)]; known != "" {
 			return known
 		}
 	}
-	s.Warnings = append(s.Warnings, fmt.Sprintf("%s: %q is no log level: chaincodes get info, as from the peer", name, level))
+	s.Warnings = append(s.Warnings, fmt.Sprintf("%s: invalid log level %q: chaincodes get info, as from the peer", name, level))
 	return "info"
 }
 
-// peerLevels are the log levels that the peer knows, in lower or in upper case, and what it makes of them. Of payload
-// it makes Level(-2), which means nothing to any chaincode: debug is the nearest.
+// peerLevels maps the log levels that the peer knows, written in lower or upper case, to what it passes to chaincodes.
+// The peer turns payload into Level(-2), which no chaincode knows; debug is the nearest level.
 var peerLevels = map[string]string{
 	"payload": "debug", "debug": "debug", "info": "info", "notice": "info", "warning": "warn", "warn": "warn",
 	"error": "error", "critical": "error", "dpanic": "dpanic", "panic": "panic", "fatal": "fatal",

@@ -23,7 +23,7 @@ func TestPlaceholdersInNamesOfImages(t *testing.T) {
 		"two digits, project":   {"3.1", "x:$(PROJECT_VERSION)", "x:3.1", "x:2.5"},
 		"three digits":          {"3.1.4", "x:$(TWO_DIGIT_VERSION)", "x:3.1", "x:2.5"},
 		"three digits, project": {"2.5.15", "x:$(PROJECT_VERSION)", "x:2.5.15", "x:2.5.15"},
-		"a v in front":          {"v2.5.0", "x:$(TWO_DIGIT_VERSION)", "x:2.5", "x:2.5"},
+		"a leading v":           {"v2.5.0", "x:$(TWO_DIGIT_VERSION)", "x:2.5", "x:2.5"},
 		"a pre-release":         {"3.0.0-beta", "x:$(TWO_DIGIT_VERSION)", "x:3.0", "x:2.5"},
 		"before 2.5":            {"2.2", "x:$(TWO_DIGIT_VERSION)", "x:2.2", "x:2.2"},
 		"2.10 is after 2.5":     {"2.10", "x:$(TWO_DIGIT_VERSION)", "x:2.10", "x:2.5"},
@@ -57,24 +57,24 @@ func TestLevelsReachChaincodesAsFromThePeer(t *testing.T) {
 	for _, level := range []string{"Info", "verbose", "gossip=debug:info"} {
 		settings := load(t, "", "CORE_CHAINCODE_LOGGING_SHIM="+level)
 		assert.Equal(t, "info", settings.Chaincode.Logging.Shim)
-		assert.Equal(t, []string{`chaincode.logging.shim: "` + level + `" is no log level: chaincodes get info, as from the peer`}, settings.Warnings)
+		assert.Equal(t, []string{`chaincode.logging.shim: invalid log level "` + level + `": chaincodes get info, as from the peer`}, settings.Warnings)
 	}
 }
 
 func TestWhatNobodyHonoursIsSaidInOneLine(t *testing.T) {
-	const said = "left out, as the peer's built-in controller does: "
+	const prefix = "ignored, as by the peer's built-in controller: "
 	tests := map[string]struct {
 		yaml, core string
 		environ    []string
 		want       string
 	}{
 		"one":           {yaml: "vm: {docker: {hostConfig: {Privileged: true}}}", want: "vm.docker.hostConfig.Privileged"},
-		"all, anyhow":   {yaml: "vm: {docker: {hostConfig: {privileged: true, BINDS: [/a:/b], links: [a], PortBindings: {80/tcp: []}}}}", want: "vm.docker.hostConfig.Binds, vm.docker.hostConfig.Links, vm.docker.hostConfig.PortBindings, vm.docker.hostConfig.Privileged"},
+		"all, any case": {yaml: "vm: {docker: {hostConfig: {privileged: true, BINDS: [/a:/b], links: [a], PortBindings: {80/tcp: []}}}}", want: "vm.docker.hostConfig.Binds, vm.docker.hostConfig.Links, vm.docker.hostConfig.PortBindings, vm.docker.hostConfig.Privileged"},
 		"in core.yaml":  {core: "vm: {docker: {hostConfig: {Binds: [/a:/b]}}}", want: "vm.docker.hostConfig.Binds"},
 		"by a variable": {environ: []string{"CORE_VM_DOCKER_HOSTCONFIG_PRIVILEGED=true"}, want: "vm.docker.hostConfig.Privileged"},
 		"twice": {yaml: "vm: {docker: {hostConfig: {Privileged: true}}}", core: "vm: {docker: {hostConfig: {Privileged: true}}}",
 			environ: []string{"CORE_VM_DOCKER_HOSTCONFIG_PRIVILEGED=true"}, want: "vm.docker.hostConfig.Privileged"},
-		"nothing asked for": {yaml: "vm: {docker: {hostConfig: {Privileged: false, Binds: , Links: [], PortBindings: {}}}}",
+		"without effect": {yaml: "vm: {docker: {hostConfig: {Privileged: false, Binds: , Links: [], PortBindings: {}}}}",
 			environ: []string{"CORE_VM_DOCKER_HOSTCONFIG_PRIVILEGED=false", "CORE_VM_DOCKER_HOSTCONFIG_BINDS="}},
 	}
 	for name, test := range tests {
@@ -85,17 +85,17 @@ func TestWhatNobodyHonoursIsSaidInOneLine(t *testing.T) {
 				assert.Empty(t, settings.Warnings)
 				return
 			}
-			assert.Equal(t, []string{said + test.want}, settings.Warnings)
+			assert.Equal(t, []string{prefix + test.want}, settings.Warnings)
 		})
 	}
 }
 
-func TestPullTrueIsAlways(t *testing.T) {
+func TestPullTrueMeansAlways(t *testing.T) {
 	assert.Equal(t, "always", load(t, "builder: {pullPolicy: never}", "CORE_CHAINCODE_PULL=true").Builder.PullPolicy)
 	assert.Equal(t, "never", load(t, "builder: {pullPolicy: never}", "CORE_CHAINCODE_PULL=false").Builder.PullPolicy)
 }
 
-func TestTheDefaultRotationIsForTheDriversThatKnowIt(t *testing.T) {
+func TestOnlyDriversThatKnowTheDefaultRotationGetIt(t *testing.T) {
 	for yaml, want := range map[string]map[string]string{
 		"":                      {"max-size": "50m", "max-file": "5"},
 		"Type: local":           {"max-size": "50m", "max-file": "5"},

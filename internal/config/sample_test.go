@@ -20,11 +20,11 @@ const (
 	tableFile  = "../../docs/configuration.md"
 )
 
-// commentedKey is a line that sets a key once its # is gone: behind that stands the indentation. Prose has the # behind
-// its indentation, and one space.
+// commentedKey matches a line that sets a key once its # is removed: the # comes first, then the indentation. In prose the
+// # follows the indentation.
 var commentedKey = regexp.MustCompile(`(?m)^#((?:  )*\S)`)
 
-// uncommented is the sample file with all of its keys.
+// uncommented returns the sample file with all keys set.
 func uncommented(t *testing.T) string {
 	t.Helper()
 	sample, err := os.ReadFile(sampleFile)
@@ -32,8 +32,8 @@ func uncommented(t *testing.T) string {
 	return commentedKey.ReplaceAllString(string(sample), "$1")
 }
 
-// The sample file says that it changes nothing: whoever copies it keeps what core.yaml says.
-func TestTheSampleFileAsItIsChangesNothing(t *testing.T) {
+// The sample file promises that it changes nothing as long as nothing in it is uncommented.
+func TestTheSampleFileChangesNothing(t *testing.T) {
 	sample, err := os.ReadFile(sampleFile)
 	require.NoError(t, err)
 	peer := t.TempDir()
@@ -52,7 +52,7 @@ peer: {id: peer0, networkId: test}
 	assert.Equal(t, without.Warnings, with.Warnings)
 }
 
-// The sample file says that its values are the defaults.
+// The sample file promises that its values are the defaults.
 func TestTheSampleFileHoldsTheDefaults(t *testing.T) {
 	none := []string{"DOCKER_HOST=unix:///x"} // the endpoint must not depend on this machine
 	loaded, err := config.Load(home(t, uncommented(t)), none)
@@ -70,7 +70,7 @@ func TestTheSampleFileHoldsTheDefaults(t *testing.T) {
 	assert.Empty(t, loaded.Warnings)
 }
 
-// isEmpty says whether a value is a list or a map without anything in it, or nothing.
+// isEmpty reports whether a value is nil or an empty list.
 func isEmpty(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -85,7 +85,7 @@ func isEmpty(value any) bool {
 	return false
 }
 
-// The sample file says that it names every key. The keys of an override stand in a comment.
+// The sample file promises that it has every key. The keys of an override are in a comment.
 func TestTheSampleFileHasEveryKey(t *testing.T) {
 	sample := uncommented(t)
 	var document map[string]any
@@ -110,7 +110,7 @@ func has(document map[string]any, path []string) bool {
 	return ok && has(section, path[1:])
 }
 
-// An operator reads the override in the comments as an example that works.
+// Operators copy the override from the comment.
 func TestTheOverrideInTheSampleFileWorks(t *testing.T) {
 	_, example, found := strings.Cut(uncommented(t), "\n  overrides: []\n")
 	require.True(t, found, "overrides is the last key")
@@ -121,10 +121,10 @@ func TestTheOverrideInTheSampleFileWorks(t *testing.T) {
 	assert.NotEqual(t, settings.Builder.Pids, settings.ForLabel(strings.ReplaceAll(settings.Builder.Overrides[0].Label, "*", "1")).Builder.Pids)
 }
 
-// row is a line of the table: key, default, meaning, variable.
+// row matches a line of the table: key, default, meaning, variable.
 var row = regexp.MustCompile("(?m)^\\| `([a-z][^`]*)` \\| (.+) \\| (.+) \\| (.+) \\|$")
 
-func TestTheTableNamesEveryKeyAndNoOther(t *testing.T) {
+func TestTheTableHasExactlyTheKeys(t *testing.T) {
 	table, err := os.ReadFile(filepath.FromSlash(tableFile))
 	require.NoError(t, err)
 	settings := config.Defaults()
@@ -135,7 +135,7 @@ func TestTheTableNamesEveryKeyAndNoOther(t *testing.T) {
 		_, twice := rows[name]
 		assert.False(t, twice, "%s has two rows for %s", tableFile, name)
 		rows[name] = found[4]
-		assert.True(t, slices.ContainsFunc(keys, func(key config.Key) bool { return key.Name == name }), "%s has a row for %s, which is no key", tableFile, name)
+		assert.True(t, slices.ContainsFunc(keys, func(key config.Key) bool { return key.Name == name }), "%s has a row for %s, which is not a key", tableFile, name)
 	}
 	for _, key := range keys {
 		variable, there := rows[key.Name]
@@ -148,14 +148,13 @@ func TestTheTableNamesEveryKeyAndNoOther(t *testing.T) {
 	}
 }
 
-// The second column must hold what the code has.
 func TestTheTableHasTheDefaults(t *testing.T) {
 	table, err := os.ReadFile(tableFile)
 	require.NoError(t, err)
 	settings := config.Defaults()
 	for _, key := range settings.Keys() {
 		for _, found := range row.FindAllStringSubmatch(string(table), -1) {
-			text := shown(key.Value())
+			text := documented(key.Value())
 			if found[1] != key.Name || text == "" {
 				continue
 			}

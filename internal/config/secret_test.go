@@ -9,18 +9,18 @@ import (
 	"fabric-builder-docker/internal/config"
 )
 
-// What is refused is in the peer's log, which more people read than the settings.
+// Error messages end up in the peer's log, which more people read than the settings.
 func TestTheValueOfABadVariableIsNotShown(t *testing.T) {
 	for yaml, want := range map[string]string{
-		`[A=1, s3cret]`:              "entry 2",
-		`[A=1, A=2, "=s3cret"]`:      "entry 3",
-		`["A b=s3cret"]`:             "entry 1",
-		`[A=1, {PASSWORD: s3cret}]`:  "entry 2",
-		`{A: b, "A b": s3cret}`:      `"A b"`,
-		`{A: b, PASSWORD: [s3cret]}`: `"PASSWORD"`,
-		`"PASSWORD=a s3cret"`:        "entry 2",
-		`"PASSWORD=a +s3cret="`:      "entry 2",
-		`5331337`:                    "this value",
+		`[A=1, s3cret]`:              "invalid entry 2",
+		`[A=1, A=2, "=s3cret"]`:      "invalid entry 3",
+		`["A b=s3cret"]`:             "invalid entry 1",
+		`[A=1, {PASSWORD: s3cret}]`:  "invalid entry 2",
+		`{A: b, "A b": s3cret}`:      `invalid variable name "A b"`,
+		`{A: b, PASSWORD: [s3cret]}`: `invalid entry "PASSWORD"`,
+		`"PASSWORD=a s3cret"`:        "invalid entry 2",
+		`"PASSWORD=a +s3cret="`:      "invalid entry 2",
+		`5331337`:                    "invalid value",
 	} {
 		for key, section := range map[string][2]string{
 			"builder.environment":              {"builder: {environment: ", "}"},
@@ -30,24 +30,24 @@ func TestTheValueOfABadVariableIsNotShown(t *testing.T) {
 		} {
 			_, err := config.Load(home(t, section[0]+yaml+section[1]), nil)
 			require.Error(t, err, yaml)
-			assert.Contains(t, err.Error(), key+": "+want+" is not possible: ")
+			assert.Contains(t, err.Error(), key+": "+want+": expected ")
 			assert.NotContains(t, err.Error(), "s3cret")
 			assert.NotContains(t, err.Error(), "5331337")
 		}
 	}
 	for _, variable := range []string{"CORE_BUILDER_ENVIRONMENT", "CORE_BUILDER_BUILD_ENVIRONMENT", "CORE_BUILDER_BUILDARGS"} {
 		_, err := config.Load(t.TempDir(), []string{variable + "=PASSWORD=a s3cret"})
-		assert.EqualError(t, err, "variable "+variable+": entry 2 is not possible: NAME: VALUE, or a list of NAME=VALUE, is expected")
+		assert.EqualError(t, err, "variable "+variable+": invalid entry 2: expected a map of NAME: VALUE, or a list of NAME=VALUE")
 	}
 }
 
 func TestTheContentOfAMisplacedSectionIsNotShown(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"builder: [{environment: [TOKEN=s3cret]}]":                                    "builder: a section with keys is expected, not a list",
-		"builder: {overrides: {a: {environment: [TOKEN=s3cret]}}}":                    "builder.overrides: a map is not possible: ",
-		"builder: {overrides: [[TOKEN=s3cret]]}":                                      "builder.overrides[0]: a section with keys is expected, not a list",
-		"vm: {docker: {hostConfig: {LogConfig: {Config: {splunk-token: [s3cret]}}}}}": `Config: "splunk-token" is not possible: `,
-		"vm: {docker: {hostConfig: {LogConfig: {Config: splunk-token=a s3cret}}}}":    "Config: this value is not possible: ",
+		"builder: [{environment: [TOKEN=s3cret]}]":                                    "builder: expected a section with keys, got a list",
+		"builder: {overrides: {a: {environment: [TOKEN=s3cret]}}}":                    "builder.overrides: expected a list of sections, got a map",
+		"builder: {overrides: [[TOKEN=s3cret]]}":                                      "builder.overrides[0]: expected a section with keys, got a list",
+		"vm: {docker: {hostConfig: {LogConfig: {Config: {splunk-token: [s3cret]}}}}}": `Config: invalid entry "splunk-token": expected `,
+		"vm: {docker: {hostConfig: {LogConfig: {Config: splunk-token=a s3cret}}}}":    "Config: invalid value: expected ",
 	} {
 		_, err := config.Load(home(t, yaml), nil)
 		assert.ErrorContains(t, err, want)

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// decoder takes a document over into settings.
+// decoder applies the document of one file to settings.
 type decoder struct {
-	dir         string            // where relative paths begin
-	core        bool              // core.yaml: keys that are not ours are the peer's, and what it ships counts as not set
+	dir         string            // where relative paths start
+	core        bool              // the file is core.yaml: unknown keys are skipped, and Fabric's defaults count as not set
 	inContainer bool              // the peer runs in a container
 	set         func(name string) // called with each key that was set
-	leftOut     func(name string) // called with each key that was set and that nobody honours
+	ignore      func(name string) // called with each key that was set but is ignored, see ignoredKeys
 }
 
 func (d decoder) settings(s *Settings, document any) error {
@@ -26,7 +26,7 @@ func (d decoder) section(section reflect.Value, prefix string, document any) err
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("%sa section with keys is expected, not %s", named(prefix), show(document))
+		return fmt.Errorf("%sexpected a section with keys, got %s", sectionName(prefix), describe(document))
 	}
 	spellings := map[string]string{}
 	for _, name := range names(values) {
@@ -48,21 +48,21 @@ func (d decoder) section(section reflect.Value, prefix string, document any) err
 	return nil
 }
 
-// key takes one value over. A key without a value keeps its default.
+// key applies one value. A key without a value keeps its default.
 func (d decoder) key(key Key, value any) error {
 	switch {
 	case key.value.Kind() == reflect.Struct:
 		return d.section(key.value, key.Name+".", value)
-	case value == nil, d.core && (value == "" || shipped(key.Name, value, d.inContainer)):
+	case value == nil, d.core && (value == "" || isFabricDefault(key.Name, value, d.inContainer)):
 		return nil
 	case isSections(key.value.Type()):
 		return d.sections(key, value)
 	}
 	if number, ok := value.(float64); ok && d.core && key.value.Kind() == reflect.String {
-		value = text(number) // the peer takes networkId: 1 as well
+		value = scalarText(number) // the peer accepts networkId: 1 as well
 	}
 	if key.Name == "builder.cache.scope" && value == false {
-		value = CacheOff // YAML takes off for a switch
+		value = CacheOff // YAML reads off as a boolean
 	}
 	if err := key.assign(value, d.dir); err != nil {
 		return fmt.Errorf("%s: %w", key.Name, err)
@@ -71,38 +71,38 @@ func (d decoder) key(key Key, value any) error {
 	return nil
 }
 
-// sections takes a list of sections over.
+// sections applies a list of sections.
 func (d decoder) sections(key Key, value any) error {
 	list, ok := value.([]any)
 	if !ok {
-		return fmt.Errorf("%s: %s is not possible: a list of sections is expected", key.Name, show(value))
+		return fmt.Errorf("%s: expected a list of sections, got %s", key.Name, describe(value))
 	}
-	taken := reflect.MakeSlice(key.value.Type(), len(list), len(list))
+	sections := reflect.MakeSlice(key.value.Type(), len(list), len(list))
 	for i, element := range list {
-		if err := d.section(taken.Index(i), fmt.Sprintf("%s[%d].", key.Name, i), element); err != nil {
+		if err := d.section(sections.Index(i), fmt.Sprintf("%s[%d].", key.Name, i), element); err != nil {
 			return err
 		}
 	}
-	key.value.Set(taken)
+	key.value.Set(sections)
 	d.set(key.Name)
 	return nil
 }
 
-// unknown is what is done with a key that is not ours.
+// unknown handles a key that is not a setting: an error, except in core.yaml and for ignored keys.
 func (d decoder) unknown(section reflect.Value, prefix, name string, value any) error {
-	if key := leftOutKey(prefix, name); key != "" {
-		if asksForSomething(value) {
-			d.leftOut(key)
+	if key := ignoredKey(prefix, name); key != "" {
+		if hasEffect(value) {
+			d.ignore(key)
 		}
 		return nil
 	}
 	if d.core {
 		return nil
 	}
-	return fmt.Errorf("%s%s: unknown key: allowed here are %s", prefix, name, strings.Join(tags(section), ", "))
+	return fmt.Errorf("%s%s: unknown key: expected one of %s", prefix, name, strings.Join(tags(section), ", "))
 }
 
-// find is the key of a section with that name, in any case.
+// find returns the key of a section with that name, which is case-insensitive.
 func find(section reflect.Value, prefix, name string) (Key, bool) {
 	for i := range section.NumField() {
 		if tag := section.Type().Field(i).Tag.Get("key"); tag != "" && strings.EqualFold(tag, name) {
@@ -112,6 +112,7 @@ func find(section reflect.Value, prefix, name string) (Key, bool) {
 	return Key{}, false
 }
 
+// tags lists the names of a section's keys, in the order of its fields.
 func tags(section reflect.Value) []string {
 	var all []string
 	for i := range section.NumField() {
@@ -122,14 +123,15 @@ func tags(section reflect.Value) []string {
 	return all
 }
 
-func named(prefix string) string {
+// sectionName returns the name of the section with that prefix for the beginning of a message.
+func sectionName(prefix string) string {
 	if prefix == "" {
 		return ""
 	}
 	return strings.TrimSuffix(prefix, ".") + ": "
 }
 
-// names are the keys of a document's section, sorted.
+// names returns the keys of a document's section, sorted.
 func names(values map[string]any) []string {
 	var all []string
 	for name := range values {
@@ -138,7 +140,7 @@ func names(values map[string]any) []string {
 	return sorted(all)
 }
 
-// sorted is a list in order, each text once.
+// sorted returns a sorted copy of list without duplicates.
 func sorted(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)

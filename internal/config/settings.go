@@ -1,65 +1,65 @@
-// Package config is the operator's settings as one typed value. They come from the defaults, then the peer's core.yaml
-// where it can be read, then config.yaml beside bin/, then CORE_… variables, and bear the names that core.yaml gives
-// them: vm.docker.hostConfig.NetworkMode is CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE in the environment. The builder
+// Package config reads the operator's settings into one typed value. They come from the defaults, the peer's core.yaml,
+// config.yaml in the directory that holds bin/, and CORE_ variables; later sources win. Keys have the names that core.yaml
+// gives them: vm.docker.hostConfig.NetworkMode is CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE in the environment. The builder
 // section holds what core.yaml lacks.
 //
-// Keys are matched without regard to case, as the peer does. An unknown key (in config.yaml: core.yaml is full of the
-// peer's own), a value of the wrong type or an impossible one is an error that names the file, the key and what is
-// allowed; nothing starts with it. What core.yaml says exactly as Fabric ships it counts as not set, see core.go.
+// Keys are case-insensitive, as for the peer. An unknown key, a wrong type or an invalid value is an error that names the
+// file, the key and what is expected. In core.yaml, unknown keys are skipped, and values that Fabric ships count as not
+// set, see core.go.
 package config
 
 import "time"
 
-// Settings holds every key. Its field names are the keys, in the spelling of core.yaml by tag.
+// Settings holds every key. The key tags of its fields are the names of the keys, as core.yaml spells them.
 type Settings struct {
 	VM        VM        `key:"vm"`
 	Chaincode Chaincode `key:"chaincode"`
 	Peer      Peer      `key:"peer"`
 	Builder   Builder   `key:"builder"`
 
-	// Warnings are what the operator should know of the settings, one line each. The programs log them.
+	// Warnings holds what the operator should know about the settings, one line each. The programs log them.
 	Warnings []string
 
-	endpointSource string
+	endpointSource string // where VM.Endpoint was set, for errors
 }
 
-// VM is the engine and how containers run on it.
+// VM says where the engine is and how containers run on it.
 type VM struct {
 	Endpoint string   `key:"endpoint"` // unix:///path, tcp://host:port, http://host:port, https://host:port
 	Docker   VMDocker `key:"docker"`
 }
 
-// VMDocker is the way to the engine, and how chaincodes run.
+// VMDocker configures the connection to the engine and the containers of chaincodes.
 type VMDocker struct {
 	TLS          TLS        `key:"tls"`
-	AttachStdout bool       `key:"attachStdout"` // show what chaincodes print
+	AttachStdout bool       `key:"attachStdout"` // show the output of chaincodes in the peer's log
 	HostConfig   HostConfig `key:"hostConfig"`
 }
 
-// TLS is the protection of the way to the engine. Its paths are absolute once settings are loaded.
+// TLS configures TLS for the connection to the engine. Its paths are absolute once settings are loaded.
 type TLS struct {
-	Enabled bool `key:"enabled"` // for endpoints over TCP
-	CA      PEM  `key:"ca"`      // whom to trust; none: the system's certificate authorities
+	Enabled bool `key:"enabled"` // for tcp:// and http:// endpoints; https:// always uses TLS
+	CA      PEM  `key:"ca"`      // the certificate authority to trust; none: those of the system
 	Cert    PEM  `key:"cert"`    // the client certificate; none: no client authentication
-	Key     PEM  `key:"key"`     // the key of the client certificate
+	Key     PEM  `key:"key"`     // the private key of the client certificate
 }
 
-// PEM is a file with a certificate or a key.
+// PEM names a PEM file with a certificate or a key.
 type PEM struct {
 	File string `key:"file" path:"yes"`
 }
 
-// HostConfig is what the operator decides of a chaincode's container, as the engine takes it. A field at its zero
-// value is not sent.
+// HostConfig is the part of a chaincode container's HostConfig that the operator can set, in the engine's format. Zero
+// values are not sent.
 type HostConfig struct {
 	NetworkMode      string    `key:"NetworkMode"`
 	Dns              []string  `key:"Dns"`        // name servers
 	DnsSearch        []string  `key:"DnsSearch"`  // search domains
 	ExtraHosts       []string  `key:"ExtraHosts"` // NAME:ADDRESS
 	LogConfig        LogConfig `key:"LogConfig"`
-	CapAdd           []string  `key:"CapAdd"`      // beyond none, see Security.DropCapabilities
-	CapDrop          []string  `key:"CapDrop"`     // beside those
-	SecurityOpt      []string  `key:"SecurityOpt"` // no-new-privileges, when it is among them, replaces Security's
+	CapAdd           []string  `key:"CapAdd"`      // the only ones if Security.DropCapabilities is set
+	CapDrop          []string  `key:"CapDrop"`     // further capabilities to drop
+	SecurityOpt      []string  `key:"SecurityOpt"` // no-new-privileges in it overrides Security.NoNewPrivileges
 	IpcMode          string    `key:"IpcMode"`
 	PidMode          string    `key:"PidMode"`
 	UTSMode          string    `key:"UTSMode"`
@@ -71,72 +71,72 @@ type HostConfig struct {
 	CpuShares        int64     `key:"CpuShares"`
 	CpuPeriod        int64     `key:"CpuPeriod"`  // microseconds
 	CpuQuota         int64     `key:"CpuQuota"`   // microseconds of each period
-	Cpuset           string    `key:"Cpuset"`     // the older name of CpusetCPUs, which wins
+	Cpuset           string    `key:"Cpuset"`     // older name of CpusetCPUs, which takes precedence
 	CpusetCPUs       string    `key:"CpusetCPUs"` // such as 0-2,5
 	CpusetMEMs       string    `key:"CpusetMEMs"`
 	BlkioWeight      int64     `key:"BlkioWeight"` // 10 to 1000
 	CgroupParent     string    `key:"CgroupParent"`
 }
 
-// LogConfig is where the engine keeps a chaincode's output.
+// LogConfig says where the engine keeps the output of chaincodes.
 type LogConfig struct {
 	Type   string            `key:"Type"`   // the log driver
 	Config map[string]string `key:"Config"` // its options
 }
 
-// Chaincode is images, times and logging.
+// Chaincode sets the images, the start-up time-out and the logging of chaincodes.
 type Chaincode struct {
 	Builder        string        `key:"builder"` // image that builds golang packages
-	Pull           bool          `key:"pull"`    // true makes Builder.PullPolicy always
+	Pull           bool          `key:"pull"`    // true sets Builder.PullPolicy to always
 	Golang         Golang        `key:"golang"`
 	Java           Runtime       `key:"java"`
 	Node           Runtime       `key:"node"`
 	Logging        Logging       `key:"logging"`
-	StartupTimeout time.Duration `key:"startuptimeout"` // a container is not started later than this after run began
+	StartupTimeout time.Duration `key:"startuptimeout"` // from the beginning of run; after it a container is no longer started
 }
 
-// Golang is how golang packages are built and run.
+// Golang says how golang packages are built and run.
 type Golang struct {
 	Runtime     string `key:"runtime"`
 	DynamicLink bool   `key:"dynamicLink"` // link cgo packages against the libraries of the runtime image
 }
 
-// Runtime is the runtime image of one language, and its builder image as well.
+// Runtime names the image of one language, in which its packages are built and run.
 type Runtime struct {
 	Runtime string `key:"runtime"`
 }
 
-// Logging is what chaincodes are told about their own log. Levels are those that the peer would send.
+// Logging is the log configuration that chaincodes get in their environment. Levels are those that the peer would send.
 type Logging struct {
 	Level  string `key:"level"`
 	Shim   string `key:"shim"`
 	Format string `key:"format"`
 }
 
-// Peer is who the peer is, for the names of containers. Empty where only Fabric's shipped values are known.
+// Peer identifies the peer in the names of containers. Its fields are empty if core.yaml holds only what Fabric ships.
 type Peer struct {
 	ID        string `key:"id"`
 	NetworkID string `key:"networkId"`
 }
 
-// Builder is what core.yaml has no name for.
+// Builder holds the settings that core.yaml lacks.
 type Builder struct {
-	Types           []string      `key:"types"`           // of packages that detect claims
-	Prefix          string        `key:"prefix"`          // of image, volume and build container names
-	FabricVersion   string        `key:"fabricVersion"`   // for $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names
-	DockerNamespace string        `key:"dockerNamespace"` // for $(DOCKER_NS) in image names
-	BuildTimeout    time.Duration `key:"buildTimeout"`    // of one build, waiting for another builder included
+	Types           []string      `key:"types"`           // package types that detect accepts
+	Prefix          string        `key:"prefix"`          // of the names of images, volumes and build containers
+	FabricVersion   string        `key:"fabricVersion"`   // value of $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names
+	DockerNamespace string        `key:"dockerNamespace"` // value of $(DOCKER_NS) in image names
+	BuildTimeout    time.Duration `key:"buildTimeout"`    // limit of one build, including the wait for another builder of the same content
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile
 	Cache           Cache         `key:"cache"`
 	Node            NodeBuilds    `key:"node"`
-	SaveSource      bool          `key:"saveSource"` // keep the package with the build, for the day its image is gone
+	SaveSource      bool          `key:"saveSource"` // keep the package with the build, so that run can rebuild an image that was removed
 	PullPolicy      string        `key:"pullPolicy"` // PullAlways, PullMissing, PullNever
 	Registry        Registry      `key:"registry"`
-	Networks        []string      `key:"networks"`    // of chaincodes, beside HostConfig.NetworkMode or in its place
+	Networks        []string      `key:"networks"`    // of chaincodes, in addition to HostConfig.NetworkMode or instead of it
 	Aliases         []string      `key:"aliases"`     // of chaincodes, in those networks
 	Environment     Environment   `key:"environment"` // of chaincodes
-	CPUs            float64       `key:"cpus"`        // processors of one chaincode, such as 0.5; 0: no limit
+	CPUs            float64       `key:"cpus"`        // CPUs of one chaincode, such as 0.5; 0: no limit
 	Pids            int64         `key:"pids"`        // processes and threads of one chaincode
 	Security        Security      `key:"security"`
 	StopGrace       time.Duration `key:"stopGrace"` // between SIGTERM and SIGKILL; whole seconds
@@ -144,54 +144,54 @@ type Builder struct {
 	Overrides       []Override    `key:"overrides"` // by label, see ForLabel
 }
 
-// Environment is variables, KEY=VALUE, each key once. In a file it is a list of those, or a map.
+// Environment is a list of variables, NAME=VALUE, each name once. In a file it may also be a map.
 type Environment []string
 
-// Build is what build containers get.
+// Build configures build containers.
 type Build struct {
 	Memory      int64       `key:"memory"`      // bytes, swap included; 0: no limit
-	CPUs        float64     `key:"cpus"`        // processors; 0: no limit
+	CPUs        float64     `key:"cpus"`        // 0: no limit
 	Pids        int64       `key:"pids"`        // processes and threads; 0: the engine's default
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
-	Transport   []string    `key:"transport"`   // names of variables that change nothing in an image, or patterns as path.Match has them
+	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
 }
 
-// Cache is which builds share a cache volume.
+// Cache says which builds share a cache volume.
 type Cache struct {
 	Scope string `key:"scope"` // CacheEngine, CacheMSP, CacheLabel, CacheOff
 }
 
-// NodeBuilds is how node packages are built and started.
+// NodeBuilds says how node packages are built and started.
 type NodeBuilds struct {
-	Snapshots    bool     `key:"snapshots"`    // keep installed dependencies as an image, for builds of the same ones
-	KnownScripts []string `key:"knownScripts"` // SHA-256 of images' build.sh and start.sh that do what the official ones do
+	Snapshots    bool     `key:"snapshots"`    // keep installed dependencies as an image for later builds with the same ones
+	KnownScripts []string `key:"knownScripts"` // SHA-256 sums of build.sh and start.sh of images that do what the official ones do
 }
 
-// Registry is where images come from. Its path is absolute once settings are loaded.
+// Registry says how images are pulled. Its path is absolute once settings are loaded.
 type Registry struct {
-	Mirror            string        `key:"mirror"`            // in front of the names of images that are pulled; empty: none
+	Mirror            string        `key:"mirror"`            // prefix of the names of pulled images, such as registry.example.com/mirror; empty: none
 	Config            string        `key:"config" path:"yes"` // Docker's config.json with credentials; empty: Docker's own rules
 	Timeout           time.Duration `key:"timeout"`           // of one pull
 	InactivityTimeout time.Duration `key:"inactivityTimeout"` // of one pull that makes no progress
 }
 
-// Security is what chaincodes are denied. The built-in controller denies none of it.
+// Security restricts chaincodes. The built-in controller does none of this.
 type Security struct {
-	DropCapabilities bool `key:"dropCapabilities"` // all of them, before HostConfig.CapAdd
+	DropCapabilities bool `key:"dropCapabilities"` // drop all, then add those of HostConfig.CapAdd
 	NoNewPrivileges  bool `key:"noNewPrivileges"`
-	Init             bool `key:"init"` // an init as process 1, which forwards signals and reaps
+	Init             bool `key:"init"` // run an init as process 1, which forwards signals and reaps processes
 }
 
-// Log is our own log.
+// Log configures the log of the programs themselves.
 type Log struct {
 	Level  string `key:"level"`  // trace, debug, info, warn, error
 	Format string `key:"format"` // text, json
 }
 
-// Override is what is different for the chaincodes of some labels. What is not set stays.
+// Override changes settings for the chaincodes of some labels. Fields that are not set change nothing.
 type Override struct {
-	Label       string         `key:"label"` // exact, or a pattern with * ? [a-z], as path.Match has it
+	Label       string         `key:"label"` // exact, or a pattern of path.Match such as basic_*
 	Images      OverrideImages `key:"images"`
 	Memory      *int64         `key:"memory"`      // as HostConfig.Memory
 	CPUs        *float64       `key:"cpus"`        // as Builder.CPUs
@@ -200,9 +200,9 @@ type Override struct {
 	Network     string         `key:"network"`     // as HostConfig.NetworkMode
 }
 
-// OverrideImages are the images of an override, whatever the language.
+// OverrideImages names the images of an override, for every language.
 type OverrideImages struct {
-	Builder string `key:"builder"` // for golang; node and java build in the runtime image
+	Builder string `key:"builder"` // for golang; node and java packages are built in the runtime image
 	Runtime string `key:"runtime"`
 }
 
@@ -215,8 +215,8 @@ const (
 
 // The values of Cache.Scope.
 const (
-	CacheEngine = "engine" // one for all builds on an engine
-	CacheMSP    = "msp"    // one per organisation
-	CacheLabel  = "label"  // one per chaincode, whatever its version
-	CacheOff    = "off"    // none
+	CacheEngine = "engine" // one cache for all builds on an engine
+	CacheMSP    = "msp"    // one cache per organisation (MSP)
+	CacheLabel  = "label"  // one cache per label without its version
+	CacheOff    = "off"    // no cache
 )

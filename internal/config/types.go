@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// KnownTypes are the package types that this builder handles unless the operator lists fewer.
+// KnownTypes lists the package types that this builder handles unless builder.types lists fewer.
 var KnownTypes = []string{"golang", "node", "java", "docker", "k8s", "ccaas", "external"}
 
-// LoadTypes reads builder.types alone, as [Load] does, for detect. Other settings may be wrong: build says so, whereas a
-// detect that failed would make the peer use another builder without a word.
+// LoadTypes reads only builder.types, from config.yaml in dir and from environ as [Load] does, for detect. It does not
+// check other settings: build reports those, whereas an error of detect would make the peer silently use another builder.
 func LoadTypes(dir string, environ []string) ([]string, error) {
 	settings := Defaults()
 	var key Key
@@ -33,7 +33,7 @@ func LoadTypes(dir string, environ []string) ([]string, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if value := lookup(environ, key.Variable); value != "" {
+	if value := Lookup(environ, key.Variable); value != "" {
 		if err := key.parse(value, dir); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", key.Variable, err)
 		}
@@ -44,7 +44,7 @@ func LoadTypes(dir string, environ []string) ([]string, error) {
 	return settings.Builder.Types, nil
 }
 
-// valueIn finds a key in a section of a document, whatever its case.
+// valueIn returns the value of a key in a section of a document, or nil. Names are case-insensitive.
 func valueIn(section any, name string) any {
 	values, _ := section.(map[string]any)
 	for spelling, value := range values {
@@ -55,20 +55,10 @@ func valueIn(section any, name string) any {
 	return nil
 }
 
-// lookup returns the value of a variable in environ (KEY=VALUE), of several the last; empty where it is not set.
-func lookup(environ []string, name string) (value string) {
-	for _, pair := range environ {
-		if text, ok := strings.CutPrefix(pair, name+"="); ok {
-			value = text
-		}
-	}
-	return value
-}
-
 func checkTypes(types []string) error {
 	for _, t := range types {
 		if !slices.Contains(KnownTypes, t) {
-			return impossible("builder.types", t, "a list of any of "+strings.Join(KnownTypes, ", "))
+			return invalid("builder.types", t, "one of "+strings.Join(KnownTypes, ", "))
 		}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"fabric-builder-docker/internal/config"
 )
 
-// Detect must claim what build then takes: both readings of the same settings agree.
-func TestDetectAndBuildReadTheSameList(t *testing.T) {
+// LoadTypes and Load must agree: detect must not accept a package that build then refuses.
+func TestDetectAndBuildReadTheSameTypes(t *testing.T) {
 	tests := map[string]struct {
 		yaml    string
 		environ []string
@@ -25,7 +25,7 @@ func TestDetectAndBuildReadTheSameList(t *testing.T) {
 		"an empty section":   {"builder:\n", nil, config.KnownTypes},
 		"a list":             {"builder:\n  types:\n  - golang\n  - k8s\n", nil, []string{"golang", "k8s"}},
 		"a list on one line": {"builder: {types: [node]}\n", nil, []string{"node"}},
-		"a text":             {"builder: {types: golang  java}\n", nil, []string{"golang", "java"}},
+		"a string":           {"builder: {types: golang  java}\n", nil, []string{"golang", "java"}},
 		"another case":       {"Builder: {TYPES: [java]}\n", nil, []string{"java"}},
 		"JSON":               {`{"builder":{"types":["golang"]}}`, nil, []string{"golang"}},
 		"a variable":         {"builder: {types: [node]}\n", []string{"CORE_BUILDER_TYPES=golang\tk8s"}, []string{"golang", "k8s"}},
@@ -44,22 +44,22 @@ func TestDetectAndBuildReadTheSameList(t *testing.T) {
 	}
 }
 
-func TestAListThatIsNone(t *testing.T) {
+func TestInvalidTypes(t *testing.T) {
 	for content, want := range map[string]string{
-		"builder: {types: [golan]}": `config.yaml: builder.types: "golan" is not possible: a list of any of golang, node, `,
-		"builder: {types: [1]}":     "config.yaml: builder.types: entry 1 is not possible: ",
+		"builder: {types: [golan]}": `config.yaml: builder.types: invalid value "golan": expected one of golang, node, `,
+		"builder: {types: [1]}":     "config.yaml: builder.types: invalid entry 1: expected ",
 		"builder: {types: {a: b}}":  "config.yaml: builder.types: ",
 		"builder: {types: true}":    "config.yaml: builder.types: ",
-		"builder: {":                "config.yaml: not YAML: ",
+		"builder: {":                "config.yaml: invalid YAML: ",
 	} {
 		dir := settingsDir(t, content)
 		_, err := config.LoadTypes(dir, nil)
 		assert.ErrorContains(t, err, want, content)
 		_, err = config.Load(dir, nil)
-		assert.Error(t, err, "build does not take it either: %s", content)
+		assert.Error(t, err, "build must refuse it as well: %s", content)
 	}
 	_, err := config.LoadTypes(t.TempDir(), []string{"CORE_BUILDER_TYPES=GOLANG"})
-	assert.ErrorContains(t, err, `variable CORE_BUILDER_TYPES: builder.types: "GOLANG" is not possible: `)
+	assert.ErrorContains(t, err, `variable CORE_BUILDER_TYPES: builder.types: invalid value "GOLANG": expected `)
 }
 
 func settingsDir(t *testing.T, content string) string {

@@ -18,62 +18,75 @@ var (
 	environmentType = reflect.TypeFor[Environment]()
 )
 
-// exact is up to where a document's numbers are whole ones.
-const exact = 1 << 53
+// maxExactInt bounds the whole numbers that a document, whose numbers are float64, holds exactly.
+const maxExactInt = 1 << 53
 
-// errKind is a value of another type than its key.
-var errKind = errors.New("another type is expected")
+// errType says that a value does not have the type of its key.
+var errType = errors.New("wrong type")
 
-// badEntry names the variable of an environment that is not one, or says which one it is. It never holds its value,
+// entryError says which entry of a list or map is invalid, by its position or name. It never holds the entry's value,
 // which may be a secret.
-type badEntry string
+type entryError string
 
-func (e badEntry) Error() string { return string(e) }
+func (e entryError) Error() string { return string(e) }
 
-func badEntryAt(index int) badEntry { return badEntry(fmt.Sprintf("entry %d", index+1)) }
+func entryErrorAt(index int) entryError { return entryError(fmt.Sprintf("entry %d", index+1)) }
 
-// assign takes a value of a document; a relative path begins in dir.
+// assign sets the key to a value of a document. A relative path starts in dir.
 func (k Key) assign(value any, dir string) error {
 	if text, ok := value.(string); ok {
 		return k.parse(text, dir)
 	}
-	if err := assign(k.value, value); err != nil {
-		hint := ""
-		if _, ok := value.(float64); ok && k.value.Kind() == reflect.String {
-			hint = ", in quotes"
-		}
-		return fmt.Errorf("%s is not possible: %s is expected%s", k.shown(show(value), err), expected(k.value.Type()), hint)
+	err := assign(k.value, value)
+	if err == nil {
+		return nil
 	}
-	return nil
+	expected := expectedValue(k.value.Type())
+	switch value.(type) {
+	case float64:
+		if k.value.Kind() == reflect.String {
+			expected += " in quotes"
+		}
+	case []any, map[string]any:
+		if errors.Is(err, errType) && !k.isSecret() {
+			return fmt.Errorf("expected %s, got %s", expected, describe(value))
+		}
+	}
+	return fmt.Errorf("%s: expected %s", k.invalidValue(describe(value), err), expected)
 }
 
-// parse takes a text, of a variable or of a document; a relative path begins in dir.
+// parse sets the key to the value that text, of a variable or a document, stands for. A relative path starts in dir.
 func (k Key) parse(text, dir string) error {
 	if k.path && text != "" && !filepath.IsAbs(text) {
 		text = filepath.Join(dir, text)
 	}
 	if err := parse(k.value, text); err != nil {
-		return fmt.Errorf("%s is not possible: %s is expected", k.shown(strconv.Quote(text), err), expected(k.value.Type()))
+		return fmt.Errorf("%s: expected %s", k.invalidValue(strconv.Quote(text), err), expectedValue(k.value.Type()))
 	}
 	return nil
 }
 
-// shown is a refused value in a message. Of several values only the bad one's name or place is, and of those that may
-// be secret (variables, options of a log driver) nothing else.
-func (k Key) shown(value string, err error) string {
-	if bad := badEntry(""); errors.As(err, &bad) {
-		return string(bad)
+// invalidValue describes a refused value for a message. Of a list or map it shows only the name or position of the bad
+// entry, and a secret value not at all.
+func (k Key) invalidValue(value string, err error) string {
+	if entry := entryError(""); errors.As(err, &entry) {
+		return "invalid " + string(entry)
 	}
-	if k.value.Type() == environmentType || k.value.Kind() == reflect.Map {
-		return "this value"
+	if k.isSecret() {
+		return "invalid value"
 	}
-	return value
+	return "invalid value " + value
+}
+
+// isSecret reports whether the value may hold secrets, as variables and options of a log driver do.
+func (k Key) isSecret() bool {
+	return k.value.Type() == environmentType || k.value.Kind() == reflect.Map
 }
 
 func assign(field reflect.Value, value any) error {
 	switch value := value.(type) {
 	case bool:
-		if target := pointed(field, reflect.Bool); target.IsValid() {
+		if target := deref(field, reflect.Bool); target.IsValid() {
 			target.SetBool(value)
 			return nil
 		}
@@ -84,31 +97,31 @@ func assign(field reflect.Value, value any) error {
 	case map[string]any:
 		return assignMap(field, value)
 	}
-	return errKind
+	return errType
 }
 
 func assignNumber(field reflect.Value, value float64) error {
-	if target := pointed(field, reflect.Float64); target.IsValid() {
+	if target := deref(field, reflect.Float64); target.IsValid() {
 		target.SetFloat(value)
 		return nil
 	}
-	whole := value == math.Trunc(value) && math.Abs(value) <= exact
-	if target := pointed(field, reflect.Int64); target.IsValid() && target.Type() != durationType && whole {
+	whole := value == math.Trunc(value) && math.Abs(value) <= maxExactInt
+	if target := deref(field, reflect.Int64); target.IsValid() && target.Type() != durationType && whole {
 		target.SetInt(int64(value))
 		return nil
 	}
-	return errKind
+	return errType
 }
 
 func assignList(field reflect.Value, list []any) error {
 	if field.Kind() != reflect.Slice || field.Type().Elem().Kind() != reflect.String {
-		return errKind
+		return errType
 	}
 	texts := []string{}
 	for i, element := range list {
 		text, ok := element.(string)
 		if !ok {
-			return badEntryAt(i)
+			return entryErrorAt(i)
 		}
 		texts = append(texts, text)
 	}
@@ -124,9 +137,9 @@ func assignMap(field reflect.Value, values map[string]any) error {
 		case string:
 			pairs[name] = value
 		case float64, bool:
-			pairs[name] = text(value)
+			pairs[name] = scalarText(value)
 		default:
-			return badEntry(strconv.Quote(name))
+			return entryError("entry " + strconv.Quote(name))
 		}
 	}
 	switch {
@@ -141,10 +154,11 @@ func assignMap(field reflect.Value, values map[string]any) error {
 		field.Set(reflect.ValueOf(Environment(sorted(list))))
 		return nil
 	}
-	return errKind
+	return errType
 }
 
-// parse takes a text over. Lists and maps are split at white space, as the peer does with lists.
+// parse sets a field to the value that text stands for. Lists and maps are split at white space, as the peer splits
+// lists.
 func parse(field reflect.Value, text string) error {
 	if field.Kind() == reflect.Pointer {
 		value := reflect.New(field.Type().Elem())
@@ -160,15 +174,15 @@ func parse(field reflect.Value, text string) error {
 	case reflect.Bool:
 		value, err := strconv.ParseBool(text)
 		if err != nil {
-			return errKind
+			return errType
 		}
 		field.SetBool(value)
 	case reflect.Int64:
-		return parseWhole(field, text)
+		return parseInt(field, text)
 	case reflect.Float64:
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-			return errKind
+			return errType
 		}
 		field.SetFloat(value)
 	case reflect.Slice:
@@ -179,7 +193,7 @@ func parse(field reflect.Value, text string) error {
 	return nil
 }
 
-func parseWhole(field reflect.Value, text string) error {
+func parseInt(field reflect.Value, text string) error {
 	if field.Type() == durationType {
 		value, err := time.ParseDuration(text)
 		field.SetInt(int64(value))
@@ -195,7 +209,7 @@ func parseMap(field reflect.Value, text string) error {
 	for _, pair := range strings.Fields(text) {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return errKind
+			return errType
 		}
 		pairs[name] = value
 	}
@@ -203,12 +217,12 @@ func parseMap(field reflect.Value, text string) error {
 	return nil
 }
 
-// setTexts sets a list. One of variables holds NAME=VALUE only.
+// setTexts sets a list of strings. Every entry of an Environment must be NAME=VALUE.
 func setTexts(field reflect.Value, texts []string) error {
 	if field.Type() == environmentType {
 		for i, text := range texts {
-			if !variables.MatchString(text) { // what stands before a = may be a piece of a value with blanks
-				return badEntryAt(i)
+			if !variable.MatchString(text) { // not even the name is shown: it may be part of a secret with spaces
+				return entryErrorAt(i)
 			}
 		}
 		texts = Environment(nil).With(texts...)
@@ -217,8 +231,9 @@ func setTexts(field reflect.Value, texts []string) error {
 	return nil
 }
 
-// pointed is a field of that kind, or what a field that points to that kind points to, made anew. Else it is not valid.
-func pointed(field reflect.Value, kind reflect.Kind) reflect.Value {
+// deref returns the field to set if field is of that kind or points to it; a pointer is set to a new value first.
+// Otherwise it returns the zero Value.
+func deref(field reflect.Value, kind reflect.Kind) reflect.Value {
 	if field.Kind() == reflect.Pointer && field.Type().Elem().Kind() == kind {
 		field.Set(reflect.New(field.Type().Elem()))
 		return field.Elem()
@@ -229,7 +244,8 @@ func pointed(field reflect.Value, kind reflect.Kind) reflect.Value {
 	return reflect.Value{}
 }
 
-func expected(t reflect.Type) string {
+// expectedValue describes the values of a type for a message.
+func expectedValue(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -237,28 +253,28 @@ func expected(t reflect.Type) string {
 	case t == durationType:
 		return "a duration such as 300s or 15m"
 	case t == environmentType:
-		return "NAME: VALUE, or a list of NAME=VALUE,"
+		return "a map of NAME: VALUE, or a list of NAME=VALUE"
 	}
 	return map[reflect.Kind]string{
 		reflect.Int64:   "a whole number",
 		reflect.Float64: "a number",
 		reflect.Bool:    "true or false",
-		reflect.Slice:   "a list of texts",
-		reflect.Map:     "NAME: VALUE",
-		reflect.String:  "a text",
+		reflect.Slice:   "a list of strings",
+		reflect.Map:     "a map of NAME: VALUE, or NAME=VALUE in a variable",
+		reflect.String:  "a string",
 	}[t.Kind()]
 }
 
-// text is a document's number or switch as it would stand in a text.
-func text(value any) string {
+// scalarText returns a document's number or boolean as text.
+func scalarText(value any) string {
 	if number, ok := value.(float64); ok {
 		return strconv.FormatFloat(number, 'f', -1, 64)
 	}
 	return fmt.Sprint(value)
 }
 
-// show is a document's value on one line. What holds other values is named, not shown: a secret may be among them.
-func show(value any) string {
+// describe returns a document's value on one line. It does not show what a list or map holds, which may be a secret.
+func describe(value any) string {
 	switch value.(type) {
 	case []any:
 		return "a list"

@@ -41,17 +41,17 @@ func TestDetect(t *testing.T) {
 		"node":          {`{"type":"node","label":"basic_1.0"}`, 0, ""},
 		"upper case":    {`{"type":"GOLANG","label":"basic_1.0"}`, 0, ""},
 		"1.x lifecycle": {`{"type":"NODE","path":"x","label":"mycc:1.0"}`, 0, ""},
-		"ours, with a label that no peer takes": {`{"type":"node","label":"_basic"}`, 1,
+		"a label that peers refuse": {`{"type":"node","label":"_basic"}`, 1,
 			`[ERROR] detect: label "_basic" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-` + "\n"},
 
 		"java":                {`{"type":"java","label":"basic_1.0"}`, 0, ""},
 		"a prebuilt image":    {`{"type":"docker","label":"basic_1.0"}`, 0, ""},
-		"of another builder":  {`{"type":"k8s","label":"basic_1.0"}`, 0, ""},
+		"for Kubernetes":      {`{"type":"k8s","label":"basic_1.0"}`, 0, ""},
 		"a service":           {`{"type":"ccaas","label":"basic_1.0"}`, 0, ""},
 		"a service elsewhere": {`{"type":"external","label":"basic_1.0"}`, 0, ""},
 
-		"a look-alike": {`{"type":"golang2","label":"basic_1.0"}`, 1, ""},
-		"foreign, with a label that is none of our business": {`{"type":"wasm","label":"../../etc"}`, 1, ""},
+		"a look-alike":                        {`{"type":"golang2","label":"basic_1.0"}`, 1, ""},
+		"another builder's, with a bad label": {`{"type":"wasm","label":"../../etc"}`, 1, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -62,8 +62,8 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// Another builder may be meant for some types, the bundled one for ccaas.
-func TestDetectClaimsWhatTheOperatorLists(t *testing.T) {
+// Operators may leave some types to other builders, such as ccaas to the bundled one.
+func TestDetectAcceptsOnlyTheConfiguredTypes(t *testing.T) {
 	for packageType, want := range map[string]int{"golang": 0, "GOLANG": 0, "k8s": 0, "ccaas": 1, "node": 1, "wasm": 1} {
 		status, stderr := run(t, metadataDir(t, `{"type":"`+packageType+`","label":"basic_1.0"}`), "CORE_BUILDER_TYPES=golang k8s")
 		assert.Equal(t, want, status, packageType)
@@ -71,8 +71,8 @@ func TestDetectClaimsWhatTheOperatorLists(t *testing.T) {
 	}
 }
 
-// A list that is wrong is none of the business of packages that can never be ours.
-func TestDetectWithABrokenList(t *testing.T) {
+// An invalid builder.types must not affect packages of other builders.
+func TestDetectWithInvalidTypes(t *testing.T) {
 	status, stderr := run(t, metadataDir(t, `{"type":"golang","label":"basic_1.0"}`), "CORE_BUILDER_TYPES=x")
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "[ERROR] detect: variable CORE_BUILDER_TYPES: ")
@@ -81,7 +81,7 @@ func TestDetectWithABrokenList(t *testing.T) {
 	assert.Empty(t, stderr)
 }
 
-func TestDetectSaysWhatIsWrongWithMetadata(t *testing.T) {
+func TestDetectReportsInvalidMetadata(t *testing.T) {
 	tests := map[string]struct{ json, want string }{
 		"empty":        {"", "reading FILE: the file is empty"},
 		"broken":       {"{\n\"type\":\n", "reading FILE: not the JSON expected here: line 2: unexpected end of JSON input"},

@@ -8,7 +8,8 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-// Connect reaches the engine that the operator's settings name. Its error says which endpoint, why, and which setting.
+// Connect returns a client for the engine that the settings name, after the engine has answered. Its error names the
+// endpoint, the reason and the setting that changes the endpoint. The caller must close the client.
 func Connect(ctx context.Context, settings config.Settings) (*docker.Engine, error) {
 	files := settings.VM.Docker.TLS
 	protection := docker.TLS{Enabled: files.Enabled, CA: files.CA.File, Cert: files.Cert.File, Key: files.Key.File}

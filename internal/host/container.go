@@ -1,5 +1,5 @@
-// Package host says what this program can tell, on its own, of where it runs, which is where the peer runs: whether in a
-// container, in which one, and whether an engine is on the same machine.
+// Package host finds out, without asking an engine, where this program and therefore the peer runs: whether in a container,
+// in which one, and whether the engine is on the same machine.
 package host
 
 import (
@@ -13,22 +13,23 @@ import (
 	"strings"
 )
 
-// Mountinfo lists this process's mounts.
+// Mountinfo is the file that lists the mounts of this process.
 const Mountinfo = "/proc/self/mountinfo"
 
-// Container is what the mounts tell of the container of this process.
+// Container describes the container of this process, as far as its mounts show.
 type Container struct {
 	Inside bool     // this process runs in a container
-	IDs    []string // IDs that the container may have, likeliest first; only an engine can tell which is right
+	IDs    []string // possible IDs of the container, most likely first; only an engine knows which is right
 }
 
-// mounted are the files that engines mount into each container, from a directory of theirs that is named by its ID.
-var mounted = []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv"}
+// engineMounts lists files that engines mount into every container, from a directory named after the container's ID.
+var engineMounts = []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/run/.containerenv"}
 
-// containerID is the full ID of a container, as a directory's name.
+// containerID matches the full ID of a container.
 var containerID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// ReadContainer reads a file such as [Mountinfo]. A system without it has no containers.
+// ReadContainer reads a file such as [Mountinfo]. If the file does not exist, it returns the zero Container: such a system
+// has no containers.
 func ReadContainer(mountinfo string) (Container, error) {
 	file, err := os.Open(mountinfo)
 	if errors.Is(err, os.ErrNotExist) {
@@ -41,14 +42,14 @@ func ReadContainer(mountinfo string) (Container, error) {
 	return readContainer(file)
 }
 
-// readContainer parses mountinfo(5): the fourth field is the path inside the mounted file system, the fifth where it is
-// mounted. Cgroups do not help: with version 2 a container does not see its own path.
+// readContainer parses proc_pid_mountinfo(5): the fourth field is the path inside the mounted file system, the fifth is
+// the mount point. Cgroups do not help, because with version 2 a container does not see its own path.
 func readContainer(mountinfo io.Reader) (Container, error) {
 	var found Container
 	lines := bufio.NewReader(mountinfo) // a line may be longer than a Scanner takes
 	for {
 		line, err := lines.ReadString('\n')
-		if fields := strings.Fields(line); len(fields) > 4 && slices.Contains(mounted, fields[4]) {
+		if fields := strings.Fields(line); len(fields) > 4 && slices.Contains(engineMounts, fields[4]) {
 			found.Inside = true
 			if id := idIn(fields[3]); id != "" && !slices.Contains(found.IDs, id) {
 				found.IDs = append(found.IDs, id)
@@ -63,8 +64,8 @@ func readContainer(mountinfo io.Reader) (Container, error) {
 	}
 }
 
-// idIn returns the innermost directory of a path that is named like a container: outer ones may be volumes, where an
-// engine itself runs in a container.
+// idIn returns the innermost directory of a path that is a container ID, or an empty string. Outer ones may be volumes of
+// an engine that runs in a container itself.
 func idIn(name string) string {
 	for name = path.Dir(name); name != "/" && name != "."; name = path.Dir(name) {
 		if base := path.Base(name); containerID.MatchString(base) {

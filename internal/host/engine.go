@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// lookupTime bounds the look-up of an engine's name.
-const lookupTime = 2 * time.Second
+// lookupTimeout limits the DNS look-up of an engine's host.
+const lookupTimeout = 2 * time.Second
 
-// IsLoopback reports whether a host is this machine, as long as nobody asks from inside a container.
+// IsLoopback reports whether host is localhost or a loopback address. Inside a container that is the container itself.
 func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// EngineIsLocal reports whether an engine is on this machine: behind a socket, or at an address of one of its interfaces.
+// EngineIsLocal reports whether the engine at endpoint is on this machine: at a Unix socket, or at an address of one of
+// the machine's interfaces. If it cannot tell, it returns false.
 func EngineIsLocal(ctx context.Context, endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme == "unix" {
@@ -30,7 +31,7 @@ func EngineIsLocal(ctx context.Context, endpoint string) bool {
 	if err != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	addresses, _ := net.DefaultResolver.LookupHost(ctx, u.Hostname()) // an address resolves to itself
 	return slices.ContainsFunc(addresses, func(address string) bool {

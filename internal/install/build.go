@@ -1,5 +1,5 @@
-// Package install is what build does for one package: it reads and checks the package, makes sure of its image, and leaves
-// in OUTPUT_DIR what release and run need.
+// Package install implements the build phase: it reads and checks a package, builds or pulls its image, and writes what
+// release and run need to OUTPUT_DIR.
 package install
 
 import (
@@ -15,7 +15,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR, the three arguments.
+// Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR. These are its three arguments.
 func Build(ctx context.Context, process cli.Process) error {
 	sourceDir, metadataDir, outputDir := process.Args[0], process.Args[1], process.Args[2]
 	if err := metadata.CheckDir("source", sourceDir); err != nil {
@@ -50,11 +50,11 @@ func Build(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	if plan.Way == platform.Service {
-		connection, err := service(sourceDir, process.Environ)
+		connection, err := renderConnection(sourceDir, process.Environ)
 		if err != nil {
 			return err
 		}
-		return leaveService(outputDir, sourceDir, pkg, connection)
+		return writeServiceOutput(outputDir, sourceDir, pkg, connection)
 	}
 	connected, err := engine.Connect(ctx, settings)
 	if err != nil {
@@ -67,29 +67,29 @@ func Build(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	record := recordOf(pkg, image)
+	record := newRecord(pkg, image)
 	record.NPMStart = plan.NPMStart
 	if !settings.Builder.SaveSource {
 		source = nil
 	}
-	if err := leave(outputDir, sourceDir, source, record); err != nil {
+	if err := writeOutput(outputDir, sourceDir, source, record); err != nil {
 		return err
 	}
 	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// configureLog makes the log as the settings have it, and says there what is to be said about them.
+// configureLog applies builder.log and logs the warnings about the settings.
 func configureLog(process *cli.Process, settings config.Settings) {
 	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
 	for _, warning := range settings.Warnings {
-		process.Log.Warn("about the settings", "reason", warning)
+		process.Log.Warn("problem with settings", "reason", warning)
 	}
 }
 
-// leave writes OUTPUT_DIR: META-INF for release, the source, unless it is nil, for the day the image is gone, and last
-// the record.
-func leave(outputDir, sourceDir string, source *content.Package, record metadata.Record) error {
+// writeOutput writes OUTPUT_DIR: META-INF for release, the source unless it is nil, from which run rebuilds a removed image,
+// and last the build record.
+func writeOutput(outputDir, sourceDir string, source *content.Package, record metadata.Record) error {
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
@@ -101,7 +101,8 @@ func leave(outputDir, sourceDir string, source *content.Package, record metadata
 	return metadata.WriteRecord(outputDir, record)
 }
 
-func recordOf(pkg metadata.Package, image imagebuild.Image) metadata.Record {
+// newRecord returns the build record of a package with a new install token.
+func newRecord(pkg metadata.Package, image imagebuild.Image) metadata.Record {
 	return metadata.Record{
 		Type:         pkg.Type,
 		Label:        pkg.Label,

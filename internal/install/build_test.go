@@ -21,7 +21,7 @@ import (
 
 var program = cli.Program{Name: "build", Arguments: []string{"SOURCE_DIR", "METADATA_DIR", "OUTPUT_DIR"}}
 
-// dirs are the three arguments of one build, and the directory that holds bin/.
+// dirs holds the three arguments of a build, and the directory that holds bin/.
 type dirs struct{ source, metadata, output, home string }
 
 func newDirs(t *testing.T, metadataJSON string, source ...string) dirs {
@@ -68,13 +68,13 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 		"no type":       {json: "{}", want: `METADATA/metadata.json has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
 		"bad label":     {json: `{"type":"golang","label":"a b"}`, want: `label "a b" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-`},
 		"unknown type":  {json: `{"type":"wasm","label":"a"}`, want: `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`},
-		"bad config":    {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: allowed here are "},
-		"bad variable":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: "x" is not possible: a whole number is expected`},
+		"bad config":    {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: expected one of "},
+		"bad variable":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: invalid value "x": expected a whole number`},
 		"no go.mod":     {json: golang, source: []string{"src/README.md"}, want: "planning the build of a golang package: the package has no src/go.mod, and no Go files in src to build without one"},
 		"no package":    {json: node, want: "planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"},
-		"a path out":    {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" of metadata.json leads out of the package: `},
+		"path outside":  {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" of metadata.json leads out of the package: `},
 		"bad TLS file":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true", "CORE_VM_DOCKER_TLS_CA_FILE=/not/there"}, want: `preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /not/there: no such file or directory (endpoint from CORE_VM_ENDPOINT; `},
-		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: "docker" is not possible: unix:///path, tcp://host:port, http://host:port, https://host:port, or nothing for the default`},
+		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: invalid value "docker": expected unix:///path, tcp://host:port, http://host:port, https://host:port, or an empty value for the default`},
 		"no engine":     {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
 		"in the config": {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from vm.endpoint in HOME/config.yaml; "},
 	}
@@ -89,7 +89,7 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(stderr, "\n"), "one line: %s", stderr)
 			stderr = strings.NewReplacer(d.metadata, "METADATA", d.home, "HOME").Replace(stderr)
 			assert.True(t, strings.HasPrefix(stderr, "[ERROR] build: "+test.want), stderr)
-			assert.Empty(t, tree(t, d.output), "nothing is left for run")
+			assert.Empty(t, tree(t, d.output), "OUTPUT_DIR stays empty")
 		})
 	}
 }
@@ -102,25 +102,25 @@ func TestBuildWithTheWrongNumberOfArguments(t *testing.T) {
 	}
 }
 
-// left is OUTPUT_DIR after a build.
-func left(t *testing.T) dirs {
+// built returns the directories of a build that has written OUTPUT_DIR.
+func built(t *testing.T) dirs {
 	t.Helper()
 	d := newDirs(t, "", "src/go.mod", "src/main.go", "META-INF/statedb/couchdb/indexes/owner.json")
 	pkg := metadata.Package{Type: "golang", Label: "basic_1.0", Path: "."}
 	source, err := content.Open(d.source)
 	require.NoError(t, err)
 	defer source.Close()
-	require.NoError(t, leave(d.output, d.source, source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}})))
+	require.NoError(t, writeOutput(d.output, d.source, source, newRecord(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}})))
 	return d
 }
 
-func TestWhatBuildLeaves(t *testing.T) {
-	d := left(t)
+func TestBuildOutput(t *testing.T) {
+	d := built(t)
 	assert.Equal(t, []string{"META-INF/statedb/couchdb/indexes/owner.json", "build-record.json", "source.tar.gz"}, tree(t, d.output))
 
 	info, err := os.Stat(filepath.Join(d.output, "source.tar.gz"))
 	require.NoError(t, err)
-	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "the source is for the peer alone")
+	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "only the peer may read the source")
 
 	record, err := metadata.ReadRecord(d.output)
 	require.NoError(t, err)
@@ -133,20 +133,20 @@ func TestWhatBuildLeaves(t *testing.T) {
 	}, record)
 }
 
-func TestEachBuildGetsAnInstallTokenOfItsOwn(t *testing.T) {
-	first, err := metadata.ReadRecord(left(t).output)
+func TestEachBuildGetsANewInstallToken(t *testing.T) {
+	first, err := metadata.ReadRecord(built(t).output)
 	require.NoError(t, err)
-	second, err := metadata.ReadRecord(left(t).output)
+	second, err := metadata.ReadRecord(built(t).output)
 	require.NoError(t, err)
 	assert.NotEqual(t, first.InstallToken, second.InstallToken)
 }
 
-// The peer copies OUTPUT_DIR in lexical order to where run finds it. When it dies in between, the copy stays, and the
-// next install succeeds without a build.
-func TestACopyThatWasInterruptedAnywhereIsFound(t *testing.T) {
-	d := left(t)
+// The peer copies OUTPUT_DIR in lexical order to the directory that run reads. If it dies meanwhile, the partial copy stays,
+// and the next install succeeds without a build.
+func TestAPartialCopyOfTheOutputIsDetected(t *testing.T) {
+	d := built(t)
 	names := tree(t, d.output)
-	for whole := range len(names) { // these are whole, the next one is cut in half
+	for whole := range len(names) { // the first files are complete, the next one is cut in half
 		kept := filepath.Join(t.TempDir(), "builds", "basic_1.0-0123", "bld")
 		require.NoError(t, os.MkdirAll(kept, 0o755))
 		for _, name := range names[:whole] {
@@ -161,7 +161,7 @@ func TestACopyThatWasInterruptedAnywhereIsFound(t *testing.T) {
 	}
 }
 
-// tree is the files below dir, in lexical order.
+// tree lists the files below dir in lexical order.
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
 	var names []string

@@ -11,15 +11,15 @@ import (
 
 const golangPackage = `{"type":"golang","label":"basic_1.0"}`
 
-func TestASourceThatIsNotThereIsSaidFirst(t *testing.T) {
-	d := newDirs(t, "") // the metadata is bad as well
+func TestAMissingSourceDirectoryIsReportedFirst(t *testing.T) {
+	d := newDirs(t, "") // the metadata is invalid as well
 	require.NoError(t, os.Remove(d.source))
 	status, stderr := d.run(t, noEngine)
 	assert.Equal(t, 1, status)
 	assert.Equal(t, "[ERROR] build: source directory "+d.source+" does not exist\n", stderr)
 }
 
-func TestTheOutputDirectoryIsMadeBeforeTheEngineIsAsked(t *testing.T) {
+func TestTheOutputDirectoryIsMadeBeforeTheEngineIsContacted(t *testing.T) {
 	d := newDirs(t, golangPackage, "src/go.mod")
 	d.output = filepath.Join(d.output, "a", "b")
 	status, stderr := d.run(t, noEngine)
@@ -30,7 +30,7 @@ func TestTheOutputDirectoryIsMadeBeforeTheEngineIsAsked(t *testing.T) {
 	assert.Empty(t, entries)
 }
 
-func TestAnOutputDirectoryOfNoUseIsSaidBeforeTheEngineIsAsked(t *testing.T) {
+func TestAnUnusableOutputDirectoryIsReportedBeforeTheEngineIsContacted(t *testing.T) {
 	d := newDirs(t, golangPackage, "src/go.mod")
 	d.output = filepath.Join(t.TempDir(), "file")
 	write(t, d.output, "x")
@@ -38,15 +38,15 @@ func TestAnOutputDirectoryOfNoUseIsSaidBeforeTheEngineIsAsked(t *testing.T) {
 	assert.Equal(t, 1, status)
 	assert.Equal(t, "[ERROR] build: making the output directory "+d.output+": not a directory\n", stderr)
 
-	d.output = "/proc/self" // closed to root as well
+	d.output = "/proc/self" // not writable, even for root
 	status, stderr = d.run(t, noEngine)
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "[ERROR] build: writing to the output directory /proc/self: ")
 }
 
-func TestAWarningDoesNotSayThatASettingHasNoEffect(t *testing.T) {
+func TestWarningsAboutSettings(t *testing.T) {
 	d := newDirs(t, golangPackage, "src/go.mod")
 	_, stderr := d.run(t, noEngine, "CORE_CHAINCODE_LOGGING_LEVEL=loud")
-	assert.Contains(t, stderr, "[WARN]  build: about the settings: reason=\"chaincode.logging.level: ")
+	assert.Contains(t, stderr, "[WARN]  build: problem with settings: reason=\"chaincode.logging.level: ")
 	assert.NotContains(t, stderr, "has no effect")
 }

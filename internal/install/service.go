@@ -11,16 +11,19 @@ import (
 	"strings"
 	"text/template"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 )
 
-// serviceConfig is the variable that the bundled chaincode-as-a-service builder takes its values from, a JSON object.
+// serviceConfig is the variable with the template values, a JSON object. Fabric's chaincode-as-a-service builder reads the
+// same variable.
 const serviceConfig = "CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG"
 
-// service reads how a peer connects to a chaincode that runs elsewhere. As for the bundled builder, the texts are
-// templates over the operator's values: one package serves peers with a service each.
-func service(sourceDir string, environ []string) (metadata.Connection, error) {
+// renderConnection reads connection.json from a package, which tells the peer how to connect to a chaincode that runs as a
+// service, and renders and checks it. As in Fabric's own builder, its strings are templates for values that the operator
+// sets on each peer, so that every peer can use the same package with its own service.
+func renderConnection(sourceDir string, environ []string) (metadata.Connection, error) {
 	connection, err := metadata.ReadConnection(sourceDir)
 	if err != nil {
 		return metadata.Connection{}, err
@@ -31,7 +34,7 @@ func service(sourceDir string, environ []string) (metadata.Connection, error) {
 	}
 	connection, err = connection.Render(func(text string) (string, error) { return render(text, values) })
 	if err != nil {
-		return metadata.Connection{}, fmt.Errorf("%w (values come from %s)", err, serviceConfig)
+		return metadata.Connection{}, fmt.Errorf("%w (set the values in %s)", err, serviceConfig)
 	}
 	if err := connection.Check(); err != nil {
 		return metadata.Connection{}, err
@@ -42,33 +45,33 @@ func service(sourceDir string, environ []string) (metadata.Connection, error) {
 	return connection, nil
 }
 
-// leaveService writes OUTPUT_DIR of a service: META-INF and the connection for release, and last the record, which
-// tells run that there is nothing to run.
-func leaveService(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
+// writeServiceOutput writes OUTPUT_DIR for a service: META-INF and connection.json for release, and last the build record,
+// without an image because the peer does not call run for a service.
+func writeServiceOutput(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
 	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
 	if err := connection.Write(outputDir); err != nil {
 		return err
 	}
-	return metadata.WriteRecord(outputDir, recordOf(pkg, imagebuild.Image{}))
+	return metadata.WriteRecord(outputDir, newRecord(pkg, imagebuild.Image{}))
 }
 
-// serviceValues are nil when the variable is not set: a text that asks for none is fine then.
+// serviceValues returns the values for the templates, from serviceConfig. It returns nil if the variable is not set;
+// connection.json without templates needs no values.
 func serviceValues(environ []string) (map[string]any, error) {
+	text := config.Lookup(environ, serviceConfig)
+	if text == "" {
+		return nil, nil
+	}
 	var values map[string]any
-	for _, variable := range environ {
-		text, ok := strings.CutPrefix(variable, serviceConfig+"=")
-		if !ok || text == "" {
-			continue
-		}
-		if err := json.Unmarshal([]byte(text), &values); err != nil {
-			return nil, fmt.Errorf("variable %s: a JSON object is expected", serviceConfig) // not its content: there may be a key in it
-		}
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, fmt.Errorf("variable %s: invalid value: expected a JSON object", serviceConfig) // without its value, which may hold a key
 	}
 	return values, nil
 }
 
+// render executes one template. A value that is not set is an error.
 func render(text string, values map[string]any) (string, error) {
 	parsed, err := template.New("template").Option("missingkey=error").Parse(text)
 	if err != nil {
@@ -81,7 +84,7 @@ func render(text string, values map[string]any) (string, error) {
 	return rendered.String(), nil
 }
 
-// checkKeys finds what the peer would stumble over at the first transaction.
+// checkKeys checks certificates and keys, which the peer would otherwise refuse only at the first transaction.
 func checkKeys(c metadata.Connection) error {
 	if !c.TLSRequired {
 		return nil

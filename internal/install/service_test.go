@@ -19,7 +19,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// pair is a certificate and its key, PEM.
+// pair returns a new certificate and its key, PEM.
 func pair(t *testing.T) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -45,7 +45,7 @@ func serviceDirs(t *testing.T, connection string) dirs {
 	return d
 }
 
-// No engine is asked: there is none at that endpoint.
+// noEngine sets an endpoint without an engine: services must not need one.
 const noEngine = "CORE_VM_ENDPOINT=unix:///not/there.sock"
 
 func TestBuildOfAService(t *testing.T) {
@@ -58,8 +58,8 @@ func TestBuildOfAService(t *testing.T) {
 			`{"address":"cc.example.com:9999","dial_timeout":"10s","tls_required":false}`},
 		"with templates": {`{"address":"{{.peername}}_basic:{{.port}}","dial_timeout":"{{.nested.wait}}","domain":"{{.peername}}","tls_required":false}`,
 			`{"address":"peer0_basic:9999","dial_timeout":"5s","domain":"peer0","tls_required":false}`},
-		"with fields of others": {`{"address":"cc:1","dial_timeout":2000000000,"comment":"{{.of_no_concern}}","list":[1]}`,
-			`{"address":"cc:1","dial_timeout":"2s","comment":"{{.of_no_concern}}","list":[1],"tls_required":false}`},
+		"with other fields": {`{"address":"cc:1","dial_timeout":2000000000,"comment":"{{.unknown}}","list":[1]}`,
+			`{"address":"cc:1","dial_timeout":"2s","comment":"{{.unknown}}","list":[1],"tls_required":false}`},
 		"keys without TLS": {`{"address":"cc:1","tls_required":false,"client_auth_required":true,"root_cert":"{{.missing}}"}`,
 			`{"address":"cc:1","tls_required":false}`},
 		"with TLS": {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"{{.root}}","client_cert":"{{.cert}}","client_key":"{{.key}}"}`,
@@ -91,11 +91,11 @@ func TestBuildRefusesAServiceThatCannotBeReached(t *testing.T) {
 	}
 	fake := "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
 	tests := map[string]struct{ connection, values, want string }{
-		"no values":            {`{"address":"{{.peername}}:1"}`, "", `rendering "address" of connection.json: template: template:1:2: executing "template" at <.peername>: map has no entry for key "peername" (values come from CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG)`},
+		"no values":            {`{"address":"{{.peername}}:1"}`, "", `rendering "address" of connection.json: template: template:1:2: executing "template" at <.peername>: map has no entry for key "peername" (set the values in CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG)`},
 		"a value is missing":   {`{"address":"cc:1","tls_required":true,"root_cert":"{{.root}}"}`, `{"other":"secret"}`, `rendering "root_cert" of connection.json: template: `},
-		"a broken template":    {`{"address":"{{.x"}`, `{}`, `rendering "address" of connection.json: template: template:1: unclosed action (values come from `},
-		"values are no JSON":   {`{"address":"cc:1"}`, `{"key":"secret`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: a JSON object is expected"},
-		"values are a list":    {`{"address":"cc:1"}`, `["secret"]`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: a JSON object is expected"},
+		"a broken template":    {`{"address":"{{.x"}`, `{}`, `rendering "address" of connection.json: template: template:1: unclosed action (set the values in `},
+		"values are not JSON":  {`{"address":"cc:1"}`, `{"key":"secret`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: invalid value: expected a JSON object"},
+		"values are a list":    {`{"address":"cc:1"}`, `["secret"]`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: invalid value: expected a JSON object"},
 		"a text is no bool":    {`{"address":"cc:1","tls_required":"{{.tls}}"}`, `{"tls":true}`, "reading SOURCE/connection.json: not the JSON expected here: line 1: "},
 		"no port in the value": {`{"address":"{{.host}}"}`, `{"host":"cc"}`, `checking connection.json: "address" is "cc": expected host:port`},
 		"an empty value":       {`{"address":"cc:1","tls_required":true,"root_cert":"{{.root}}"}`, `{"root":""}`, `checking connection.json: "root_cert" is missing, and "tls_required" is true`},

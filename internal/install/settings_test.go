@@ -9,10 +9,10 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-func TestTheSourceIsNotKeptWhereTheOperatorDoesNotWantIt(t *testing.T) {
+func TestBuildOutputWithoutSource(t *testing.T) {
 	d := newDirs(t, "", "src/go.mod")
-	require.NoError(t, leave(d.output, d.source, nil, metadata.Record{Type: "golang", Label: "basic_1.0", Image: "x"}))
+	require.NoError(t, writeOutput(d.output, d.source, nil, metadata.Record{Type: "golang", Label: "basic_1.0", Image: "x"}))
 	assert.Equal(t, []string{"build-record.json"}, tree(t, d.output))
 	_, err := metadata.ReadRecord(d.output)
-	assert.NoError(t, err, "a build without its source is whole")
+	assert.NoError(t, err, "an output without the source is complete")
 }

@@ -17,7 +17,8 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Warm fills caches before anybody waits for an install: Go's standard library, and what the given packages need.
+// Warm fills the engine's caches ahead of the first install: Go's standard library, and the base images and dependencies of
+// the packages that are its arguments. It contacts the engine only if all packages are valid.
 func Warm(ctx context.Context, process cli.Process) error {
 	settings, err := config.Load(process.Home, process.Environ)
 	if err != nil {
@@ -29,7 +30,7 @@ func Warm(ctx context.Context, process cli.Process) error {
 		return fmt.Errorf("unpacking packages: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	works, err := worksOf(process, settings, scratch)
+	jobs, err := newJobs(process, settings, scratch)
 	if err != nil {
 		return err
 	}
@@ -38,57 +39,59 @@ func Warm(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer connected.Close()
+	program := imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}
 	began := time.Now()
-	for _, w := range works {
-		if err := imagebuild.New(connected, w.settings, imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}).Warm(ctx, w.plan, w.source, w.label); err != nil {
-			return fmt.Errorf("warming up for %s: %w", w.of, err)
+	for _, j := range jobs {
+		if err := imagebuild.New(connected, j.settings, program).Warm(ctx, j.plan, j.source, j.label); err != nil {
+			return fmt.Errorf("filling caches for %s: %w", j.target, err)
 		}
 	}
-	process.Log.Info("warm", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
+	process.Log.Info("caches filled", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// work is one thing to do ahead of time.
-type work struct {
-	of       string // for messages
+// job is one cache to fill.
+type job struct {
+	target   string // the package or library, for messages
 	label    string
 	source   *content.Package
 	plan     platform.Plan
 	settings config.Settings
 }
 
-// worksOf finds what is wrong with a package before the first of them has taken a minute.
-func worksOf(process cli.Process, settings config.Settings, scratch string) ([]work, error) {
-	works := []work{{
-		of: "Go's standard library", source: &content.Package{}, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
+// newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.
+func newJobs(process cli.Process, settings config.Settings, scratch string) ([]job, error) {
+	jobs := []job{{
+		target: "Go's standard library", source: &content.Package{}, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
 	}}
 	for i, path := range process.Args {
-		w, err := workOf(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
+		j, err := newJob(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
 		if err != nil {
 			return nil, fmt.Errorf("package %s: %w", path, err)
 		}
-		works = append(works, w)
+		jobs = append(jobs, j)
 	}
-	return works, nil
+	return jobs, nil
 }
 
-func workOf(path, dir string, settings config.Settings, environ []string) (work, error) {
+// newJob unpacks a package into dir and plans its build.
+func newJob(path, dir string, settings config.Settings, environ []string) (job, error) {
 	sourceDir, metadataDir, err := content.UnpackPackage(path, dir)
 	if err != nil {
-		return work{}, err
+		return job{}, err
 	}
 	pkg, err := metadata.ReadPackage(metadataDir)
 	if err != nil {
-		return work{}, err
+		return job{}, err
 	}
 	if err := pkg.CheckLabel(); err != nil {
-		return work{}, err
+		return job{}, err
 	}
 	settings = settings.ForLabel(pkg.Label)
 	source, err := content.Read(os.DirFS(sourceDir))
 	if err != nil {
-		return work{}, err
+		return job{}, err
 	}
 	plan, err := platform.For(pkg, source, settings, environ)
-	return work{of: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
+	return job{target: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
 }

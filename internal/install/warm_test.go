@@ -14,21 +14,21 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// runWarm calls build --warm with no engine at hand.
+// runWarm calls build --warm without an engine.
 func runWarm(t *testing.T, packages ...string) (int, string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	home := t.TempDir()
-	also := cli.Program{Name: "build", Also: []cli.Other{{Option: "--warm", Phase: func(ctx context.Context, process cli.Process) error {
+	program := cli.Program{Name: "build", Commands: []cli.Command{{Option: "--warm", Phase: func(ctx context.Context, process cli.Process) error {
 		process.Home = home
 		return Warm(ctx, process)
 	}}}}
-	status := also.Run(append([]string{"--warm"}, packages...), []string{"DOCKER_HOST=unix:///not/there.sock"}, &stdout, &stderr, nil)
+	status := program.Run(append([]string{"--warm"}, packages...), []string{"DOCKER_HOST=unix:///not/there.sock"}, &stdout, &stderr, nil)
 	assert.Empty(t, stdout.String())
 	return status, stderr.String()
 }
 
-// What is wrong with a package is found before an engine is asked.
+// Bad packages are reported before an engine is contacted.
 func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 	dir := t.TempDir()
 	pkg := func(name string, metadata map[string]any, code ...peer.Entry) string {
@@ -40,11 +40,11 @@ func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 	good := pkg("good.tgz", map[string]any{"type": "golang", "label": "a_1"}, peer.File("src/go.mod", "module a"), peer.File("src/main.go", "package main"))
 	write(t, filepath.Join(dir, "text.tgz"), "text")
 	for name, test := range map[string]struct{ path, want string }{
-		"missing":      {filepath.Join(dir, "missing.tgz"), "unpacking missing.tgz: open "},
-		"no package":   {filepath.Join(dir, "text.tgz"), "unpacking text.tgz: "},
-		"bad label":    {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `label "a b" is not allowed`},
-		"unknown type": {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `type "wasm" is not known`},
-		"no module":    {pkg("empty.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File("src/x", "")), "planning the build of a golang package"},
+		"missing":       {filepath.Join(dir, "missing.tgz"), "unpacking missing.tgz: open "},
+		"not a package": {filepath.Join(dir, "text.tgz"), "unpacking text.tgz: "},
+		"bad label":     {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `label "a b" is not allowed`},
+		"unknown type":  {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `type "wasm" is not known`},
+		"no module":     {pkg("empty.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File("src/x", "")), "planning the build of a golang package"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stderr := runWarm(t, good, test.path)

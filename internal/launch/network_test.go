@@ -19,7 +19,7 @@ func TestAMissingNetworkIsExplained(t *testing.T) {
 			process := r.process(t)
 			process.Environ = append(process.Environ, "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=net_test")
 			err := Run(t.Context(), process)
-			require.ErrorContains(t, err, `there is no network "net_test": see vm.docker.hostConfig.NetworkMode, the engine has "bridge", "fabric_test"`)
+			require.ErrorContains(t, err, `the engine has no network "net_test", only "bridge", "fabric_test", "host", "none": see vm.docker.hostConfig.NetworkMode`)
 			assert.NotContains(t, err.Error(), "\n")
 			assert.NotContains(t, r.output.String(), "creating it again")
 			r.assertNothingLeft(t)

@@ -76,7 +76,7 @@ func Run(ctx context.Context, process cli.Process) error {
 	settings = settings.ForLabel(record.Label)
 	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
 	for _, warning := range settings.Warnings {
-		process.Log.Warn("about the settings", "reason", warning)
+		process.Log.Warn("problem with settings", "reason", warning)
 	}
 	connected, err := engine.Connect(ctx, settings)
 	switch {

@@ -216,7 +216,7 @@ func TestAPeerThatIsKnownByNameNamesItsContainers(t *testing.T) {
 func TestSettingsWithoutEffectAreReportedOnce(t *testing.T) {
 	r := newRunner(t)
 	r.created(t, "vm: {docker: {hostConfig: {Privileged: true, Binds: [\"/:/host\"]}}}")
-	const line = "left out, as the peer's built-in controller does: vm.docker.hostConfig.Binds, vm.docker.hostConfig.Privileged"
+	const line = "ignored, as by the peer's built-in controller: vm.docker.hostConfig.Binds, vm.docker.hostConfig.Privileged"
 	assert.Equal(t, 1, strings.Count(r.output.String(), line), r.output.String())
 	host, _ := newRunner(t).created(t, "vm: {docker: {hostConfig: {Privileged: true, Binds: [\"/:/host\"]}}}")
 	assert.NotContains(t, host, "Privileged")

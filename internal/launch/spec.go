@@ -35,7 +35,7 @@ func (l *launch) prepare(image imagebuild.Image, networks network.Networks) (pre
 		// Every chaincode may need to write temporary files. Java libraries unpack native code there, and load it.
 		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
-	networks.Join(&spec)
+	networks.ApplyTo(&spec)
 	tls, err := l.prepareTLS(&spec, image)
 	return prepared{image, spec, tls}, err
 }
@@ -83,7 +83,7 @@ func (l *launch) chooseNetworks(ctx context.Context) (network.Networks, error) {
 	if err != nil {
 		l.log.Debug("cannot read this process's mounts", "error", err)
 	}
-	return network.OfPeer(ctx, l.engine, l.log, network.Peer{
+	return network.ChooseForPeer(ctx, l.engine, l.log, network.Peer{
 		Address: l.chaincode.PeerAddress, Endpoint: l.settings.VM.Endpoint, Container: container,
 		EngineLocal: len(container.IDs) > 0 || host.EngineIsLocal(ctx, l.settings.VM.Endpoint),
 	})

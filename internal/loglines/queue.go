@@ -8,36 +8,35 @@ import (
 	"time"
 )
 
-// queueSize bounds what a Queue holds, in bytes: enough for a burst, small beside the program itself.
+// queueSize is the capacity of a Queue in bytes: enough for a burst, small compared with the program itself.
 const queueSize = 256 << 10
 
-// writeSize bounds one write to the reader, in bytes, so that a slow reader is seen to move.
+// writeSize is the largest single write in bytes. It is small so that a slow reader shows progress.
 const writeSize = 2 * MaxLine
 
-// Queue is a bounded buffer between whole lines and a reader that may be slow, stuck or gone.
+// Queue buffers whole lines for a reader that may be slow, stuck or gone, so that writers never block for ever.
 //
-// A slow reader slows its writers down and loses nothing. A reader that takes nothing for longer than the queue's
-// patience is stuck: lines are then dropped and counted, and the count is reported in a line of its own as soon as
-// the reader moves again. A reader that is gone (a closed pipe) takes everything silently. So nobody who writes here
-// is held up for good, whatever the peer does with stderr.
+// A slow reader slows the writers down and loses no lines. A reader is stuck if it reads nothing for longer than the
+// queue's patience: the queue then drops and counts lines, and reports the count in a separate line once the reader
+// continues. If the reader is gone (a closed pipe), all lines are discarded.
 type Queue struct {
 	out      io.Writer
 	patience time.Duration
 	limit    int
 
 	mu       sync.Mutex
-	moved    *sync.Cond // lines came, lines left, time passed, or closing
-	waiting  []byte     // whole lines that nobody writes yet
-	writing  bool       // a write is under way
-	since    time.Time  // when the write under way began
+	moved    *sync.Cond // signalled when lines arrive or leave, time has passed, or the queue is closing
+	waiting  []byte     // whole lines that are not being written yet
+	writing  bool       // a write is in progress
+	since    time.Time  // when the write in progress began
 	dropped  int        // lines dropped and not reported yet
 	gone     bool       // the reader has closed its end
 	closing  bool
 	finished chan struct{}
 }
 
-// NewQueue starts a queue that writes to out. Patience is how long a full queue waits for a reader that takes
-// nothing. Close ends it.
+// NewQueue starts a queue that writes to out. Patience is how long a full queue waits for a reader that reads nothing.
+// The caller must call Close.
 func NewQueue(out io.Writer, patience time.Duration) *Queue {
 	q := &Queue{out: out, patience: patience, limit: queueSize, finished: make(chan struct{})}
 	q.moved = sync.NewCond(&q.mu)
@@ -45,7 +44,7 @@ func NewQueue(out io.Writer, patience time.Duration) *Queue {
 	return q
 }
 
-// Write takes whole lines, each with its newline. It never fails; lines that a stuck reader cannot take are dropped.
+// Write queues whole lines, each with its newline. It never fails; it drops lines if the reader is stuck or gone.
 func (q *Queue) Write(lines []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -57,8 +56,8 @@ func (q *Queue) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// Close brings out what is left and ends the queue. It waits for a reader that moves, and no longer than the queue's
-// patience for one that does not.
+// Close writes what is left and ends the queue. It waits as long as the reader makes progress, and no longer than the
+// queue's patience for a reader that does not.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closing = true
@@ -69,6 +68,7 @@ func (q *Queue) Close() {
 	q.mu.Unlock()
 }
 
+// put queues one piece of whole lines, or drops it.
 func (q *Queue) put(piece []byte) {
 	for len(q.waiting)+len(piece) > q.limit && !q.gone {
 		if q.stuck() {
@@ -84,9 +84,10 @@ func (q *Queue) put(piece []byte) {
 	q.moved.Broadcast()
 }
 
-// stuck says whether the write under way has lasted longer than the queue's patience.
+// stuck reports whether the write in progress has lasted longer than the queue's patience.
 func (q *Queue) stuck() bool { return q.writing && time.Since(q.since) >= q.patience }
 
+// done reports whether drain has returned.
 func (q *Queue) done() bool {
 	select {
 	case <-q.finished:
@@ -96,7 +97,7 @@ func (q *Queue) done() bool {
 	}
 }
 
-// wait sleeps until something moves, or until the write under way counts as stuck.
+// wait blocks until the queue changes, or until the write in progress counts as stuck.
 func (q *Queue) wait() {
 	alarm := time.AfterFunc(q.patience, func() {
 		q.mu.Lock()
@@ -107,6 +108,7 @@ func (q *Queue) wait() {
 	q.moved.Wait()
 }
 
+// drain writes queued lines until the queue is closed and empty.
 func (q *Queue) drain() {
 	defer func() {
 		q.mu.Lock()
@@ -124,7 +126,7 @@ func (q *Queue) drain() {
 	}
 }
 
-// next waits for lines to write. It reports false once the queue is closing and empty.
+// next waits for lines and returns the next piece to write. It returns false once the queue is closing and empty.
 func (q *Queue) next() ([]byte, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -140,6 +142,7 @@ func (q *Queue) next() ([]byte, bool) {
 	return piece, true
 }
 
+// written records the end of a write, and queues the report of dropped lines.
 func (q *Queue) written(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -148,14 +151,13 @@ func (q *Queue) written(err error) {
 		q.gone, q.waiting = true, nil
 	}
 	if q.dropped > 0 && !q.gone {
-		q.waiting = fmt.Appendf(q.waiting, "[WARN]  %d lines dropped here: nobody read stderr\n", q.dropped)
+		q.waiting = fmt.Appendf(q.waiting, "[WARN]  %d lines dropped here because stderr was not read\n", q.dropped)
 		q.dropped = 0
 	}
 	q.moved.Broadcast()
 }
 
-// wholeLines is as much of the front of lines as fits into size, cut after a newline. A single line that is longer
-// is taken whole.
+// wholeLines returns as many of the first lines as fit into size, but at least one.
 func wholeLines(lines []byte, size int) []byte {
 	if len(lines) <= size {
 		return lines

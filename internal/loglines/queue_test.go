@@ -38,7 +38,7 @@ func TestQueueLosesNothingToASlowReader(t *testing.T) {
 	assert.Equal(t, want.String(), got.String())
 }
 
-func TestQueueDropsCountsAndSaysSoWhenTheReaderIsStuck(t *testing.T) {
+func TestQueueDropsAndCountsLinesWhenTheReaderIsStuck(t *testing.T) {
 	reader := &gate{open: make(chan struct{})}
 	q := loglines.NewQueue(reader, 20*time.Millisecond)
 	const lines = 100_000 // far more than the queue holds
@@ -50,7 +50,7 @@ func TestQueueDropsCountsAndSaysSoWhenTheReaderIsStuck(t *testing.T) {
 	reader.await(t, "lines dropped here")
 	_, err := q.Write([]byte("after\n"))
 	require.NoError(t, err)
-	reader.await(t, "after\n") // Close would not wait for long: on a busy machine this reader looks stuck, too
+	reader.await(t, "after\n") // Close would not wait for long enough: on a busy machine this reader looks stuck as well
 	q.Close()
 
 	got := strings.Split(strings.TrimSpace(reader.text()), "\n")
@@ -72,7 +72,7 @@ func TestQueueCloseDoesNotWaitForAStuckReader(t *testing.T) {
 	close(reader.open)
 }
 
-func TestQueueTakesEverythingWhenTheReaderIsGone(t *testing.T) {
+func TestQueueDiscardsEverythingWhenTheReaderIsGone(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	require.NoError(t, reader.Close())
@@ -84,7 +84,7 @@ func TestQueueTakesEverythingWhenTheReaderIsGone(t *testing.T) {
 	q.Close()
 }
 
-// gate is a reader that takes nothing until it is opened.
+// gate blocks every write until it is opened.
 type gate struct {
 	open chan struct{}
 	mu   sync.Mutex

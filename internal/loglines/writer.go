@@ -1,9 +1,8 @@
-// Package loglines brings output to stderr the way the peer can take it: whole lines of at most 16 KiB, and never a
-// writer that blocks for ever.
+// Package loglines writes output to stderr in a form that the peer can read: whole lines of at most 16 KiB, without ever
+// blocking the program for good.
 //
-// The peer reads the stderr of an external builder with a line scanner that gives up at 64 KiB: after one longer line
-// nobody reads the pipe again. [Writer] cuts a stream into lines, [Queue] carries them to a reader that may be slow,
-// stuck or gone.
+// The peer reads the stderr of an external builder with a line scanner that gives up at lines of 64 KiB and never reads
+// the pipe again. [Writer] splits a stream into lines, [Queue] passes them to a reader that may be slow, stuck or gone.
 package loglines
 
 import (
@@ -12,21 +11,22 @@ import (
 	"unicode/utf8"
 )
 
-// MaxLine is the longest line that leaves a Writer, in bytes, with its prefix and its newline.
+// MaxLine is the length in bytes of the longest line that a Writer writes, including prefix and newline.
 const MaxLine = 16 << 10
 
-// Writer cuts a byte stream into lines, each with a prefix. A line that is too long goes on in further lines, each
-// with the prefix again; cuts never fall inside a UTF-8 character. Close brings out an unfinished last line.
-// A Writer serves one stream and is not safe for concurrent use; several Writers may share a sink that is.
+// Writer splits a byte stream into lines and adds a prefix to each. A line that is too long continues in further lines
+// with the same prefix, never split inside a UTF-8 character. Close writes an unfinished last line.
+//
+// A Writer is for one stream and is not safe for concurrent use. Several Writers may share a sink that is.
 type Writer struct {
 	sink    io.Writer
 	prefix  []byte
 	partial []byte // the unfinished line, without prefix
-	block   []byte // whole lines, ready to leave in one write
+	block   []byte // whole lines for the next write
 }
 
-// NewWriter returns a Writer that puts prefix in front of every line and hands whole lines to sink, several at once
-// where it has them. A prefix is cut at a quarter of MaxLine.
+// NewWriter returns a Writer that adds prefix to every line and writes whole lines to sink, several at once if it has
+// them. A prefix longer than a quarter of MaxLine is cut off.
 func NewWriter(sink io.Writer, prefix string) *Writer {
 	if len(prefix) > MaxLine/4 {
 		prefix = prefix[:MaxLine/4]
@@ -34,7 +34,7 @@ func NewWriter(sink io.Writer, prefix string) *Writer {
 	return &Writer{sink: sink, prefix: []byte(prefix)}
 }
 
-// Write takes any piece of the stream. Its error is the sink's.
+// Write accepts any piece of the stream. It returns the error of the sink.
 func (w *Writer) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
@@ -49,7 +49,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), w.flush()
 }
 
-// Close writes the last line if it has no newline of its own. It does not close the sink.
+// Close writes the last line if the stream did not end with a newline. It does not close the sink.
 func (w *Writer) Close() error {
 	if len(w.partial) > 0 {
 		w.finishLine()
@@ -57,25 +57,25 @@ func (w *Writer) Close() error {
 	return w.flush()
 }
 
-// room is how much of a line's own text fits between prefix and newline.
-func (w *Writer) room() int { return MaxLine - len(w.prefix) - 1 }
+// textSize returns how many bytes fit between prefix and newline.
+func (w *Writer) textSize() int { return MaxLine - len(w.prefix) - 1 }
 
-// extend adds text without a newline to the unfinished line, and cuts that line as often as needed.
+// extend adds text without a newline to the unfinished line, and splits that line as often as needed.
 func (w *Writer) extend(text []byte) {
 	for {
-		space := w.room() - len(w.partial)
+		space := w.textSize() - len(w.partial)
 		if len(text) <= space {
 			w.partial = append(w.partial, text...)
 			return
 		}
 		w.partial = append(w.partial, text[:space]...)
 		text = text[space:]
-		w.cut()
+		w.split()
 	}
 }
 
-// cut lets a full line go, up to the last whole character.
-func (w *Writer) cut() {
+// split finishes a full line after its last complete UTF-8 character; the rest starts the next line.
+func (w *Writer) split() {
 	keep := len(w.partial)
 	for back := 1; back < utf8.UTFMax && back < keep; back++ {
 		if tail := w.partial[keep-back:]; utf8.RuneStart(tail[0]) {

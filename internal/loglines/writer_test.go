@@ -13,7 +13,7 @@ import (
 	"fabric-builder-docker/internal/loglines"
 )
 
-func TestWriterCutsIntoPrefixedLines(t *testing.T) {
+func TestWriterSplitsIntoPrefixedLines(t *testing.T) {
 	tests := map[string]struct {
 		pieces []string
 		want   string
@@ -41,7 +41,7 @@ func TestWriterCutsIntoPrefixedLines(t *testing.T) {
 	}
 }
 
-// The peer's scanner dies for good at a line of 64 KiB.
+// The peer's scanner stops for good at a line of 64 KiB.
 func TestWriterBoundsEveryLine(t *testing.T) {
 	for _, letter := range []string{"x", "é", "世", "🙂", "\xff"} {
 		text := strings.Repeat(letter, 200_000/len(letter))
@@ -56,15 +56,15 @@ func TestWriterBoundsEveryLine(t *testing.T) {
 			assert.LessOrEqual(t, len(line), loglines.MaxLine)
 			assert.True(t, strings.HasPrefix(line, "id | "), "prefix of %.20q", line)
 			if letter != "\xff" {
-				assert.True(t, utf8.ValidString(line), "a character of %q was cut", letter)
+				assert.True(t, utf8.ValidString(line), "a character was split: %q", letter)
 			}
 			joined.WriteString(strings.TrimSuffix(strings.TrimPrefix(line, "id | "), "\n"))
 		}
-		assert.Equal(t, text+"next", joined.String(), "nothing may be lost")
+		assert.Equal(t, text+"next", joined.String(), "no text is lost")
 	}
 }
 
-func TestWriterHandsOnTheSinksError(t *testing.T) {
+func TestWriterReturnsTheErrorOfItsSink(t *testing.T) {
 	w := loglines.NewWriter(failing{}, "")
 	_, err := w.Write([]byte("a\n"))
 	assert.ErrorIs(t, err, errBroken)

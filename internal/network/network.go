@@ -1,5 +1,5 @@
-// Package network chooses the networks of a chaincode's container: those that the operator has set, otherwise those where
-// the peer is.
+// Package network chooses the networks of a chaincode's container: those that the operator has set, or else those of the
+// peer.
 package network
 
 import (
@@ -16,40 +16,40 @@ import (
 	"fabric-builder-docker/internal/host"
 )
 
-// setting is what an operator sets to choose otherwise.
+// setting is the key that overrides the choice.
 const setting = "vm.docker.hostConfig.NetworkMode"
 
-// Engine is what this package calls of a container engine.
+// Engine holds the calls of a container engine that this package needs.
 type Engine interface {
 	Attached(ctx context.Context, id string) (docker.Attached, error)
 	Networks(ctx context.Context) ([]string, error)
 	MissingNetworks(ctx context.Context, wanted []string) ([]string, error)
 }
 
-// Peer is what decides the networks of its chaincodes where the operator has set none.
+// Peer describes where the peer is. That determines the networks of its chaincodes if the operator has set none.
 type Peer struct {
-	Address     string // peer_address of chaincode.json, HOST:PORT
-	Endpoint    string // of the engine, vm.endpoint
-	EngineLocal bool   // the engine is on the peer's machine
-	Container   host.Container
+	Address     string         // peer_address of chaincode.json, HOST:PORT
+	Endpoint    string         // endpoint of the engine, for messages
+	EngineLocal bool           // the engine is on the peer's machine
+	Container   host.Container // the peer's container
 }
 
-// Networks are what a chaincode's container is connected to.
+// Networks are the networks of one chaincode's container.
 type Networks struct {
-	Names []string // the container is created with the first one; none: the engine's default
-	Hosts []string // NAME:ADDRESS of the peer, for the container's hosts file
+	Names []string // the container is created on the first one; none: the engine's default network
+	Hosts []string // NAME:ADDRESS of the peer, for the container's /etc/hosts
 }
 
-// Join sets the networks of a container that is not created yet.
-func (n Networks) Join(spec *docker.Spec) {
+// ApplyTo sets the networks in the specification of a container.
+func (n Networks) ApplyTo(spec *docker.Spec) {
 	if len(n.Names) > 0 {
 		spec.NetworkMode, spec.Networks = n.Names[0], n.Names[1:]
 	}
-	spec.ExtraHosts = slices.Concat(spec.ExtraHosts, n.Hosts) // the first one of a name counts
+	spec.ExtraHosts = slices.Concat(spec.ExtraHosts, n.Hosts) // the first entry for a name wins
 }
 
-// Configured returns the networks that the operator has set, each once; mode is hostConfig.NetworkMode, further is
-// builder.networks.
+// Configured returns the networks that the operator has set: mode is hostConfig.NetworkMode, further is builder.networks.
+// Duplicates are removed. It returns an error if one of several is a mode such as host instead of a network.
 func Configured(mode string, further []string) (Networks, error) {
 	var names []string
 	for _, name := range append([]string{mode}, further...) {
@@ -59,42 +59,44 @@ func Configured(mode string, further []string) (Networks, error) {
 	}
 	for _, name := range names {
 		if len(names) > 1 && !docker.IsNetwork(name) {
-			return Networks{}, fmt.Errorf("network %q cannot be combined with others: see %s and builder.networks", name, setting)
+			return Networks{}, fmt.Errorf("network %q cannot be combined with other networks: see %s and builder.networks", name, setting)
 		}
 	}
 	return Networks{Names: names}, nil
 }
 
-// OfPeer returns the networks where the peer is.
-func OfPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Peer) (Networks, error) {
+// ChooseForPeer returns the networks on which a chaincode reaches the peer: the peer's own, host if the peer runs on the
+// host, or none, with a warning, if the engine does not know where the peer is.
+func ChooseForPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Peer) (Networks, error) {
 	for _, id := range peer.Container.IDs {
-		attached, err := follow(ctx, engine, id)
+		attached, err := inspect(ctx, engine, id)
 		switch {
-		case errdefs.IsNotFound(err): // the ID of another engine's container
+		case errdefs.IsNotFound(err): // the ID belongs to a container of another engine
 		case err != nil:
 			return Networks{}, fmt.Errorf("finding the peer's networks (set %s to avoid this): %w", setting, err)
 		default:
-			return peer.beside(log, attached), nil
+			return peer.chooseFrom(log, attached), nil
 		}
 	}
 	switch {
 	case len(peer.Container.IDs) > 0:
-		peer.warnOfDefault(log, "the engine does not know the container that the peer runs in")
+		peer.warnDefault(log, "the engine does not know the container that the peer runs in")
 	case !peer.EngineLocal:
-		peer.warnOfDefault(log, "the engine is on another machine than the peer")
+		peer.warnDefault(log, "the engine and the peer are on different machines")
 	default:
 		return Networks{Names: []string{"host"}}, nil
 	}
 	return Networks{}, nil
 }
 
-func (p Peer) warnOfDefault(log hclog.Logger, reason string) {
+// warnDefault warns that the chaincode is created on the engine's default network.
+func (p Peer) warnDefault(log hclog.Logger, reason string) {
 	log.Warn("the chaincode uses the engine's default network, where it may not reach the peer: set "+setting,
 		"reason", reason, "endpoint", p.Endpoint, "peer_address", p.Address)
 }
 
-// follow returns how a container is connected, or the container whose network it shares.
-func follow(ctx context.Context, engine Engine, id string) (docker.Attached, error) {
+// inspect returns the networks of a container, or those of the container whose network it shares.
+func inspect(ctx context.Context, engine Engine, id string) (docker.Attached, error) {
 	for range 3 {
 		found, err := engine.Attached(ctx, id)
 		other, shares := strings.CutPrefix(found.Mode, "container:")
@@ -103,30 +105,30 @@ func follow(ctx context.Context, engine Engine, id string) (docker.Attached, err
 		}
 		id = other
 	}
-	return docker.Attached{}, fmt.Errorf("container %q shares the network of a container that shares another's", id)
+	return docker.Attached{}, fmt.Errorf("following shared networks to container %q: too many steps", id)
 }
 
-// beside returns those of the peer's networks that the chaincode needs: the one on which the host of peer_address is a
-// name of the peer, otherwise all. The others may be there to keep a state database away from everybody else.
-func (p Peer) beside(log hclog.Logger, peer docker.Attached) Networks {
+// chooseFrom returns those of the peer's networks that the chaincode needs: the one on which the host of peer_address is a
+// name of the peer, or else all of them. The others may exist to isolate a state database.
+func (p Peer) chooseFrom(log hclog.Logger, peer docker.Attached) Networks {
 	if peer.Mode == "host" {
 		return Networks{Names: []string{"host"}}
 	}
 	if peer.Mode == "none" || len(peer.Endpoints) == 0 {
-		p.warnOfDefault(log, "the peer's container has no network of the engine")
+		p.warnDefault(log, "the peer's container is not on any network of the engine")
 		return Networks{}
 	}
 	name := hostOf(p.Address)
 	if host.IsLoopback(name) {
-		log.Warn("peer_address points into the chaincode's own container: set peer.chaincodeAddress to a name of the peer", "peer_address", p.Address)
+		log.Warn("peer_address is a loopback address, which is the chaincode's own container: set peer.chaincodeAddress in core.yaml to a name of the peer", "peer_address", p.Address)
 	}
 	if known := endpointsOf(peer, name); len(known) > 0 {
-		chosen := p.oneOf(log, peer, known)
+		chosen := p.pickOne(log, peer, known)
 		return Networks{Names: []string{chosen.Network}, Hosts: hostsEntry(name, chosen)}
 	}
 	var all Networks
 	for _, endpoint := range peer.Endpoints {
-		if endpoint.Network == "ingress" { // Swarm's own, closed to containers
+		if endpoint.Network == "ingress" { // internal to Swarm, containers cannot join it
 			continue
 		}
 		all.Names = append(all.Names, endpoint.Network)
@@ -137,8 +139,8 @@ func (p Peer) beside(log hclog.Logger, peer docker.Attached) Networks {
 	return all
 }
 
-// hostsEntry makes the peer's name resolve on networks that resolve none (the engine's own, and any of a podman without
-// its name server), and to this very peer where several have the same alias.
+// hostsEntry returns an /etc/hosts entry for the peer's name. It is needed on networks without DNS (the engine's default
+// network, and all networks of a podman without its name server), and if several peers share the alias.
 func hostsEntry(name string, peer docker.Endpoint) []string {
 	if len(peer.Addresses) == 0 || net.ParseIP(name) != nil {
 		return nil
@@ -146,36 +148,36 @@ func hostsEntry(name string, peer docker.Endpoint) []string {
 	return []string{name + ":" + peer.Addresses[0]}
 }
 
-// endpointsOf returns the endpoints on which the peer is found under that name or address.
+// endpointsOf returns the endpoints on which the peer has that name or address.
 func endpointsOf(peer docker.Attached, name string) []docker.Endpoint {
 	return slices.DeleteFunc(slices.Clone(peer.Endpoints), func(e docker.Endpoint) bool {
 		return !slices.ContainsFunc(slices.Concat(e.Names, e.Addresses), func(other string) bool { return strings.EqualFold(other, name) })
 	})
 }
 
-// isNameOf reports whether the container itself has that name, whatever its networks resolve.
+// isNameOf reports whether name is the name or host name of the container, even if no network resolves it.
 func isNameOf(peer docker.Attached, name string) bool {
 	short, _, _ := strings.Cut(peer.Hostname, ".")
 	return slices.ContainsFunc([]string{peer.Name, peer.Hostname, short}, func(other string) bool { return strings.EqualFold(other, name) })
 }
 
-// oneOf prefers the network that the peer's container was created with: it is the operator's first.
-func (p Peer) oneOf(log hclog.Logger, peer docker.Attached, known []docker.Endpoint) docker.Endpoint {
+// pickOne returns the endpoint on the network that the peer's container was created on, or else the first.
+func (p Peer) pickOne(log hclog.Logger, peer docker.Attached, known []docker.Endpoint) docker.Endpoint {
 	if len(known) == 1 {
 		return known[0]
 	}
 	chosen := known[max(0, slices.IndexFunc(known, func(e docker.Endpoint) bool { return e.Network == peer.Mode }))]
-	log.Info("the peer has this name on several networks and the chaincode joins one of them: set "+setting+" to choose another",
+	log.Info("the peer has this name on several networks, and the chaincode joins one of them: set "+setting+" to choose another",
 		"peer_address", p.Address, "network", chosen.Network)
 	return chosen
 }
 
-// Explain turns the error of a create or a start into a clear one where a network is the reason. Engines report it at
-// different calls, with different statuses and texts, so they are asked which networks there are.
+// Explain returns a clearer error if a missing network or container made a create or start fail, and err otherwise.
+// Engines report this in different calls, with different statuses and texts, so Explain asks which networks exist.
 func Explain(ctx context.Context, engine Engine, spec docker.Spec, err error) error {
 	if other, shares := strings.CutPrefix(spec.NetworkMode, "container:"); shares {
 		if _, inspectErr := engine.Attached(ctx, other); errdefs.IsNotFound(inspectErr) {
-			return fmt.Errorf("there is no container %q, whose network is set: see %s (%v)", other, setting, err)
+			return fmt.Errorf("the engine has no container %q to share a network with: see %s (%v)", other, setting, err)
 		}
 	}
 	missing, listErr := engine.MissingNetworks(ctx, append([]string{spec.NetworkMode}, spec.Networks...))
@@ -186,10 +188,11 @@ func Explain(ctx context.Context, engine Engine, spec docker.Spec, err error) er
 	if listErr != nil {
 		return err
 	}
-	// %v: the engine's 404 must not be taken for a container that has gone.
-	return fmt.Errorf("there is no network %s: see %s, the engine has %s (%v)", quoted(missing), setting, quoted(known), err)
+	// %v, because the engine's 404 would mean to callers that the container is gone.
+	return fmt.Errorf("the engine has no network %s, only %s: see %s (%v)", quoted(missing), quoted(known), setting, err)
 }
 
+// quoted returns the names in quotes, separated by commas.
 func quoted(names []string) string {
 	var all []string
 	for _, name := range names {
@@ -198,7 +201,7 @@ func quoted(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// hostOf returns the host of an address, without its port.
+// hostOf returns address without its port.
 func hostOf(address string) string {
 	name, _, err := net.SplitHostPort(address)
 	if err != nil {

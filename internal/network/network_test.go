@@ -18,13 +18,13 @@ import (
 	"fabric-builder-docker/internal/network"
 )
 
-// ownID is the id of the peer's own container, otherID that of another engine's.
+// ownID is the ID of the peer's container, otherID that of a container of another engine.
 const (
 	ownID   = "0d5c3a0b6f2e4c8d9a7b1e2f3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f"
 	otherID = "9f8e7d6c5b4a39281706f5e4d3c2b1a0998877665544332211ffeeddccbbaa00"
 )
 
-// containersOnly is an engine that can only be asked for containers.
+// containersOnly is an engine that only inspects containers.
 type containersOnly struct {
 	network.Engine
 	containers map[string]docker.Attached
@@ -42,11 +42,11 @@ func (c containersOnly) Attached(_ context.Context, id string) (docker.Attached,
 }
 
 func newLog() (hclog.Logger, *bytes.Buffer) {
-	var said bytes.Buffer
-	return cli.NewLogger("run", &said), &said
+	var output bytes.Buffer
+	return cli.NewLogger("run", &output), &output
 }
 
-// Decision 14.
+// The default network is the peer's own.
 func TestAChaincodeGoesWhereThePeerIs(t *testing.T) {
 	const peer0 = "peer0.org1.example.com"
 	bridge := docker.Endpoint{Network: "bridge", Addresses: []string{"172.17.0.2"}}
@@ -61,27 +61,27 @@ func TestAChaincodeGoesWhereThePeerIs(t *testing.T) {
 		address string
 		names   []string
 		hosts   []string
-		said    string
+		logged  string
 	}{
 		"on the host":                           {address: "127.0.0.1:7052", names: []string{"host"}},
 		"in a container on the host's":          {ids: []string{ownID}, peer: docker.Attached{Mode: "host"}, address: "127.0.0.1:7052", names: []string{"host"}},
 		"in the one network it has":             {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
 		"not with the state database":           {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{bridge, couch, fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
-		"whatever the case":                     {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "Peer0.Org1.example.com:7052", names: []string{"fabric_test"}, hosts: []string{"Peer0.Org1.example.com:172.18.0.2"}},
+		"in another case":                       {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "Peer0.Org1.example.com:7052", names: []string{"fabric_test"}, hosts: []string{"Peer0.Org1.example.com:172.18.0.2"}},
 		"by an address":                         {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "172.18.0.2:7052", names: []string{"fabric_test"}},
-		"by an address of version 6":            {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "[fd00::2]:7052", names: []string{"fabric_test"}},
-		"under a name of nobody":                {ids: []string{ownID}, peer: docker.Attached{Name: "x", Endpoints: []docker.Endpoint{couch, fabric}}, address: "balancer:7052", names: []string{"couch", "fabric_test"}},
-		"without what no container joins":       {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric, ingress}}, address: "balancer:7052", names: []string{"fabric_test"}},
+		"by an IPv6 address":                    {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "[fd00::2]:7052", names: []string{"fabric_test"}},
+		"under an unknown name":                 {ids: []string{ownID}, peer: docker.Attached{Name: "x", Endpoints: []docker.Endpoint{couch, fabric}}, address: "balancer:7052", names: []string{"couch", "fabric_test"}},
+		"without the ingress network":           {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric, ingress}}, address: "balancer:7052", names: []string{"fabric_test"}},
 		"where no names are resolved":           {ids: []string{ownID}, peer: docker.Attached{Name: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
-		"by a host name that nobody knows":      {ids: []string{ownID}, peer: docker.Attached{Name: "x", Hostname: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
+		"by a host name that is not resolved":   {ids: []string{ownID}, peer: docker.Attached{Name: "x", Hostname: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
 		"behind another engine's id":            {ids: []string{otherID, ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric},
 		"in the network of another":             {ids: []string{ownID}, peer: docker.Attached{Mode: "container:pod"}, address: peer0 + ":7052", names: []string{"pods"}},
-		"the first of several":                  {ids: []string{ownID}, peer: docker.Attached{Mode: "x", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"backup"}, hosts: []string{peer0 + ":127.0.0.1"}, said: "network=backup"},
-		"the one of several that it began with": {ids: []string{ownID}, peer: docker.Attached{Mode: "fabric_test", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric, said: "network=fabric_test"},
-		"in a container of another engine":      {ids: []string{otherID}, address: peer0 + ":7052", said: "the engine does not know the container that the peer runs in"},
-		"in a container without a network":      {ids: []string{ownID}, peer: docker.Attached{Mode: "none", Endpoints: []docker.Endpoint{{Network: "none", Names: []string{peer0}}}}, address: peer0 + ":7052", said: "has no network"},
-		"in a container, seen by itself":        {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: "127.0.0.1:7052", names: []string{"fabric_test"}, said: "peer.chaincodeAddress"},
-		"in the network of one in another's":    {ids: []string{ownID}, peer: docker.Attached{Mode: "container:twice"}, address: peer0 + ":7052", names: []string{"pods"}},
+		"the first of several":                  {ids: []string{ownID}, peer: docker.Attached{Mode: "x", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"backup"}, hosts: []string{peer0 + ":127.0.0.1"}, logged: "network=backup"},
+		"the one of several it was created on":  {ids: []string{ownID}, peer: docker.Attached{Mode: "fabric_test", Endpoints: []docker.Endpoint{backup, fabric}}, address: peer0 + ":7052", names: []string{"fabric_test"}, hosts: onFabric, logged: "network=fabric_test"},
+		"in a container of another engine":      {ids: []string{otherID}, address: peer0 + ":7052", logged: "the engine does not know the container that the peer runs in"},
+		"in a container without a network":      {ids: []string{ownID}, peer: docker.Attached{Mode: "none", Endpoints: []docker.Endpoint{{Network: "none", Names: []string{peer0}}}}, address: peer0 + ":7052", logged: "is not on any network"},
+		"in a container, at a loopback address": {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric}}, address: "127.0.0.1:7052", names: []string{"fabric_test"}, logged: "peer.chaincodeAddress"},
+		"in a network shared by two":            {ids: []string{ownID}, peer: docker.Attached{Mode: "container:twice"}, address: peer0 + ":7052", names: []string{"pods"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -91,25 +91,25 @@ func TestAChaincodeGoesWhereThePeerIs(t *testing.T) {
 				"twice": {Mode: "container:pod"},
 				"pod":   {Mode: "pods", Endpoints: []docker.Endpoint{{Network: "pods"}}},
 			}}
-			chosen, err := network.OfPeer(t.Context(), engine, log, network.Peer{
+			chosen, err := network.ChooseForPeer(t.Context(), engine, log, network.Peer{
 				Address: test.address, Container: host.Container{Inside: test.ids != nil, IDs: test.ids}, EngineLocal: true,
 			})
 			require.NoError(t, err)
 			assert.Equal(t, network.Networks{Names: test.names, Hosts: test.hosts}, chosen)
-			if test.said == "" {
+			if test.logged == "" {
 				assert.Empty(t, output.String())
 			} else {
-				assert.Contains(t, output.String(), test.said)
+				assert.Contains(t, output.String(), test.logged)
 				assert.Contains(t, output.String(), "[") // one line
 			}
 		})
 	}
 }
 
-func TestAnEngineThatFailsIsNoEngineThatDoesNotKnow(t *testing.T) {
+func TestAFailedInspectionIsAnError(t *testing.T) {
 	log, output := newLog()
 	engine := containersOnly{err: errors.New("the disk is full")}
-	_, err := network.OfPeer(t.Context(), engine, log, network.Peer{Address: "peer0:7052", Container: host.Container{Inside: true, IDs: []string{ownID}}})
+	_, err := network.ChooseForPeer(t.Context(), engine, log, network.Peer{Address: "peer0:7052", Container: host.Container{Inside: true, IDs: []string{ownID}}})
 	assert.ErrorContains(t, err, "the disk is full")
 	assert.ErrorContains(t, err, "vm.docker.hostConfig.NetworkMode")
 	assert.Empty(t, output.String())
@@ -121,13 +121,13 @@ func TestAnEngineOnAnotherMachine(t *testing.T) {
 		"tcp://127.0.0.1:2375":        true,
 		"http://localhost:2375":       true,
 		"tcp://[::1]:2375":            true,
-		"tcp://192.0.2.1:2375":        false, // RFC 5737: nobody's
+		"tcp://192.0.2.1:2375":        false, // reserved by RFC 5737
 		"https://192.0.2.1:2376":      false,
 		"tcp://":                      false,
 	} {
 		t.Run(endpoint, func(t *testing.T) {
 			log, output := newLog()
-			chosen, err := network.OfPeer(t.Context(), containersOnly{}, log, network.Peer{
+			chosen, err := network.ChooseForPeer(t.Context(), containersOnly{}, log, network.Peer{
 				Address: "127.0.0.1:7052", Endpoint: endpoint, EngineLocal: host.EngineIsLocal(t.Context(), endpoint),
 			})
 			require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestAnEngineOnAnotherMachine(t *testing.T) {
 				return
 			}
 			assert.Empty(t, chosen.Names)
-			assert.Contains(t, output.String(), "the engine is on another machine than the peer")
+			assert.Contains(t, output.String(), "the engine and the peer are on different machines")
 		})
 	}
 }
@@ -153,7 +153,7 @@ func TestSetNetworksAreTakenLiterally(t *testing.T) {
 		"one more":                {mode: "fabric_test", further: []string{"metrics"}, want: []string{"fabric_test", "metrics"}},
 		"a list":                  {further: []string{"a", "b"}, want: []string{"a", "b"}},
 		"the same twice":          {mode: "a", further: []string{"a", "b"}, want: []string{"a", "b"}},
-		"with the engine's own":   {mode: "bridge", further: []string{"a"}, want: []string{"bridge", "a"}},
+		"with the default bridge": {mode: "bridge", further: []string{"a"}, want: []string{"bridge", "a"}},
 		"another container's":     {mode: "container:peer0", want: []string{"container:peer0"}},
 		"the host's":              {mode: "host", want: []string{"host"}},
 		"none":                    {mode: "none", want: []string{"none"}},
@@ -170,7 +170,7 @@ func TestSetNetworksAreTakenLiterally(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			chosen.Join(&spec)
+			chosen.ApplyTo(&spec)
 			assert.Equal(t, test.want, append([]string{spec.NetworkMode}, spec.Networks...))
 			assert.Equal(t, []string{"a:192.0.2.1"}, spec.ExtraHosts)
 		})

@@ -1,5 +1,5 @@
-// Package release is the phase that copies what a build left for the peer: state database indexes and, for chaincode as a
-// service, connection.json. It links neither a container engine's client nor net/http.
+// Package release implements the release phase: it copies state database indexes and, for chaincode as a service,
+// connection.json to the peer. It links neither the Docker client nor net/http.
 package release
 
 import (
@@ -9,7 +9,8 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// Run copies from OUTPUT_DIR, the first argument, to RELEASE_DIR, the second.
+// Run copies the files from OUTPUT_DIR, the first argument, to RELEASE_DIR, the second. It copies nothing if one of them is
+// invalid.
 func Run(_ context.Context, process cli.Process) error {
 	outputDir, releaseDir := process.Args[0], process.Args[1]
 	if err := metadata.CheckDir("output", outputDir); err != nil {

@@ -32,7 +32,7 @@ func write(t *testing.T, path, content string) {
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
-// files are the regular files below dir, and the only thing the peer takes from there.
+// files lists the regular files below dir, and checks that there is nothing else: the peer copies only those.
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	var found []string
@@ -69,7 +69,7 @@ func TestReleaseOfAPackageWithoutIndexes(t *testing.T) {
 	assert.Empty(t, files(t, releaseDir))
 }
 
-// When chaincode/server/connection.json is there, the peer connects to a service and never calls run.
+// If chaincode/server/connection.json exists, the peer connects to the service and does not call run.
 func TestReleaseOfAService(t *testing.T) {
 	output, releaseDir := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(output, "META-INF/statedb/couchdb/indexes/owner.json"), "{}")
@@ -110,11 +110,11 @@ func TestReleaseOfBrokenIndexes(t *testing.T) {
 
 	assert.Equal(t, 1, status)
 	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: not the JSON expected here: line 1: unexpected end of JSON input\n"+
-		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n", stderr, "each line is marked: the peer logs each on its own")
+		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n", stderr, "each line is marked as an error, because the peer logs each separately")
 	assert.Empty(t, files(t, releaseDir))
 }
 
-func TestReleaseIntoSomethingThatIsNoDirectory(t *testing.T) {
+func TestReleaseIntoAFile(t *testing.T) {
 	output, releaseDir := t.TempDir(), filepath.Join(t.TempDir(), "file")
 	write(t, releaseDir, "x")
 	write(t, filepath.Join(output, "META-INF/statedb/couchdb/indexes/owner.json"), "{}")
@@ -123,7 +123,7 @@ func TestReleaseIntoSomethingThatIsNoDirectory(t *testing.T) {
 	assert.Contains(t, stderr, "[ERROR] release: copying "+output+"/META-INF/statedb: ")
 }
 
-func TestReleaseOfNothing(t *testing.T) {
+func TestReleaseWithoutOutputDirectory(t *testing.T) {
 	output, releaseDir := filepath.Join(t.TempDir(), "gone"), t.TempDir()
 	status, stderr := run(t, output, releaseDir)
 	assert.Equal(t, 1, status)
@@ -142,8 +142,8 @@ func TestReleaseWithTheWrongNumberOfArguments(t *testing.T) {
 	}
 }
 
-// What earlier versions have left, the peer keeps for ever.
-func TestReleaseOfWhatEarlierVersionsHaveBuilt(t *testing.T) {
+// Peers keep the output of builds by earlier versions.
+func TestReleaseOfOutputOfEarlierVersions(t *testing.T) {
 	records, err := filepath.Glob("../../testdata/outputs/*/build-record.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, records)

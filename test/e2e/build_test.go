@@ -42,7 +42,7 @@ func TestAFailingBuildSaysWhy(t *testing.T) {
 		"no such runtime image": {strings.ReplaceAll(config(""), world.baseos, gone), "golang", broken,
 			[]string{"the runtime image", gone, "chaincode.golang.runtime"}},
 		"no engine": {"vm: {endpoint: unix:///nowhere/docker.sock}", "golang", broken,
-			[]string{"unix:///nowhere/docker.sock", "no such socket", "vm.endpoint"}},
+			[]string{"unix:///nowhere/docker.sock", "the socket does not exist", "vm.endpoint"}},
 		"nobody listens": {fmt.Sprintf("vm: {endpoint: %q}", "tcp://"+closed.Addr().String()), "golang", broken,
 			[]string{closed.Addr().String(), "vm.endpoint"}},
 		"malformed endpoint": {"vm: {endpoint: /var/run/docker.sock}", "golang", broken, []string{`"/var/run/docker.sock"`, "unix://", "vm.endpoint"}},

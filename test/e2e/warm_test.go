@@ -28,7 +28,7 @@ func TestWhatWasWarmedUpIsNotCompiledAgain(t *testing.T) {
 	warm := start(t, dir, "build", "--warm", path)
 	require.Zero(t, warm.status(t), warm.stderr)
 	assert.Contains(t, warm.stderr.String(), "| example.com/warm/lib\n")
-	assert.Contains(t, warm.stderr.String(), "build: warm: packages=1 ")
+	assert.Contains(t, warm.stderr.String(), "build: caches filled: packages=1 ")
 	assert.NotContains(t, warm.stderr.String(), " image=", "nothing is made but caches")
 
 	p := newPeer(t, withBuilder(dir))
