@@ -125,8 +125,8 @@ func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, err
 	changes := []string{
 		kind,
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
-		label(metadata.LabelFabricVersion, j.plan.Level),
-		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.Level,
+		label(metadata.LabelFabricVersion, j.plan.FabricVersion),
+		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.FabricVersion,
 	}
 	found, err := b.factsIn(ctx, j, id)
 	if err != nil {

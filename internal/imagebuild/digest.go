@@ -18,7 +18,7 @@ func contentDigest(plan platform.Plan, pkg *content.Package, builder, runtime do
 	digest := newDigest(plan, pkg)
 	digest.Add("command", plan.Command...) // holds the path of metadata.json
 	digest.Add("target", plan.Target)
-	digest.Add("level", plan.Level)
+	digest.Add("level", plan.FabricVersion)
 	addBase(digest, "builder", builder)
 	addBase(digest, "runtime", runtime)
 	return digest.Sum()
@@ -33,8 +33,8 @@ func newDigest(plan platform.Plan, pkg *content.Package) content.Digest {
 	digest := content.NewDigest()
 	digest.Add("recipe", strconv.Itoa(recipe))
 	digest.Add("type", plan.Type)
-	digest.Add("settings", plan.Settings...)
-	digest.Add("rooted", strconv.FormatBool(plan.Rooted))
+	digest.Add("settings", plan.DigestInputs...)
+	digest.Add("rooted", strconv.FormatBool(plan.CodeAtRoot))
 	digest.AddFiles("files", pkg.Files)
 	return digest
 }

@@ -47,7 +47,7 @@ func (in *inputs) digest(t *testing.T) string {
 	require.NoError(t, err)
 	plan, err := platform.For(in.pkg, pkg, in.settings, in.environ)
 	require.NoError(t, err)
-	if plan.Way == platform.Dockerfile {
+	if plan.Kind == platform.Dockerfile {
 		context, err := buildContext(plan, pkg)
 		require.NoError(t, err)
 		return dockerfileDigest(plan, context)

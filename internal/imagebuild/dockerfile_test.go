@@ -74,7 +74,7 @@ func (r *recipeBuild) run(t *testing.T) (imagebuild.Image, string, error) {
 	b := imagebuild.Builder{
 		Engine: client, Log: cli.NewLogger("build", output), Stderr: output, Prefix: "p", Version: "1", Periods: periods, Pulls: r.pulls,
 	}
-	r.plan.Type, r.plan.Way = "docker", platform.Dockerfile
+	r.plan.Type, r.plan.Kind = "docker", platform.Dockerfile
 	image, err := b.Build(t.Context(), r.plan, open(t, source), "cc_1")
 	return image, output.String(), err
 }
@@ -117,7 +117,7 @@ func TestWhatADockerfileIsBuiltFrom(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := &recipeBuild{files: test.files, plan: platform.Plan{Rooted: test.rooted}}
+			r := &recipeBuild{files: test.files, plan: platform.Plan{CodeAtRoot: test.rooted}}
 			_, _, err := r.run(t)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, r.sent[0])

@@ -138,7 +138,7 @@ func (f *Failed) Error() string {
 func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
-	if plan.Way == platform.Prebuilt {
+	if plan.Kind == platform.Prebuilt {
 		image, err := b.prebuilt(ctx, plan)
 		return image, b.explain(ctx, err)
 	}
@@ -151,7 +151,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 }
 
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
-	if plan.Way == platform.Dockerfile {
+	if plan.Kind == platform.Dockerfile {
 		return b.dockerfile(ctx, plan, pkg, label)
 	}
 	job, err := b.prepare(ctx, plan, pkg, label)

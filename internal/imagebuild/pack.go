@@ -37,7 +37,7 @@ func (j *job) packCode(w io.Writer) error {
 
 // codeDir is the directory of the package that its code is in.
 func codeDir(plan platform.Plan) string {
-	if plan.Rooted {
+	if plan.CodeAtRoot {
 		return "."
 	}
 	return "src"
@@ -45,7 +45,7 @@ func codeDir(plan platform.Plan) string {
 
 // input is where the package's root is in the build container.
 func (j *job) input() string {
-	if j.plan.Rooted {
+	if j.plan.CodeAtRoot {
 		return path.Join(platform.InputDir, "src")
 	}
 	return platform.InputDir

@@ -18,7 +18,7 @@ var pinned = "example.com/kv@sha256:" + strings.Repeat("0123", 16)
 
 func (b *builder) buildPrebuilt(ctx context.Context, t *testing.T) (imagebuild.Image, error) {
 	t.Helper()
-	return b.Build(ctx, platform.Plan{Type: "k8s", Way: platform.Prebuilt, Runtime: platform.Image{Name: pinned}}, newPackage(t), "basic_1.0")
+	return b.Build(ctx, platform.Plan{Type: "k8s", Kind: platform.Prebuilt, Runtime: platform.Image{Name: pinned}}, newPackage(t), "basic_1.0")
 }
 
 func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {

@@ -27,8 +27,8 @@ func (u unknownScript) Error() string {
 // It reports false where everything has to be built together.
 func (b *Builder) onSnapshot(ctx context.Context, j *job) (bool, error) {
 	if j.plan.Snapshot == nil {
-		if j.plan.Whole != "" {
-			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.Whole)
+		if j.plan.NoSnapshotReason != "" {
+			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.NoSnapshotReason)
 		}
 		return false, nil
 	}
@@ -54,7 +54,7 @@ func (b *Builder) snapshotOf(j *job) *job {
 	s := *j
 	s.kind = metadata.KindSnapshot
 	s.plan.Type += "-snapshot"
-	s.plan.Level = ""
+	s.plan.FabricVersion = ""
 	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
 	for i := range s.pkg.Files {
 		s.pkg.Files[i].Executable = false

@@ -49,7 +49,7 @@ func Build(ctx context.Context, process cli.Process) error {
 	if err := metadata.MakeOutputDir(outputDir); err != nil {
 		return err
 	}
-	if plan.Way == platform.Service {
+	if plan.Kind == platform.Service {
 		connection, err := service(sourceDir, process.Environ)
 		if err != nil {
 			return err

@@ -28,5 +28,5 @@ func planDocker(r request) (Plan, error) {
 // built; build arguments and all else about how come from the settings.
 func planDockerfile(r request) Plan {
 	args := slices.Sorted(slices.Values(r.settings.Builder.BuildArgs))
-	return Plan{Way: Dockerfile, Rooted: r.atRoot, BuildArgs: args, Settings: r.output(args)}
+	return Plan{Kind: Dockerfile, CodeAtRoot: r.atRoot, BuildArgs: args, DigestInputs: r.output(args)}
 }

@@ -16,7 +16,7 @@ const pinnedImage = `{"name":"example.com/cc","digest":"sha256:0123456789abcdef0
 func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 	tests := map[string]struct {
 		files  []string
-		way    platform.Way
+		way    platform.Kind
 		rooted bool
 		want   string // of the error
 	}{
@@ -35,8 +35,8 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, test.way, plan.Way)
-			assert.Equal(t, test.rooted, plan.Rooted)
+			assert.Equal(t, test.way, plan.Kind)
+			assert.Equal(t, test.rooted, plan.CodeAtRoot)
 		})
 	}
 	both := source("src/Dockerfile")
@@ -44,7 +44,7 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 	both["image.json"].Data = []byte(pinnedImage)
 	plan, err := planFor(metadata.Package{Type: "docker"}, both, config.Defaults(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, platform.Prebuilt, plan.Way, "the image that is named by its digest")
+	assert.Equal(t, platform.Prebuilt, plan.Kind, "the image that is named by its digest")
 	_, err = planFor(metadata.Package{Type: "k8s"}, source("src/Dockerfile"), config.Defaults(), nil)
 	assert.ErrorContains(t, err, "image.json", "the Kubernetes builder would not build it")
 }
@@ -56,7 +56,7 @@ func TestBuildArgumentsAreTheOperators(t *testing.T) {
 	plan, err := planFor(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
-	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.Settings, "a proxy does not change what comes out")
+	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.DigestInputs, "a proxy does not change what comes out")
 	assert.Empty(t, plan.Environment)
 	command, err := platform.Start(metadata.Record{Type: "docker"}, settings, "peer:7052")
 	require.NoError(t, err)

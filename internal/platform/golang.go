@@ -194,7 +194,7 @@ func planGolang(r request) (Plan, error) {
 	key, keyed := r.goKey(layout)
 	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain, key}
 	plan := r.goPlan(goBuild, append(args, keyed...)...)
-	plan.Rooted = r.atRoot
+	plan.CodeAtRoot = r.atRoot
 	return plan, nil
 }
 

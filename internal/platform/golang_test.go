@@ -44,7 +44,7 @@ func TestGolangLayouts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "golang", Path: test.path}, source(test.files...))
 			assert.Equal(t, append([]string{platform.InputDir + "/" + test.want[0]}, test.want[1:]...), got.Command[4:7])
-			assert.Equal(t, name[:2] == "by", got.Rooted)
+			assert.Equal(t, name[:2] == "by", got.CodeAtRoot)
 		})
 	}
 }

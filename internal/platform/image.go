@@ -19,7 +19,7 @@ func planImage(r request) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("reading %s: %w", metadata.ImageFile, err)
 	}
-	return Plan{Way: Prebuilt, Runtime: Image{Name: name}}, nil
+	return Plan{Kind: Prebuilt, Runtime: Image{Name: name}}, nil
 }
 
 // pinned is NAME@DIGEST. A tag in the name is dropped: beside a digest it means nothing.

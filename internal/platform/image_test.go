@@ -35,7 +35,7 @@ func TestPrebuiltPlan(t *testing.T) {
 		for _, packageType := range []string{"docker", "k8s"} {
 			got, err := imagePlan(packageType, fmt.Sprintf(`{"name":%q,"digest":%q,"more":1}`, name, digest))
 			require.NoError(t, err)
-			assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Prebuilt, Runtime: platform.Image{Name: want + "@" + digest}}, got)
+			assert.Equal(t, platform.Plan{Type: packageType, Kind: platform.Prebuilt, Runtime: platform.Image{Name: want + "@" + digest}}, got)
 		}
 	}
 }
@@ -75,6 +75,6 @@ func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
 func TestServicePlan(t *testing.T) {
 	for _, packageType := range []string{"ccaas", "external"} {
 		got := plan(t, metadata.Package{Type: packageType}, source("connection.json"))
-		assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Service}, got)
+		assert.Equal(t, platform.Plan{Type: packageType, Kind: platform.Service}, got)
 	}
 }

@@ -26,7 +26,7 @@ func planJava(r request) (Plan, error) {
 		Runtime:     image,
 		Command:     []string{"/bin/sh", "-c", javaBuild},
 		Environment: r.given(proxies...),
-		Rooted:      r.atRoot,
+		CodeAtRoot:  r.atRoot,
 		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer's CLI drops the bit
 		Target:      javaTarget,
 	}, nil

@@ -21,13 +21,13 @@ func TestJavaPlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
-		Type:        "java",
-		Builder:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
-		Runtime:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
-		Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
-		Executables: []string{"src/gradlew", "src/mvnw"},
-		Target:      "/root/chaincode-java/chaincode",
-		Level:       "3.1",
+		Type:          "java",
+		Builder:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Runtime:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Environment:   []string{"HTTPS_PROXY=http://proxy:3128"},
+		Executables:   []string{"src/gradlew", "src/mvnw"},
+		Target:        "/root/chaincode-java/chaincode",
+		FabricVersion: "3.1",
 	}, got)
 }
 
@@ -100,7 +100,7 @@ func TestWhereTheCodeOfAHandMadePackageStands(t *testing.T) {
 					file.Data = []byte("{}")
 				}
 			}
-			assert.Equal(t, test.rooted, plan(t, metadata.Package{Type: test.typ}, files).Rooted)
+			assert.Equal(t, test.rooted, plan(t, metadata.Package{Type: test.typ}, files).CodeAtRoot)
 		})
 	}
 }

@@ -39,15 +39,15 @@ func planNode(r request) (Plan, error) {
 	image := Image{r.settings.Chaincode.Node.Runtime, "chaincode.node.runtime"}
 	snapshot, whole := r.nodeSnapshot(manifest)
 	return Plan{
-		Builder:     image,
-		Runtime:     image,
-		Command:     []string{"/bin/sh", "-c", nodeBuild},
-		Environment: r.given(proxies...),
-		Settings:    r.snapshotSettings(),
-		Rooted:      r.atRoot,
-		Target:      nodeTarget,
-		Snapshot:    snapshot,
-		Whole:       whole,
-		NPMStart:    r.npmStart(manifest),
+		Builder:          image,
+		Runtime:          image,
+		Command:          []string{"/bin/sh", "-c", nodeBuild},
+		Environment:      r.given(proxies...),
+		DigestInputs:     r.snapshotSettings(),
+		CodeAtRoot:       r.atRoot,
+		Target:           nodeTarget,
+		Snapshot:         snapshot,
+		NoSnapshotReason: whole,
+		NPMStart:         r.npmStart(manifest),
 	}, nil
 }

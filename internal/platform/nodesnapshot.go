@@ -50,8 +50,8 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 	switch {
 	case !r.settings.Builder.Node.Snapshots:
 		return nil, "builder.node.snapshots is false"
-	case m.strange != "":
-		return nil, m.strange
+	case m.invalid != "":
+		return nil, m.invalid
 	case len(locks) == 0:
 		return nil, "there is no lock file"
 	case r.isDir("src/node_modules") || r.isFile("src/node_modules"):

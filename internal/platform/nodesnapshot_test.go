@@ -73,8 +73,8 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "node"}, test.files)
-			require.NotNil(t, got.Snapshot, got.Whole)
-			assert.Empty(t, got.Whole)
+			require.NotNil(t, got.Snapshot, got.NoSnapshotReason)
+			assert.Empty(t, got.NoSnapshotReason)
 			assert.Equal(t, test.want, got.Snapshot.Files)
 			assert.Equal(t, "/chaincode/build.sh", got.Snapshot.Script)
 		})
@@ -143,7 +143,7 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "node"}, test.files)
 			assert.Nil(t, got.Snapshot)
-			assert.Contains(t, got.Whole, test.why)
+			assert.Contains(t, got.NoSnapshotReason, test.why)
 		})
 	}
 }
@@ -168,7 +168,7 @@ func TestADependencyThatIsPatchedWithTheCode(t *testing.T) {
   }
 }`, "tools/patch.js", "x", "patches/is-number.js", "x"))
 	assert.Nil(t, got.Snapshot)
-	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.Whole)
+	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.NoSnapshotReason)
 }
 
 func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
@@ -183,5 +183,5 @@ func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
 	got, err = planFor(metadata.Package{Type: "node"}, files(), settings, nil)
 	require.NoError(t, err)
 	assert.Nil(t, got.Snapshot)
-	assert.Equal(t, "builder.node.snapshots is false", got.Whole)
+	assert.Equal(t, "builder.node.snapshots is false", got.NoSnapshotReason)
 }

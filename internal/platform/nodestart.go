@@ -72,7 +72,7 @@ exit $status
 // npmStart says whether npm would do no more than call the shim's command: nothing before or after it, and no setting
 // that changes how. What the image's start script does is seen when the chaincode is started.
 func (r request) npmStart(m npmManifest) *metadata.NPMStart {
-	if m.strange != "" || m.Scripts["start"] != shimStart || m.script("prestart", "poststart") != "" || !r.plainNPMRC() {
+	if m.invalid != "" || m.Scripts["start"] != shimStart || m.script("prestart", "poststart") != "" || !r.plainNPMRC() {
 		return nil
 	}
 	return &metadata.NPMStart{Name: m.Name, Version: m.Version}

@@ -17,7 +17,7 @@ type npmManifest struct {
 	Scripts      map[string]string
 	Dependencies []string // what dependencies of every kind refer to
 	Workspaces   bool
-	strange      string // why nothing of this can be relied on; empty when it can
+	invalid      string // why nothing of this can be relied on; empty when it can
 }
 
 // npmManifest reads package.json, and finds what npm would stumble over after minutes.
@@ -44,7 +44,7 @@ func parseManifest(content map[string]json.RawMessage) npmManifest {
 	m := npmManifest{}
 	read := func(field string, into any) {
 		if raw, ok := content[field]; ok && json.Unmarshal(raw, into) != nil {
-			m.strange = fmt.Sprintf("%q of package.json is not as npm documents it", field)
+			m.invalid = fmt.Sprintf("%q of package.json is not as npm documents it", field)
 		}
 	}
 	read("name", &m.Name)

@@ -23,37 +23,37 @@ const (
 )
 
 // Way is how a package becomes something that runs.
-type Way int
+type Kind int
 
 const (
-	Container  Way = iota // built in a build container
-	Prebuilt              // an image that is there already, by digest
-	Dockerfile            // built by the engine from a Dockerfile
-	Service               // it runs elsewhere; nothing is built
+	Container  Kind = iota // built in a build container
+	Prebuilt               // an image that is there already, by digest
+	Dockerfile             // built by the engine from a Dockerfile
+	Service                // it runs elsewhere; nothing is built
 )
 
 // Plan is how one package becomes an image.
 type Plan struct {
-	Type        string // golang, node, java, docker, k8s, ccaas, external
-	Way         Way    // which of the other fields count
-	Builder     Image
-	Runtime     Image
-	Command     []string // of the build container
-	Environment []string // of the build container, KEY=VALUE; none of it reaches the image
-	Tuning      []string // of the build container as well, KEY=VALUE: changes how fast it is, and nothing else
-	BuildArgs   []string // of a Dockerfile, KEY=VALUE
-	Settings    []string // what of the settings changes the output, for the content digest; nothing that is transport
-	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
-	Executables []string // files that are uploaded with their execute bit, whatever the package says
-	LeftOut     []string // names of files and directories that are not uploaded, patterns as path.Match has them
-	Caches      []Cache
-	RunsNoCode  bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
-	Target      string // where the output stands in the image
-	Level       string // of Fabric, as the built-in controller notes it in its images
+	Type          string // golang, node, java, docker, k8s, ccaas, external
+	Kind          Kind   // which of the other fields count
+	Builder       Image
+	Runtime       Image
+	Command       []string // of the build container
+	Environment   []string // of the build container, KEY=VALUE; none of it reaches the image
+	Tuning        []string // of the build container as well, KEY=VALUE: changes how fast it is, and nothing else
+	BuildArgs     []string // of a Dockerfile, KEY=VALUE
+	DigestInputs  []string // what of the settings changes the output, for the content digest; nothing that is transport
+	CodeAtRoot    bool     // the code stands at the package's root: it is uploaded as if it stood in src/
+	Executables   []string // files that are uploaded with their execute bit, whatever the package says
+	LeftOut       []string // names of files and directories that are not uploaded, patterns as path.Match has them
+	Caches        []Cache
+	RunsNoCode    bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
+	Target        string // where the output stands in the image
+	FabricVersion string // of Fabric, as the built-in controller notes it in its images
 
-	Snapshot *Snapshot          // what can be built ahead of the code; nil: all is built together
-	Whole    string             // why there is no snapshot of a package whose kind can have one, for the log
-	NPMStart *metadata.NPMStart // how it can be started without npm; nil: it cannot
+	Snapshot         *Snapshot          // what can be built ahead of the code; nil: all is built together
+	NoSnapshotReason string             // why there is no snapshot of a package whose kind can have one, for the log
+	NPMStart         *metadata.NPMStart // how it can be started without npm; nil: it cannot
 }
 
 // Image is a base image and the setting that names it. A prebuilt image is named by the package, by no setting.
@@ -107,9 +107,9 @@ func For(pkg metadata.Package, content *content.Package, settings config.Setting
 		return Plan{}, fmt.Errorf("planning the build of a %s package: %w", pkg.Type, err)
 	}
 	plan.Type = pkg.Type
-	if plan.Way == Container {
-		plan.Level = settings.Builder.FabricVersion
-		plan.Settings = append(plan.Settings, r.output(plan.Environment)...)
+	if plan.Kind == Container {
+		plan.FabricVersion = settings.Builder.FabricVersion
+		plan.DigestInputs = append(plan.DigestInputs, r.output(plan.Environment)...)
 	}
 	return plan, nil
 }
@@ -145,7 +145,7 @@ func find(packageType string) (platform, error) {
 }
 
 // planService is the plan of a package that holds no code, only how to connect to it.
-func planService(request) (Plan, error) { return Plan{Way: Service}, nil }
+func planService(request) (Plan, error) { return Plan{Kind: Service}, nil }
 
 // rooted is the request with src/ being the package's root, where a hand-made package has its code there: no src/ at
 // all, or one that belongs to the code, since none of the manifests is in it and one of them is at the root.

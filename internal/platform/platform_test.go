@@ -71,16 +71,16 @@ func TestGolangPlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
 	assert.Equal(t, platform.Plan{
-		Type:       "golang",
-		Builder:    platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
-		Runtime:    platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
-		Command:    []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
-		Tuning:     []string{"GOMEMLIMIT=512MiB"},
-		LeftOut:    []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
-		RunsNoCode: true,
-		Caches:     []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
-		Target:     "/usr/local/bin",
-		Level:      "3.1",
+		Type:          "golang",
+		Builder:       platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
+		Runtime:       platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
+		Command:       []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
+		Tuning:        []string{"GOMEMLIMIT=512MiB"},
+		LeftOut:       []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
+		RunsNoCode:    true,
+		Caches:        []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
+		Target:        "/usr/local/bin",
+		FabricVersion: "3.1",
 	}, got)
 }
 
@@ -154,13 +154,13 @@ func TestNodePlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
-		Type:     "node",
-		Builder:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Runtime:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Settings: []string{"builder.node.snapshots=true"},
-		Target:   "/usr/local/src",
-		Level:    "3.1",
-		Whole:    "there is no lock file",
+		Type:             "node",
+		Builder:          platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		Runtime:          platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		DigestInputs:     []string{"builder.node.snapshots=true"},
+		Target:           "/usr/local/src",
+		FabricVersion:    "3.1",
+		NoSnapshotReason: "there is no lock file",
 	}, got)
 }
 
@@ -183,16 +183,16 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
 	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
-	assert.Equal(t, output, golang.Settings, "these change what is built, and no other")
+	assert.Equal(t, output, golang.DigestInputs, "these change what is built, and no other")
 	assert.Equal(t, output, golang.Caches[0].Given, "so they decide what is in the cache of builds")
 	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Given, "a module is for those alone who were given the way to it")
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
-	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.Settings)
+	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.DigestInputs)
 
 	for _, planned := range []platform.Plan{golang, node} {
-		for _, setting := range planned.Settings {
+		for _, setting := range planned.DigestInputs {
 			assert.NotContains(t, strings.ToLower(setting), "proxy", "a proxy would give each network its own image")
 			assert.NotContains(t, setting, "secret", "a credential would end up in a name that everybody can test guesses against")
 		}
@@ -207,11 +207,11 @@ func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
 	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, got.Environment)
-	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.Settings, "who knows what a variable changes")
+	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.DigestInputs, "who knows what a variable changes")
 	settings.Builder.Build.Transport = []string{"CUSTOM", "GOCACH[E]"}
 	got, err = planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.Settings)
+	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.DigestInputs)
 	assert.Len(t, got.Environment, 4)
 }
 
