@@ -117,7 +117,7 @@ func readFile(source fs.FS, name string) (File, error) {
 }
 
 // Below is the part of the package in a directory, with paths relative to that; "." is all of it.
-func (p *Package) Below(dir string) *Package {
+func (p *Package) Sub(dir string) *Package {
 	if dir == "." {
 		return p
 	}

@@ -77,9 +77,9 @@ func TestWhatIsReadOfAPackage(t *testing.T) {
 	assert.Equal(t, []string{"src/", "src/go.mod", "src/logs/", "src/main.go", "src/vendor/", "src/vendor/modules.txt"}, paths(pkg))
 	assert.True(t, pkg.Files[1].Executable)
 	assert.Equal(t, int64(13), pkg.Files[1].Size)
-	assert.Equal(t, []string{"go.mod", "logs/", "main.go", "vendor/", "vendor/modules.txt"}, paths(pkg.Below("src")))
-	assert.Equal(t, []string{"modules.txt"}, paths(pkg.Below("src").Below("vendor")))
-	assert.Equal(t, paths(pkg), paths(pkg.Below(".")))
+	assert.Equal(t, []string{"go.mod", "logs/", "main.go", "vendor/", "vendor/modules.txt"}, paths(pkg.Sub("src")))
+	assert.Equal(t, []string{"modules.txt"}, paths(pkg.Sub("src").Sub("vendor")))
+	assert.Equal(t, paths(pkg), paths(pkg.Sub(".")))
 }
 
 func TestALinkIsRefused(t *testing.T) {
@@ -186,9 +186,9 @@ func TestATarOfAPackage(t *testing.T) {
 	})
 	require.NoError(t, err)
 	var archive bytes.Buffer
-	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/in", Open: []string{"/out"}, Executables: []string{"/in/src/gradlew"}}))
+	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/in", Writable: []string{"/out"}, Executables: []string{"/in/src/gradlew"}}))
 	assert.Equal(t, []string{"out/ 777", "in/ 755", "in/src/ 755", "in/src/logs/ 755", "in/src/gradlew 755", "in/src/main 755"}, entries(t, &archive))
-	require.NoError(t, pkg.Below("src").WriteTar(&archive, content.Layout{Dir: "/"}))
+	require.NoError(t, pkg.Sub("src").WriteTar(&archive, content.Layout{Dir: "/"}))
 	assert.Equal(t, []string{"logs/ 755", "gradlew 644", "main 755"}, entries(t, &archive))
 }
 

@@ -12,7 +12,7 @@ import (
 // Filter turns a tar of the output directory into one to unpack at /, with the output in the target directory. What
 // differs from build to build is made equal: owner 0:0, no times, 0755 or 0644. The target directory is an entry of
 // its own, so that its time does not depend on the engine. Devices, set-id bits and extended attributes stay behind.
-func Filter(output io.Reader, w io.Writer, target string) error {
+func FilterOutput(output io.Reader, w io.Writer, target string) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
 	if err := out.WriteHeader(directory(target, 0o755)); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 // Layout is how a package is written into a tar that is unpacked at /.
 type Layout struct {
 	Dir         string   // where the package's root goes; absolute
-	Open        []string // directories of the container that everybody may write to, made first; absolute
+	Writable    []string // directories of the container that everybody may write to, made first; absolute
 	Executables []string // files that are executable whatever their mode says; absolute
 }
 
@@ -20,7 +20,7 @@ type Layout struct {
 // directory is an entry of its own, owners are 0:0, times zero, modes 0755 or 0644.
 func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 	archive := tar.NewWriter(w)
-	for _, dir := range layout.Open {
+	for _, dir := range layout.Writable {
 		if err := archive.WriteHeader(directory(dir, 0o777)); err != nil {
 			return err
 		}

@@ -189,7 +189,7 @@ func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io
 		return err
 	}
 	defer output.Close()
-	if err := content.Filter(output, w, j.plan.Target); err != nil {
+	if err := content.FilterOutput(output, w, j.plan.Target); err != nil {
 		return fmt.Errorf("taking over the build's output: %w", err)
 	}
 	return nil

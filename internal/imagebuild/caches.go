@@ -14,7 +14,7 @@ func (b *Builder) volumes(ctx context.Context, j *job) (map[string]string, error
 		if cache.Name == "" {
 			continue
 		}
-		volumes[cache.Path] = metadata.CacheName(b.Prefix, cache.Name+"-"+cacheKey(j.builder, cache.Given))
+		volumes[cache.Path] = metadata.CacheName(b.Prefix, cache.Name+"-"+cacheKey(j.builder, cache.Environment))
 		if err := b.Engine.EnsureVolume(ctx, volumes[cache.Path], labels); err != nil {
 			return nil, err
 		}

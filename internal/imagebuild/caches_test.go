@@ -21,7 +21,7 @@ func TestWhichBuildsShareACache(t *testing.T) {
 	volumes := func(change func(*platform.Plan, *fakeengine.Image)) []string {
 		before := engine.Volumes()
 		p, image := plan, builderImage
-		p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Given: []string{"A=1"}}}
+		p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Environment: []string{"A=1"}}}
 		p.DigestInputs = []string{t.Name()}
 		change(&p, &image)
 		engine.AddImage(image)
@@ -50,7 +50,7 @@ func TestWhichBuildsShareACache(t *testing.T) {
 		"user":        func(_ *platform.Plan, image *fakeengine.Image) { image.User = "" },
 		"environment": func(_ *platform.Plan, image *fakeengine.Image) { image.Env = []string{"GOPATH=/go"} },
 		"what they were given": func(p *platform.Plan, _ *fakeengine.Image) {
-			p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Given: []string{"A=2"}}}
+			p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Environment: []string{"A=2"}}}
 			p.DigestInputs = []string{"A=2"}
 		},
 	} {

@@ -171,7 +171,7 @@ func TestAnImageIsNamedByWhatItIsBuiltFrom(t *testing.T) {
 	assert.Equal(t, one, name(platform.Plan{}, with("META-INF/x.json", "[]")))
 	assert.Equal(t, one, name(platform.Plan{}, with("other.txt", "outside")))
 	assert.Equal(t, one, name(platform.Plan{BuildArgs: []string{"HTTP_PROXY=x"}}, recipeFiles), "the plan decides what counts")
-	assert.NotEqual(t, one, name(platform.Plan{Settings: []string{"A=1"}}, recipeFiles))
+	assert.NotEqual(t, one, name(platform.Plan{DigestInputs: []string{"A=1"}}, recipeFiles))
 	assert.NotEqual(t, one, name(platform.Plan{}, with("src/main.rs", "fn main() { }")))
 	assert.NotEqual(t, one, name(platform.Plan{}, with("src/new", "")))
 	ignored := with("src/.dockerignore", "x")

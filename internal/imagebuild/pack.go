@@ -20,9 +20,9 @@ func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) er
 // pack writes the package as the build container gets it. The input is not writable for others than root; output and
 // caches are for whichever user the builder image has.
 func (j *job) pack(w io.Writer) error {
-	layout := content.Layout{Dir: j.input(), Open: []string{platform.OutputDir}}
+	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}}
 	for _, cache := range j.plan.Caches {
-		layout.Open = append(layout.Open, cache.Path)
+		layout.Writable = append(layout.Writable, cache.Path)
 	}
 	for _, name := range j.plan.Executables {
 		layout.Executables = append(layout.Executables, path.Join(platform.InputDir, name))
@@ -32,7 +32,7 @@ func (j *job) pack(w io.Writer) error {
 
 // packCode writes the code as it stands in the image: what a build copies to the output when it does nothing else.
 func (j *job) packCode(w io.Writer) error {
-	return j.pkg.Below(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
+	return j.pkg.Sub(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
 }
 
 // codeDir is the directory of the package that its code is in.

@@ -38,7 +38,7 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 		return nil
 	}
 	j.warm = true
-	return b.produce(ctx, j.identified(b.Prefix, metadata.NewInstallToken())) // a real build of the same must not follow this one
+	return b.produce(ctx, j.identified(b.Prefix, metadata.RandomID())) // a real build of the same must not follow this one
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {

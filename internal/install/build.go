@@ -42,7 +42,7 @@ func Build(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer source.Close()
-	plan, err := platform.For(pkg, source, settings, process.Environ)
+	plan, err := platform.NewPlan(pkg, source, settings, process.Environ)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func configureLog(process *cli.Process, settings config.Settings) {
 // leave writes OUTPUT_DIR: META-INF for release, the source, unless it is nil, for the day the image is gone, and last
 // the record.
 func leave(outputDir, sourceDir string, source *content.Package, record metadata.Record) error {
-	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
+	if err := metadata.CopyMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
 	if source != nil {

@@ -45,7 +45,7 @@ func service(sourceDir string, environ []string) (metadata.Connection, error) {
 // leaveService writes OUTPUT_DIR of a service: META-INF and the connection for release, and last the record, which
 // tells run that there is nothing to run.
 func leaveService(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
-	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
+	if err := metadata.CopyMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
 	if err := connection.Write(outputDir); err != nil {

@@ -60,7 +60,7 @@ type work struct {
 // worksOf finds what is wrong with a package before the first of them has taken a minute.
 func worksOf(process cli.Process, settings config.Settings, scratch string) ([]work, error) {
 	works := []work{{
-		of: "Go's standard library", source: &content.Package{}, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
+		of: "Go's standard library", source: &content.Package{}, plan: platform.NewGoLibraryPlan(settings, process.Environ), settings: settings,
 	}}
 	for i, path := range process.Args {
 		w, err := workOf(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
@@ -89,6 +89,6 @@ func workOf(path, dir string, settings config.Settings, environ []string) (work,
 	if err != nil {
 		return work{}, err
 	}
-	plan, err := platform.For(pkg, source, settings, environ)
+	plan, err := platform.NewPlan(pkg, source, settings, environ)
 	return work{of: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
 }

@@ -41,7 +41,7 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 		}
 		defer os.RemoveAll(dir)
 		if err := content.RestoreSource(l.outputDir, dir); err != nil {
-			return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(l.outputDir))
+			return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.RebuildHint(l.outputDir))
 		}
 		pkg := metadata.Package{Type: l.record.Type, Label: l.record.Label, Path: l.record.Path}
 		source, err := content.Open(dir)
@@ -49,7 +49,7 @@ func rebuildFrom(process cli.Process, l *launch, engine imagebuild.Engine) rebui
 			return imagebuild.Image{}, err
 		}
 		defer source.Close()
-		plan, err := platform.For(pkg, source, l.settings, process.Environ)
+		plan, err := platform.NewPlan(pkg, source, l.settings, process.Environ)
 		if err != nil {
 			return imagebuild.Image{}, err
 		}

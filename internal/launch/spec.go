@@ -40,7 +40,7 @@ func (l *launch) prepare(chosen network.Networks) (prepared, error) {
 // spec is the chaincode's container. Its name is the lock between two runs of one chaincode; everything that a name
 // had to cut stands in the labels.
 func (l *launch) spec() (docker.Spec, error) {
-	command, err := platform.Start(l.record, l.settings, l.chaincode.PeerAddress)
+	command, err := platform.StartCommand(l.record, l.settings, l.chaincode.PeerAddress)
 	if err != nil {
 		return docker.Spec{}, err
 	}

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -46,6 +47,13 @@ func BuildName(prefix, digest string) string { return containerName(prefix) + "-
 
 // AssemblyName is the name of the container that becomes the image with that content, and the lock for doing so.
 func AssemblyName(prefix, digest string) string { return containerName(prefix) + "-assembly-" + digest }
+
+// RandomID returns 16 random hex digits, for names and tokens that must not collide.
+func RandomID() string {
+	id := make([]byte, 8)
+	rand.Read(id) // never returns an error
+	return hex.EncodeToString(id)
+}
 
 // CacheName is the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }

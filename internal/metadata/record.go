@@ -2,7 +2,6 @@ package metadata
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -71,12 +70,8 @@ type summed struct {
 // ErrPartial says that OUTPUT_DIR is not as build left it: the peer's own copy of it was interrupted.
 var ErrPartial = errors.New("the build output is incomplete")
 
-// NewInstallToken returns a new random token, 16 hex digits.
-func NewInstallToken() string {
-	token := make([]byte, 8)
-	rand.Read(token) // never fails
-	return hex.EncodeToString(token)
-}
+// NewInstallToken returns a new random install token of 16 hex digits.
+func NewInstallToken() string { return RandomID() }
 
 // WriteRecord writes the record into OUTPUT_DIR, with the sums of all that stands there. It must be the last file.
 func WriteRecord(outputDir string, record Record) error {
@@ -107,7 +102,7 @@ func ReadRecord(outputDir string) (Record, error) {
 	}
 	if file.Version > recordVersion {
 		return Record{}, fmt.Errorf("%s has version %d, this program knows up to %d: run the newer one, or %s",
-			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, BuildAgain(outputDir))
+			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, RebuildHint(outputDir))
 	}
 	if file.Version < 1 {
 		return Record{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
@@ -127,12 +122,12 @@ func ReadRecord(outputDir string) (Record, error) {
 }
 
 func partial(outputDir string, cause error) error {
-	return fmt.Errorf("%w: %w; %s", ErrPartial, cause, BuildAgain(outputDir))
+	return fmt.Errorf("%w: %w; %s", ErrPartial, cause, RebuildHint(outputDir))
 }
 
-// BuildAgain is what an operator has to do when a build cannot be used any more. The peer keeps OUTPUT_DIR as
+// RebuildHint is what an operator has to do when a build cannot be used any more. The peer keeps OUTPUT_DIR as
 // …/builds/PACKAGE_ID/bld and does not build again while …/builds/PACKAGE_ID is there.
-func BuildAgain(outputDir string) string {
+func RebuildHint(outputDir string) string {
 	kept := outputDir
 	if absolute, err := filepath.Abs(outputDir); err == nil && filepath.Base(absolute) == "bld" {
 		kept = filepath.Dir(absolute)

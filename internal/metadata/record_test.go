@@ -187,7 +187,7 @@ func TestWriteRecordThatCannotBeWritten(t *testing.T) {
 	assert.ErrorContains(t, metadata.WriteRecord(dir, record), "summing "+dir)
 }
 
-func TestBuildAgainNamesWhatThePeerKeeps(t *testing.T) {
+func TestRebuildHintNamesWhatThePeerKeeps(t *testing.T) {
 	t.Chdir(t.TempDir())
 	here, err := os.Getwd()
 	require.NoError(t, err)
@@ -199,7 +199,7 @@ func TestBuildAgainNamesWhatThePeerKeeps(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, "delete "+test.want+" and restart the peer, which then builds the chaincode again", metadata.BuildAgain(test.outputDir))
+			assert.Equal(t, "delete "+test.want+" and restart the peer, which then builds the chaincode again", metadata.RebuildHint(test.outputDir))
 		})
 	}
 }

@@ -16,7 +16,7 @@ const metaInf = "META-INF"
 // stateDB is the only part of META-INF that the peer knows.
 const stateDB = "statedb"
 
-// CheckMetaInf finds what [KeepMetaInf] or [ReleaseStateDB] would refuse, before anything is built. A package without
+// CheckMetaInf finds what [CopyMetaInf] or [ReleaseStateDB] would refuse, before anything is built. A package without
 // META-INF, or with a file of that name, is fine.
 func CheckMetaInf(sourceDir string) error {
 	dir := filepath.Join(sourceDir, metaInf)
@@ -35,8 +35,8 @@ func CheckMetaInf(sourceDir string) error {
 	return checkIndexes(filepath.Join(dir, stateDB))
 }
 
-// KeepMetaInf copies META-INF of a package to OUTPUT_DIR, for release. A package without one is fine.
-func KeepMetaInf(sourceDir, outputDir string) error {
+// CopyMetaInf copies META-INF of a package to OUTPUT_DIR, for release. A package without one is fine.
+func CopyMetaInf(sourceDir, outputDir string) error {
 	if !isDir(filepath.Join(sourceDir, metaInf)) {
 		return nil
 	}

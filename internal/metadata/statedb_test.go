@@ -99,25 +99,25 @@ func TestReleaseStateDBRefusesALink(t *testing.T) {
 	}
 }
 
-func TestKeepMetaInf(t *testing.T) {
+func TestCopyMetaInf(t *testing.T) {
 	source, output := t.TempDir(), filepath.Join(t.TempDir(), "output")
-	require.NoError(t, metadata.KeepMetaInf(source, output), "a package without META-INF is fine")
+	require.NoError(t, metadata.CopyMetaInf(source, output), "a package without META-INF is fine")
 	assert.NoDirExists(t, output)
 
 	files := tree{"META-INF/statedb/couchdb/indexes/owner.json": index, "META-INF/statedb/couchdb/indexes/broken.json": "{", "META-INF/x": "y"}
 	files.write(t, source)
 	tree{"src/main.go": "package main"}.write(t, source)
-	require.NoError(t, metadata.KeepMetaInf(source, output))
+	require.NoError(t, metadata.CopyMetaInf(source, output))
 	assert.Equal(t, files, readTree(t, output), "as it is, and not the source")
 }
 
 // "There is none" is said of META-INF alone, never of the place it is copied to.
-func TestKeepMetaInfThatCannotBeWritten(t *testing.T) {
+func TestCopyMetaInfThatCannotBeWritten(t *testing.T) {
 	source := t.TempDir()
 	tree{"META-INF/x": "y"}.write(t, source)
 	output := filepath.Join(t.TempDir(), "missing")
 	tree{"missing": "a file, not a directory"}.write(t, filepath.Dir(output))
-	assert.ErrorContains(t, metadata.KeepMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
+	assert.ErrorContains(t, metadata.CopyMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
 }
 
 // What would be refused at the end is refused before minutes of building.
@@ -144,7 +144,7 @@ func TestCheckMetaInf(t *testing.T) {
 			err := metadata.CheckMetaInf(source)
 			if test.want == "" {
 				assert.NoError(t, err)
-				assert.NoError(t, metadata.KeepMetaInf(source, filepath.Join(t.TempDir(), "output")))
+				assert.NoError(t, metadata.CopyMetaInf(source, filepath.Join(t.TempDir(), "output")))
 				return
 			}
 			assert.ErrorContains(t, err, test.want)

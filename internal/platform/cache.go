@@ -8,9 +8,9 @@ import (
 
 // Cache is a volume that outlives builds. It belongs to one builder image.
 type Cache struct {
-	Name  string   // empty: no volume, only the directory
-	Path  string   // where it is mounted in the build container
-	Given []string // variables that decide what is in it, KEY=VALUE: builds that were given others have a cache of their own
+	Name        string   // empty: no volume, only the directory
+	Path        string   // where it is mounted in the build container
+	Environment []string // variables that decide what is in it, KEY=VALUE: builds that were given others have a cache of their own
 }
 
 // version is the end of a label that an upgrade changes: _1.0, -v2, .3.1-rc.2, :1.0. It is narrow on purpose: two

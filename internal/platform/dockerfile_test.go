@@ -58,7 +58,7 @@ func TestBuildArgumentsAreTheOperators(t *testing.T) {
 	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
 	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.DigestInputs, "a proxy does not change what comes out")
 	assert.Empty(t, plan.Environment)
-	command, err := platform.Start(metadata.Record{Type: "docker"}, settings, "peer:7052")
+	command, err := platform.StartCommand(metadata.Record{Type: "docker"}, settings, "peer:7052")
 	require.NoError(t, err)
 	assert.Nil(t, command, "the image's own")
 }

@@ -238,7 +238,7 @@ CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 
 // ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of
 // them. Where they share none there is nothing to do it for.
-func ForGoLibrary(settings config.Settings, environ []string) Plan {
+func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary, r.goLink())
 	plan.Type = "golang"

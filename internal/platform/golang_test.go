@@ -113,7 +113,7 @@ func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 func testTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
 	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
-		library := platform.ForGoLibrary(settings, environ)
+		library := platform.NewGoLibraryPlan(settings, environ)
 		build, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
 		require.NoError(t, err)
 		assert.Equal(t, build.Builder, library.Builder)
@@ -131,7 +131,7 @@ func testTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 	}
 	narrow := config.Defaults()
 	narrow.Builder.Cache.Scope = config.CacheLabel
-	assert.Empty(t, platform.ForGoLibrary(narrow, nil).Caches[0].Name, "no label, nobody to share with")
+	assert.Empty(t, platform.NewGoLibraryPlan(narrow, nil).Caches[0].Name, "no label, nobody to share with")
 }
 
 func dynamic() config.Settings {

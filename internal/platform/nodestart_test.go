@@ -82,7 +82,7 @@ func testNodeStartScriptWithoutNPM(t *testing.T) {
 				}
 			}
 			record := metadata.Record{Type: "node", NPMStart: &metadata.NPMStart{Name: "@org/kv", Version: "1.2.3"}}
-			command, err := platform.Start(record, settings, address)
+			command, err := platform.StartCommand(record, settings, address)
 			require.NoError(t, err)
 			status, stderr, calls := b.run(command)
 			assert.Equal(t, 5, status, stderr)

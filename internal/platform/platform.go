@@ -96,7 +96,7 @@ var platforms = map[string]platform{
 
 // For plans the build of a package. Environ is the program's own environment: settings of the language's tools that
 // are found there are handed to the build, and all that the operator has set for builds.
-func For(pkg metadata.Package, content *content.Package, settings config.Settings, environ []string) (Plan, error) {
+func NewPlan(pkg metadata.Package, content *content.Package, settings config.Settings, environ []string) (Plan, error) {
 	p, err := find(pkg.Type)
 	if err != nil {
 		return Plan{}, err
@@ -127,7 +127,7 @@ func CheckRun(packageType string) error {
 }
 
 // Start is the command of a chaincode's container; nil for the image's own.
-func Start(record metadata.Record, settings config.Settings, peerAddress string) ([]string, error) {
+func StartCommand(record metadata.Record, settings config.Settings, peerAddress string) ([]string, error) {
 	if err := CheckRun(record.Type); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func planFor(pkg metadata.Package, files fs.FS, settings config.Settings, enviro
 	if err != nil {
 		return platform.Plan{}, err
 	}
-	return platform.For(pkg, source, settings, environ)
+	return platform.NewPlan(pkg, source, settings, environ)
 }
 
 func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...string) platform.Plan {
@@ -57,7 +57,7 @@ func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
 	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
 	_, err := planFor(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
-	_, err = platform.Start(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
+	_, err = platform.StartCommand(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
 	assert.EqualError(t, err, want)
 	assert.EqualError(t, platform.CheckRun("wasm"), want)
 }
@@ -184,8 +184,8 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
 	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
 	assert.Equal(t, output, golang.DigestInputs, "these change what is built, and no other")
-	assert.Equal(t, output, golang.Caches[0].Given, "so they decide what is in the cache of builds")
-	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Given, "a module is for those alone who were given the way to it")
+	assert.Equal(t, output, golang.Caches[0].Environment, "so they decide what is in the cache of builds")
+	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Environment, "a module is for those alone who were given the way to it")
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
@@ -228,7 +228,7 @@ func TestAnEmptyVariableCountsAsNotSet(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	start := func(packageType, address string) ([]string, error) {
-		return platform.Start(metadata.Record{Type: packageType}, config.Defaults(), address)
+		return platform.StartCommand(metadata.Record{Type: packageType}, config.Defaults(), address)
 	}
 	golang, err := start("golang", "peer0.example.com:7052")
 	require.NoError(t, err)

@@ -491,7 +491,7 @@ func testNodeStartScript(t *testing.T) {
 			if test.image != 0 {
 				b.file("/chaincode/start.sh", tool+"exit 5\n", test.image)
 			}
-			command, err := platform.Start(metadata.Record{Type: "node"}, config.Defaults(), address)
+			command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), address)
 			require.NoError(t, err)
 			status, _, calls := b.run(command)
 			assert.Equal(t, 5, status, "the end of the chaincode is the end of the script")
@@ -516,7 +516,7 @@ func testNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/npm", `sh -c 'trap "sleep 0.3; echo ended >ROOT/ended; exit 0" TERM; echo $$ >ROOT/node; touch ROOT/ready; while :; do sleep 0.01; done' &
 wait`+"\n")
-	command, err := platform.Start(metadata.Record{Type: "node"}, config.Defaults(), "peer:7052")
+	command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), "peer:7052")
 	require.NoError(t, err)
 	// On a machine with more on it than a container, "all others" is the one that is waited for.
 	script := strings.ReplaceAll(b.inside(command[2]), "kill -0 -1", "kill -0 $(cat "+b.path("/node")+")")
