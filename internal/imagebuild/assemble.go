@@ -140,8 +140,8 @@ func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, err
 
 // facts are what run has to know of an image, and only a look into it tells.
 type facts struct {
-	tlsByInput bool            // see [Image]
-	user       *metadata.Owner // whom it runs as, if not tlsByInput
+	tlsByInput bool             // see [Image]
+	user       *metadata.UIDGID // whom it runs as, if not tlsByInput
 }
 
 // factsIn looks into a container that becomes an image. The user is asked for last, and only where the TLS files go by

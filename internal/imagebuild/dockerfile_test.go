@@ -134,7 +134,7 @@ func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
 	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: baseimage.Pulls{Policy: config.PullAlways}}
 	image, said, err := r.run(t)
 	require.NoError(t, err)
-	assert.Equal(t, &metadata.Owner{UID: 500, GID: 500}, image.User)
+	assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 500}, image.User)
 	assert.Contains(t, said, "cc_1 | built\n")
 	asked := r.asked[0]
 	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":".*-[0-9a-f]{16}"}$`, asked["buildargs"], "no other build can have that name")

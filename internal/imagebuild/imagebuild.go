@@ -112,10 +112,10 @@ func (b *Builder) images() baseimage.Images {
 
 // Image is a chaincode's image.
 type Image struct {
-	Name       string          // PREFIX/TYPE:DIGEST
-	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of all else
-	Entrypoint []string        // which comes after that shell
-	User       *metadata.Owner // whom its processes run as; nil: not looked up, see baseimage.ResolveUser
+	Name       string           // PREFIX/TYPE:DIGEST
+	TLSByInput bool             // a shell in it can take the TLS files from standard input, ahead of all else
+	Entrypoint []string         // which comes after that shell
+	User       *metadata.UIDGID // whom its processes run as; nil: not looked up, see baseimage.ResolveUser
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.

@@ -110,7 +110,7 @@ func left(t *testing.T) dirs {
 	source, err := content.Open(d.source)
 	require.NoError(t, err)
 	defer source.Close()
-	require.NoError(t, leave(d.output, d.source, source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}})))
+	require.NoError(t, leave(d.output, d.source, source, recordOf(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.UIDGID{UID: 500, GID: 500}})))
 	return d
 }
 
@@ -129,7 +129,7 @@ func TestWhatBuildLeaves(t *testing.T) {
 	record.InstallToken, record.Created = "", time.Time{}
 	assert.Equal(t, metadata.Record{
 		Type: "golang", Label: "basic_1.0", Path: ".", Image: "fabric-chaincode/golang:0123",
-		User: &metadata.Owner{UID: 500, GID: 500}, Builder: cli.Release(),
+		User: &metadata.UIDGID{UID: 500, GID: 500}, Builder: cli.Release(),
 	}, record)
 }
 

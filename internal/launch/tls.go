@@ -72,13 +72,13 @@ func (l *launch) upload(ctx context.Context, id string, tls handover) error {
 
 // user is whom the chaincode runs as. A build does not look that up for an image that takes its TLS files by input: an
 // archive is rare there, since they must be too many for that.
-func (l *launch) user(ctx context.Context, id string) (metadata.Owner, error) {
+func (l *launch) user(ctx context.Context, id string) (metadata.UIDGID, error) {
 	if l.record.User != nil {
 		return *l.record.User, nil
 	}
 	image, err := l.engine.Image(ctx, l.record.Image)
 	if err != nil {
-		return metadata.Owner{}, err
+		return metadata.UIDGID{}, err
 	}
 	return baseimage.ResolveUser(ctx, l.engine, id, l.record.Image, image.User)
 }

@@ -32,7 +32,7 @@ type Record struct {
 	Label        string    `json:"label"`
 	Path         string    `json:"path,omitempty"`
 	Image        string    `json:"image"`                  // the image's name, which holds the content digest
-	User         *Owner    `json:"user,omitempty"`         // who the chaincode runs as in that image; nil: not looked up
+	User         *UIDGID   `json:"user,omitempty"`         // who the chaincode runs as in that image; nil: not looked up
 	TLSByInput   bool      `json:"tls_by_input,omitempty"` // in that image it can take its TLS files from standard input
 	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of that image, where TLSByInput
 	InstallToken string    `json:"install_token"`          // random; tells apart two peers that share all else
@@ -48,8 +48,8 @@ type NPMStart struct {
 	Version string `json:"version"`
 }
 
-// Owner is a numeric user and group inside an image.
-type Owner struct {
+// UIDGID is a numeric user and group inside an image.
+type UIDGID struct {
 	UID int `json:"uid"`
 	GID int `json:"gid"`
 }

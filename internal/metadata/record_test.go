@@ -28,7 +28,7 @@ var record = metadata.Record{
 // firstRecord is what a program of the first version wrote.
 func firstRecord() metadata.Record {
 	first := record
-	first.User, first.TLSByInput, first.Entrypoint = &metadata.Owner{UID: 500, GID: 501}, false, nil
+	first.User, first.TLSByInput, first.Entrypoint = &metadata.UIDGID{UID: 500, GID: 501}, false, nil
 	return first
 }
 
