@@ -79,7 +79,7 @@ func Read(source fs.FS) (*Package, error) {
 			pkg.Files = append(pkg.Files, File{Path: name, Dir: true, fsPath: name})
 			return nil
 		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a directory, and a package holds nothing else", name)
+			return fmt.Errorf("%s is neither a file nor a directory: a package may contain nothing else", name)
 		}
 		f, err := readFile(source, name)
 		pkg.Files = append(pkg.Files, f)

@@ -86,7 +86,7 @@ func TestALinkIsRefused(t *testing.T) {
 	dir := newSource(t)
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "src/a")))
 	_, err := content.Open(dir)
-	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory, and a package holds nothing else")
+	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory: a package may contain nothing else")
 }
 
 // A file that has the name of the directory for release is a file like others, and ends nothing.

@@ -66,7 +66,7 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 	}{
 		"no metadata":   {json: "", want: "reading METADATA/metadata.json: the file is empty"},
 		"no type":       {json: "{}", want: `METADATA/metadata.json has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
-		"bad label":     {json: `{"type":"golang","label":"a b"}`, want: `label "a b" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-`},
+		"bad label":     {json: `{"type":"golang","label":"a b"}`, want: `invalid label "a b": it must begin with a letter or a digit and contain only letters, digits, and any of _.+-`},
 		"unknown type":  {json: `{"type":"wasm","label":"a"}`, want: `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`},
 		"bad config":    {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: allowed here are "},
 		"bad variable":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: "x" is not possible: a whole number is expected`},

@@ -43,8 +43,8 @@ func TestPrebuiltPlan(t *testing.T) {
 func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
 		"empty":             {"", "reading image.json: the file is empty"},
-		"not JSON":          {"{", "reading image.json: not the JSON expected here: line 1: unexpected end of JSON input"},
-		"wrong type":        {`{"name":1}`, "reading image.json: not the JSON expected here: line 1: "},
+		"not JSON":          {"{", "reading image.json: parsing JSON: line 1: unexpected end of JSON input"},
+		"wrong type":        {`{"name":1}`, "reading image.json: parsing JSON: line 1: "},
 		"no name":           {`{"digest":"` + digest + `"}`, `image.json has no "name": expected an object such as {"name":"example.com/chaincode","digest":"sha256:…"}`},
 		"no digest":         {`{"name":"chaincode:1.0"}`, `image.json has no "digest": expected an object such as `},
 		"null":              {"null", `image.json has no "name": `},

@@ -115,10 +115,10 @@ func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
 func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
 	for connection, want := range map[string]string{
 		`{"address":"{{.peername}}:9999"}`:                     `map has no entry for key "peername"`,
-		`{"address":"cc"}`:                                     `"address" is "cc": expected host:port`,
+		`{"address":"cc"}`:                                     `invalid "address" "cc": expected host:port`,
 		`{"address":"cc:9999","tls_required":true}`:            `"root_cert" is missing`,
 		`{"address":"cc:9999","dial_timeout":"soon"}`:          `"dial_timeout" is "soon"`,
-		`{"address":"cc:9999","tls_required":"{{.tls}}","x":1`: "not the JSON expected here",
+		`{"address":"cc:9999","tls_required":"{{.tls}}","x":1`: "parsing JSON",
 	} {
 		p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 		_, err := p.Install(timeout(t), servicePackage(t, "ccaas", connection))
