@@ -9,7 +9,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-func TestUnversioned(t *testing.T) {
+func TestTrimVersion(t *testing.T) {
 	tests := map[string]string{
 		"basic_1.0":             "basic",
 		"basic_1.1":             "basic",
@@ -38,7 +38,7 @@ func TestUnversioned(t *testing.T) {
 		"a_1.0.0.0.0.0.0.0.0.0": "a",
 	}
 	for label, want := range tests {
-		assert.Equal(t, want, unversioned(label), label)
+		assert.Equal(t, want, trimVersion(label), label)
 	}
 }
 
@@ -65,8 +65,10 @@ func TestVolumePart(t *testing.T) {
 }
 
 // Versions of one chaincode share, two chaincodes never do.
-func TestLabelled(t *testing.T) {
-	name := func(label string) string { return request{pkg: metadata.Package{Label: label}}.labelled("java") }
+func TestCacheNameByLabel(t *testing.T) {
+	name := func(label string) string {
+		return request{pkg: metadata.Package{Label: label}}.cacheNameByLabel("java")
+	}
 	assert.Equal(t, "java-basic", name("basic_1.1"))
 	assert.Equal(t, name("basic_1.2"), name("basic_1.1"))
 	assert.NotEqual(t, name("basic_1.1"), name("basic2_1.1"))

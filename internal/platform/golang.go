@@ -11,18 +11,19 @@ import (
 	"fabric-builder-docker/internal/config"
 )
 
-// goBuild is the script of the build container. Its arguments are the directory to build from, the module mode
-// (vendor, readonly or gopath), the package to build, how to link (static or dynamic), what go.mod asks for (its go and
-// its toolchain line, each empty where there is none), and what goKey says: a key, and the packages that are compiled under it.
+// goBuild is the script of the build container. Its arguments are the directory to build in, the module mode (vendor,
+// readonly or gopath), the package to build, how to link (static or dynamic), the Go version and the toolchain in go.mod
+// (each empty if go.mod has none), and the result of goKey: the key and the patterns of packages to compile with it.
 //
-// A package whose dependencies use cgo is linked as the built-in controller does it, static and external: what the
-// builder image links against is not in the runtime image. All others are built without cgo: same result, in half the
-// time. Most packages need no cgo, so that build runs while the go command looks for cgo, and is thrown away when it
-// finds any. Where CGO_ENABLED is set, by the operator or in the image, nothing is looked for. Dynamic is the
-// built-in's dynamicLink: no flags for the linker, as the builder image is set up.
+// A package whose dependencies use cgo is linked statically with the external linker, as the built-in controller does,
+// because the runtime image lacks the libraries of the builder image. All other packages are built without cgo, which
+// gives the same result in half the time. Since most packages need no cgo, the script starts the build without cgo while
+// it searches the dependencies for cgo, and abandons that build if it finds any. If the operator or the image sets
+// CGO_ENABLED, the script does not search. Linking dynamically corresponds to the built-in controller's dynamicLink: no
+// linker flags, so the setup of the builder image decides.
 //
-// A build that fails under an older Go than the package asks for ends with a line that says so. What is compared are
-// go.mod and the versions that the go command tells, never the text of an error.
+// If a build fails and the package requires a newer Go than the build has, the last line of output says so. The script
+// compares go.mod with the versions that the go command reports. It does not parse error messages.
 const goBuild = goPrepare + `explain() {
 	status=$?
 	if [ $status -ne 0 ] && [ -n "$go$toolchain" ]; then
@@ -34,7 +35,7 @@ const goBuild = goPrepare + `explain() {
 			has=$(cd / && GOTOOLCHAIN=local go env GOVERSION) || has=
 		fi
 		if [ -n "$has" ] && [ "$(number "$has")" -lt "$(number "$asked")" ]; then
-			echo "the package asks for Go ${asked#go} and the build has ${has#go}: set chaincode.builder to an image with a newer Go, or GOTOOLCHAIN so that the go command fetches one" >&2
+			echo "the package requires Go ${asked#go}, but this build uses Go ${has#go}: set chaincode.builder to an image with a newer Go, or set GOTOOLCHAIN to let the go command download one" >&2
 		fi
 	fi
 	exit $status
@@ -53,11 +54,11 @@ prepare
 if [ "$mode" = -mod=readonly ]; then
 	find_modules
 fi
-if [ -n "$key" ] && [ -n "$others" ]; then # they win, so a key among ours would be lost: a cache of its own does the same
+if [ -n "$key" ] && [ -n "$others" ]; then # GOFLAGS would override the flag with the key: use a separate cache instead
 	export GOCACHE="$GOCACHE/$key"
 	set --
 fi
-compile() { # CGO_ENABLED, flags for the linker, flags for the compiler, packages to compile under the key...
+compile() { # CGO_ENABLED, linker flags, compiler flags, patterns of packages to compile with the key...
 	if [ -n "$1" ]; then
 		export CGO_ENABLED="$1"
 	fi
@@ -99,7 +100,7 @@ compile 0 "-s -w" "$nodebug" "$@" >&3 2>&3 3>&- 4<&- &
 exec 3>&-
 abandon() {
 	kill $! 2>/dev/null || true
-	wait $! 2>/dev/null || true # which says "Terminated"
+	wait $! 2>/dev/null || true # the shell prints "Terminated" to stderr
 }
 cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target" 4<&-) || {
 	status=$?
@@ -115,16 +116,18 @@ else
 fi
 `
 
-// goPrepare is what the scripts of builds have in common. They say which Go they have. Its tools live for a second and
-// hardly ever need to collect garbage: they do so from GOMEMLIMIT on, which Go knows since 1.19. Debug information is
-// not linked without cgo, so it is not compiled either, unless there are flags of others for the compiler.
+// goPrepare defines the shell functions that the build scripts share.
 //
-// No program holds a path of the build, and none is stamped with a state of version control: what is uploaded has none,
-// and the tools that would be asked run what a package's own settings name.
+// prepare prints the Go version and sets the environment. Go's tools run for about a second each and hardly ever need to
+// collect garbage, so they only do when they reach GOMEMLIMIT, which exists since Go 1.19. Programs without cgo are
+// linked without debug information, so the compiler need not generate it, unless GOFLAGS has other compiler flags.
+// Programs contain no build paths and no version control stamp: the upload contains no version control files, and
+// version control tools execute what a package's own settings name.
 //
-// Modules that the builder image brings are one more source, ahead of all others. Private ones are not asked of any
-// proxy, so those are fetched from there first. Where nobody has set GOPROXY, modules come from Go's public proxy alone,
-// as with the built-in controller: the last resort would let a package choose servers, and tools that talk to them.
+// find_modules puts the modules of the builder image ahead of all other sources, as a file:// proxy. The go command does
+// not ask proxies for private modules, so the script first fetches those from the image with GONOPROXY=none. If GOPROXY
+// is not set, modules come from Go's public proxy alone, as with the built-in controller: with direct, a package could
+// choose the servers to download from and the tools to use.
 const goPrepare = `set -e
 number() (
 	version=${1#go}
@@ -168,13 +171,13 @@ find_modules() {
 }
 `
 
-// Where builds have their caches.
+// Paths of the caches in build containers.
 const (
 	goBuildCache  = CacheDir + "/build"
 	goModuleCache = CacheDir + "/mod"
 )
 
-// goTransport are variables that say where modules come from, goOutput those that can change what is built.
+// goTransport lists the variables that decide where modules come from, goOutput those that can change the output.
 var (
 	goTransport = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "NETRC"}
 	goOutput    = []string{"GOFLAGS", "GOTOOLCHAIN"}
@@ -185,49 +188,50 @@ func planGolang(r request) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	r = r.rooted("go.mod", path.Join(name, "go.mod"))
+	r = r.findCode("go.mod", path.Join(name, "go.mod"))
 	layout, err := r.goLayout(name)
 	if err != nil {
 		return Plan{}, err
 	}
-	asked := r.goAsked(layout)
-	key, keyed := r.goKey(layout)
-	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain, key}
-	plan := r.goPlan(goBuild, append(args, keyed...)...)
+	required := r.readGoVersions(layout)
+	key, patterns := r.goKey(layout)
+	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), required.version, required.toolchain, key}
+	plan := r.goPlan(goBuild, append(args, patterns...)...)
 	plan.CodeAtRoot = r.atRoot
 	return plan, nil
 }
 
-// goMemory is from where on each of Go's tools collects garbage.
+// goMemory is the memory use at which each of Go's tools starts to collect garbage.
 const goMemory = "GOMEMLIMIT=512MiB"
 
-// goLeftOut are the names of files that no build gets. Version control systems run what their settings name, and a
-// compiler that finds a precompiled header maps it into its memory as it is.
+// goLeftOut lists the names of files that are not uploaded. Version control systems execute what their settings name,
+// and compilers load precompiled headers into memory without checking them.
 var goLeftOut = []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"}
 
-// goPlan is the plan of anything that a Go image does: a script with its arguments.
+// goPlan returns a plan that runs a script with arguments in the Go builder image.
 func (r request) goPlan(script string, args ...string) Plan {
-	given := r.given(slices.Concat(goOutput, goTransport, proxies)...)
+	environment := r.buildEnvironment(slices.Concat(goOutput, goTransport, proxies)...)
 	plan := Plan{
 		Builder:     Image{r.settings.Chaincode.Builder, "chaincode.builder"},
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
 		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
-		Environment: given,
+		Environment: environment,
 		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
 		Caches: []Cache{
-			{r.goCache("go-build"), goBuildCache, r.output(given)},
-			{r.goCache("go-modules"), goModuleCache, given.without(proxies...)},
+			{r.goCacheName("go-build"), goBuildCache, r.withoutTransport(environment)},
+			{r.goCacheName("go-modules"), goModuleCache, environment.without(proxies...)},
 		},
 		Target: "/usr/local/bin",
 	}
-	if r.settings.Builder.Build.Memory == 0 { // what a limit leaves is not known
+	if r.settings.Builder.Build.Memory == 0 { // with a limit, it is not known how much one tool may use
 		plan.Tuning = []string{goMemory}
 	}
 	return plan
 }
 
-// goLibrary compiles the standard library as builds use it. Its argument is how they link.
+// goLibrary is the script that compiles the standard library with the flags that builds use. Its argument is how to link
+// (static or dynamic).
 const goLibrary = goPrepare + `cd /
 prepare
 case "$1$CGO_ENABLED" in
@@ -236,8 +240,8 @@ esac
 CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 `
 
-// ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of
-// them. Where they share none there is nothing to do it for.
+// NewGoLibraryPlan plans a build that compiles Go's standard library into the cache that golang builds share. The name
+// of the cache is empty if they share none.
 func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary, r.goLink())
@@ -245,7 +249,7 @@ func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	return plan
 }
 
-// goLink is how packages are linked, static or dynamic.
+// goLink returns how to link packages, static or dynamic.
 func (r request) goLink() string {
 	if r.settings.Chaincode.Golang.DynamicLink {
 		return "dynamic"
@@ -253,10 +257,14 @@ func (r request) goLink() string {
 	return "static"
 }
 
-// goLayout is where a Go package is built from, how, and what of it.
-type goLayout struct{ dir, mode, target string }
+// goLayout is a layout of a golang package.
+type goLayout struct {
+	dir    string // directory to build in, relative to InputDir
+	mode   string // vendor, readonly or gopath
+	target string // package to build
+}
 
-// goLayout finds out which of the built-in controller's five layouts a package has, in its order.
+// goLayout returns the first of the built-in controller's five layouts that matches the package.
 func (r request) goLayout(name string) (goLayout, error) {
 	inside := path.Join("src", name)
 	switch {
@@ -268,61 +276,62 @@ func (r request) goLayout(name string) (goLayout, error) {
 		return goLayout{inside, "vendor", "."}, nil
 	case r.isFile(path.Join(inside, "go.mod")):
 		return goLayout{inside, "readonly", "."}, nil
-	case r.holds(r.at(inside), "*.go"):
+	case r.containsAny(r.sourcePath(inside), "*.go"):
 		return goLayout{"src", "gopath", name}, nil
 	case inside == "src":
-		return goLayout{}, errors.New("the package has no src/go.mod, and no Go files in src to build without one")
+		return goLayout{}, errors.New("the package has neither src/go.mod nor Go files in src")
 	}
-	return goLayout{}, fmt.Errorf("the package has no src/go.mod, no %s/go.mod, and no Go files in %s to build without one", inside, inside)
+	return goLayout{}, fmt.Errorf("the package has no src/go.mod, no %s/go.mod, and no Go files in %s", inside, inside)
 }
 
-// goPath is the package to build, from inside src: an import path, or a directory there.
+// goPath checks the path in metadata.json, which is an import path or a directory relative to src, and returns the
+// package to build.
 func goPath(name string) (string, error) {
 	switch cleaned := path.Clean(name); {
 	case name == "":
 		return ".", nil
 	case strings.HasPrefix(name, "-"):
-		return "", fmt.Errorf("path %q of metadata.json is no Go package", name)
+		return "", fmt.Errorf("invalid path %q in metadata.json: expected a Go import path or a directory inside src", name)
 	case path.IsAbs(name), cleaned == "..", strings.HasPrefix(cleaned, "../"):
-		return "", fmt.Errorf("path %q of metadata.json leads out of the package: expected a Go import path or a directory inside src", name)
+		return "", fmt.Errorf("path %q in metadata.json is outside the package: expected a Go import path or a directory inside src", name)
 	}
 	return name, nil
 }
 
-// goVersions are the versions of Go that a module asks for, as go.mod has them; empty where it does not.
+// goVersions holds the go and toolchain lines of go.mod, empty if there are none.
 type goVersions struct{ version, toolchain string }
 
-// goAsked reads them. A go.mod that is not right is the go command's to complain about.
-func (r request) goAsked(layout goLayout) goVersions {
-	var asked goVersions
+// readGoVersions reads the versions of Go that go.mod requires. It does not check go.mod, since the go command does.
+func (r request) readGoVersions(layout goLayout) goVersions {
+	var required goVersions
 	if layout.mode == "gopath" {
-		return asked
+		return required
 	}
-	text, _ := fs.ReadFile(r.content.FS, r.at(path.Join(layout.dir, "go.mod")))
+	text, _ := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	for line := range strings.Lines(string(text)) {
 		switch words := strings.Fields(line); {
 		case len(words) < 2:
 		case words[0] == "go":
-			asked.version = words[1]
+			required.version = words[1]
 		case words[0] == "toolchain":
-			asked.toolchain = words[1]
+			required.toolchain = words[1]
 		}
 	}
-	return asked
+	return required
 }
 
-// goCache is the name of a cache for those who share it, empty for none. Builds may use one at the same time, and go
-// build runs no code of a package.
-func (r request) goCache(kind string) string {
+// goCacheName returns the name of a cache according to builder.cache.scope, or an empty name for no cache. Concurrent
+// builds can share a cache, and go build runs no code of a package.
+func (r request) goCacheName(kind string) string {
 	switch scope := r.settings.Builder.Cache.Scope; scope {
 	case config.CacheOff:
 		return ""
 	case config.CacheLabel:
-		return r.labelled(kind)
+		return r.cacheNameByLabel(kind)
 	case config.CacheMSP:
 		msp := r.environ.value("CORE_PEER_LOCALMSPID")
 		if msp == "" {
-			return r.labelled(kind) // the closer bounds, where the organisation is not told
+			return r.cacheNameByLabel(kind) // the narrower scope if the MSP is not known
 		}
 		return kind + "-msp-" + volumePart(msp)
 	}
