@@ -43,7 +43,7 @@ func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 		"missing":      {filepath.Join(dir, "missing.tgz"), "unpacking missing.tgz: open "},
 		"no package":   {filepath.Join(dir, "text.tgz"), "unpacking text.tgz: "},
 		"bad label":    {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `invalid label "a b"`},
-		"unknown type": {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `type "wasm" is not known`},
+		"unknown type": {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `unknown package type "wasm"`},
 		"no module":    {pkg("empty.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File("src/x", "")), "planning the build of a golang package"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,16 +45,16 @@ func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...str
 func TestWhatIsClaimedIsKnown(t *testing.T) {
 	for _, claimed := range config.KnownTypes {
 		if err := platform.CheckRun(claimed); err != nil {
-			assert.NotContains(t, err.Error(), "is not known")
+			assert.NotContains(t, err.Error(), "unknown package type")
 		}
 	}
 	for _, foreign := range []string{"", "wasm", "GOLANG", "golang ", "go"} {
-		assert.ErrorContains(t, platform.CheckRun(foreign), "is not known", foreign)
+		assert.ErrorContains(t, platform.CheckRun(foreign), "unknown package type", foreign)
 	}
 }
 
 func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
-	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
+	const want = `unknown package type "wasm": this builder handles golang, node, java, docker, k8s, ccaas and external`
 	_, err := planFor(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
 	_, err = platform.StartCommand(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
@@ -105,20 +105,21 @@ func TestGolangTarget(t *testing.T) {
 		t.Run("outside "+path, func(t *testing.T) {
 			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
 			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+
-				"\" of metadata.json leads out of the package: expected a Go import path or a directory inside src")
+				"\" in metadata.json is outside the package: expected a Go import path or a directory inside src")
 		})
 	}
 	for _, path := range []string{"-flag", "-o=/x", "-", "--"} {
 		t.Run("flag "+path, func(t *testing.T) {
 			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
-			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+"\" of metadata.json is no Go package")
+			assert.EqualError(t, err, "planning the build of a golang package: invalid path \""+path+
+				"\" in metadata.json: expected a Go import path or a directory inside src")
 		})
 	}
 }
 
 func TestAPackageThatLacksItsManifest(t *testing.T) {
-	const noGo = "planning the build of a golang package: the package has no src/go.mod, and no Go files in src to build without one"
-	const noNode = "planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"
+	const noGo = "planning the build of a golang package: the package has neither src/go.mod nor Go files in src"
+	const noNode = "planning the build of a node package: the package has no src/package.json: Node chaincode must be an npm package"
 	tests := map[string]struct {
 		pkg   metadata.Package
 		files fstest.MapFS
@@ -126,8 +127,8 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}{
 		"golang":              {metadata.Package{Type: "golang"}, source("src/README.md", "src/cmd/main.go"), noGo},
 		"golang, empty":       {metadata.Package{Type: "golang"}, source(), noGo},
-		"golang, no such dir": {metadata.Package{Type: "golang", Path: "github.com/x/y"}, source("src/github.com/x/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/github.com/x/y/go.mod, and no Go files in src/github.com/x/y to build without one"},
-		"golang, a pattern":   {metadata.Package{Type: "golang", Path: "[a*"}, source("src/a/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/[a*/go.mod, and no Go files in src/[a* to build without one"},
+		"golang, no such dir": {metadata.Package{Type: "golang", Path: "github.com/x/y"}, source("src/github.com/x/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/github.com/x/y/go.mod, and no Go files in src/github.com/x/y"},
+		"golang, a pattern":   {metadata.Package{Type: "golang", Path: "[a*"}, source("src/a/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/[a*/go.mod, and no Go files in src/[a*"},
 		"node":                {metadata.Package{Type: "node"}, source("src/index.js"), noNode},
 		"node, empty":         {metadata.Package{Type: "node"}, source(), noNode},
 		"node, a directory":   {metadata.Package{Type: "node"}, source("src/package.json/x"), noNode},
@@ -251,7 +252,7 @@ func TestStart(t *testing.T) {
 		assert.NoError(t, platform.CheckRun(prebuilt))
 	}
 	for _, service := range []string{"ccaas", "external"} {
-		want := "a package of type " + service + " is a service that runs elsewhere: the peer connects to it, there is nothing to run"
+		want := "chaincode of type " + service + " runs as a service: the peer connects to it, and there is nothing to run"
 		_, err := start(service, "peer:7052")
 		assert.EqualError(t, err, want)
 		assert.EqualError(t, platform.CheckRun(service), want)

@@ -323,11 +323,11 @@ func testAPackageThatAsksForANewerGo(t *testing.T) {
 			assert.NotZero(t, status)
 			last := stderr[strings.LastIndex(strings.TrimSuffix(stderr, "\n"), "\n")+1:]
 			if test.asked == "" {
-				assert.NotContains(t, stderr, "asks for Go")
+				assert.NotContains(t, stderr, "requires Go")
 				return
 			}
-			assert.Equal(t, "the package asks for Go "+test.asked+" and the build has "+test.has+": set chaincode.builder to an image with a newer Go, "+
-				"or GOTOOLCHAIN so that the go command fetches one\n", last)
+			assert.Equal(t, "the package requires Go "+test.asked+", but this build uses Go "+test.has+": set chaincode.builder to an image with a newer Go, "+
+				"or set GOTOOLCHAIN to let the go command download one\n", last)
 		})
 	}
 }
@@ -344,7 +344,7 @@ func testTheRealGoCommandIsTooOld(t *testing.T) {
 		files := fstest.MapFS{"src/go.mod": {Data: []byte("module x\n\ngo 1.999.0\n")}}
 		status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang"}, files).Command)
 		assert.NotZero(t, status)
-		assert.Contains(t, stderr, "the package asks for Go 1.999.0 and the build has 1.", toolchain)
+		assert.Contains(t, stderr, "the package requires Go 1.999.0, but this build uses Go 1.", toolchain)
 	}
 }
 

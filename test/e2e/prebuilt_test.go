@@ -104,7 +104,7 @@ func TestAPrebuiltImageThatCannotBeHad(t *testing.T) {
 	none := "sha256:" + strings.Repeat("0", 64)
 	tests := map[string]struct{ name, digest, want string }{
 		"without a digest": {r.Ref("kv:1.0"), "", `image.json has no "digest"`},
-		"a bad name":       {r.Ref("KV"), none, "is not the name of an image"},
+		"a bad name":       {r.Ref("KV"), none, "expected an image name"},
 		"a bad digest":     {r.Ref("kv"), "sha256:0", `"sha256:0" is not a digest`},
 		"not there":        {r.Ref("kv"), none, "the chaincode image " + fmt.Sprintf("%q", r.Ref("kv@"+none)) + " is not on the engine and cannot be had"},
 	}

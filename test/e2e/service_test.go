@@ -134,7 +134,7 @@ func TestRunRefusesAService(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(p.Build(id).Release, "chaincode")))
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 1")
-	assert.Equal(t, fmt.Sprintf("[ERROR] run: a package of type ccaas is a service that runs elsewhere: the peer connects to it, there is nothing to run; "+
+	assert.Equal(t, fmt.Sprintf("[ERROR] run: chaincode of type ccaas runs as a service: the peer connects to it, and there is nothing to run; "+
 		"delete %s and restart the peer, which then builds the chaincode again\n", filepath.Dir(p.Build(id).Output)), p.said("run"))
 }
 
