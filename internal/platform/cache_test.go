@@ -21,13 +21,13 @@ func TestTrimVersion(t *testing.T) {
 		"basic_1.0.RC.2":        "basic",
 		"basic_1.0-SNAPSHOT":    "basic",
 		"basic_1.0alpha":        "basic",
-		"mycc:1.0":              "mycc", // of the 1.x lifecycle
+		"mycc:1.0":              "mycc", // 1.x lifecycle
 		"basic":                 "basic",
 		"basic2":                "basic2",
-		"erc-20-token":          "erc-20-token", // not at the end
+		"erc-20-token":          "erc-20-token", // the number is not at the end
 		"token-erc20":           "token-erc20",
 		"asset-1-transfer":      "asset-1-transfer",
-		"basic_1.0-experiment":  "basic_1.0-experiment", // who knows what this is; it gets a cache of its own
+		"basic_1.0-experiment":  "basic_1.0-experiment", // an unknown suffix is not part of the version
 		"basic_3f2a1c":          "basic_3f2a1c",
 		"basic_":                "basic_",
 		"1.0":                   "1",
@@ -64,7 +64,7 @@ func TestVolumePart(t *testing.T) {
 	assert.NotEqual(t, volumePart(long), volumePart(long+"y"))
 }
 
-// Versions of one chaincode share, two chaincodes never do.
+// Versions of one chaincode share a cache; different chaincodes never do.
 func TestCacheNameByLabel(t *testing.T) {
 	name := func(label string) string {
 		return request{pkg: metadata.Package{Label: label}}.cacheNameByLabel("java")

@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// source is a package that holds these files.
+// source returns a package that contains the given files.
 func source(names ...string) fstest.MapFS {
 	files := fstest.MapFS{}
 	for _, name := range names {
@@ -25,7 +25,7 @@ func source(names ...string) fstest.MapFS {
 	return files
 }
 
-// planFor plans the build of a package that holds these files.
+// planFor plans the build of a package that contains the given files.
 func planFor(pkg metadata.Package, files fs.FS, settings config.Settings, environ []string) (platform.Plan, error) {
 	source, err := content.Read(files)
 	if err != nil {
@@ -41,7 +41,7 @@ func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...str
 	return plan
 }
 
-// What detect claims, build and run must know.
+// build and run must know every type that detect accepts.
 func TestWhatIsClaimedIsKnown(t *testing.T) {
 	for _, claimed := range config.KnownTypes {
 		if err := platform.CheckRun(claimed); err != nil {
@@ -53,7 +53,7 @@ func TestWhatIsClaimedIsKnown(t *testing.T) {
 	}
 }
 
-func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
+func TestUnknownType(t *testing.T) {
 	const want = `unknown package type "wasm": this builder handles golang, node, java, docker, k8s, ccaas and external`
 	_, err := planFor(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
@@ -92,7 +92,7 @@ func TestGolangTarget(t *testing.T) {
 		"cmd/../chaincode":         "cmd/../chaincode",
 		"..chaincode":              "..chaincode",
 		"github.com/example/basic": "github.com/example/basic",
-		"a b; rm -rf $HOME":        "a b; rm -rf $HOME", // an argument, never a part of the script
+		"a b; rm -rf $HOME":        "a b; rm -rf $HOME", // an argument, not part of the script
 	}
 	for path, want := range targets {
 		t.Run(path, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestGolangTarget(t *testing.T) {
 	}
 }
 
-func TestAPackageThatLacksItsManifest(t *testing.T) {
+func TestPackageWithoutAManifest(t *testing.T) {
 	const noGo = "planning the build of a golang package: the package has neither src/go.mod nor Go files in src"
 	const noNode = "planning the build of a node package: the package has no src/package.json: Node chaincode must be an npm package"
 	tests := map[string]struct {
@@ -141,7 +141,7 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}
 }
 
-// nodePackage is a package that npm would take.
+// nodePackage returns a package that npm accepts.
 func nodePackage() fstest.MapFS {
 	return fstest.MapFS{"src/package.json": {Data: []byte(`{"name":"x"}`)}}
 }
@@ -184,9 +184,9 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
 	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
-	assert.Equal(t, output, golang.DigestInputs, "these change what is built, and no other")
-	assert.Equal(t, output, golang.Caches[0].Environment, "so they decide what is in the cache of builds")
-	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Environment, "a module is for those alone who were given the way to it")
+	assert.Equal(t, output, golang.DigestInputs, "only these change the output")
+	assert.Equal(t, output, golang.Caches[0].Environment, "so only these select the build cache")
+	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Environment, "builds share modules only if they get them in the same way")
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
@@ -194,21 +194,21 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 
 	for _, planned := range []platform.Plan{golang, node} {
 		for _, setting := range planned.DigestInputs {
-			assert.NotContains(t, strings.ToLower(setting), "proxy", "a proxy would give each network its own image")
-			assert.NotContains(t, setting, "secret", "a credential would end up in a name that everybody can test guesses against")
+			assert.NotContains(t, strings.ToLower(setting), "proxy", "every network with its own proxy would get its own image")
+			assert.NotContains(t, setting, "secret", "anyone could test guesses at a credential against the name of the image")
 		}
-		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "a command can be read by all who can inspect the container")
+		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "anyone who can inspect the container can read its command")
 	}
 }
 
-// What the operator sets for builds is handed over whole, and wins.
+// The build gets everything in builder.build.environment, which overrides the program's own environment.
 func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.Build.Environment = config.Environment{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}
 	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, got.Environment)
-	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.DigestInputs, "who knows what a variable changes")
+	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.DigestInputs, "an unknown variable may change the output")
 	settings.Builder.Build.Transport = []string{"CUSTOM", "GOCACH[E]"}
 	got, err = planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
@@ -239,7 +239,7 @@ func TestStart(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, node, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, node[:2])
-	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, never a part of the script")
+	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, not part of the script")
 
 	java, err := start("java", "peer:7052")
 	require.NoError(t, err)

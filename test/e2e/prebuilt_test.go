@@ -105,7 +105,7 @@ func TestAPrebuiltImageThatCannotBeHad(t *testing.T) {
 	tests := map[string]struct{ name, digest, want string }{
 		"without a digest": {r.Ref("kv:1.0"), "", `image.json has no "digest"`},
 		"a bad name":       {r.Ref("KV"), none, "expected an image name"},
-		"a bad digest":     {r.Ref("kv"), "sha256:0", `"sha256:0" is not a digest`},
+		"a bad digest":     {r.Ref("kv"), "sha256:0", `invalid "digest" "sha256:0"`},
 		"not there":        {r.Ref("kv"), none, "the chaincode image " + fmt.Sprintf("%q", r.Ref("kv@"+none)) + " is not on the engine and cannot be had"},
 	}
 	for name, test := range tests {

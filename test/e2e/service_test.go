@@ -117,7 +117,7 @@ func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
 		`{"address":"{{.peername}}:9999"}`:                     `map has no entry for key "peername"`,
 		`{"address":"cc"}`:                                     `invalid "address" "cc": expected host:port`,
 		`{"address":"cc:9999","tls_required":true}`:            `"root_cert" is missing`,
-		`{"address":"cc:9999","dial_timeout":"soon"}`:          `"dial_timeout" is "soon"`,
+		`{"address":"cc:9999","dial_timeout":"soon"}`:          `invalid "dial_timeout" "soon"`,
 		`{"address":"cc:9999","tls_required":"{{.tls}}","x":1`: "parsing JSON",
 	} {
 		p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
