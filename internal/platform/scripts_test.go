@@ -152,6 +152,28 @@ func testTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
 	assert.NotContains(t, strings.Join(calls, "\n"), "dwarf")
 }
 
+// Without GOPROXY, a package cannot choose the servers that its modules come from.
+func TestDefaultGOPROXYHasNoDirect(t *testing.T) { eachShell(t, testDefaultGOPROXYHasNoDirect) }
+
+func testDefaultGOPROXYHasNoDirect(t *testing.T) {
+	for environment, want := range map[string]string{
+		"": "https://proxy.example.com",
+		"GOPROXY=https://mirror.example.com,direct": "https://mirror.example.com,direct",
+	} {
+		b := newBox(t)
+		b.tool("/tools/go", `[ "$1" = env ] && echo https://proxy.example.com,direct; [ "$1" = build ] && echo "$GOPROXY" >ROOT/goproxy; exit 0`)
+		command := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command
+		if environment != "" {
+			command[2] = "export " + environment + "\n" + command[2]
+		}
+		status, stderr, _ := b.run(command)
+		require.Zero(t, status, stderr)
+		got, err := os.ReadFile(b.path("/goproxy"))
+		require.NoError(t, err)
+		assert.Equal(t, want+"\n", string(got))
+	}
+}
+
 // Garbage is left where the tools are new enough to know how much they may leave, and nobody has said otherwise.
 func TestHowGosToolsCollectGarbage(t *testing.T) { eachShell(t, testHowGosToolsCollectGarbage) }
 
