@@ -20,7 +20,7 @@ import (
 // withContainer creates a container from image without starting it, calls read with its ID, and removes it.
 func (i Images) withContainer(ctx context.Context, image string, read func(id string) error) error {
 	id, _, err := i.Engine.CreateOrInspect(ctx, docker.Spec{
-		Name:    metadata.AssemblyName(i.Prefix, metadata.NewInstallToken()),
+		Name:    metadata.AssemblyName(i.Prefix, metadata.RandomID()),
 		Image:   image,
 		Command: []string{"/bin/sh"}, // never starts, but engines create no container without a command
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: i.Version},

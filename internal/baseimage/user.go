@@ -17,11 +17,11 @@ import (
 
 // User returns the UID and GID that an image's processes run as, for files that only they may read. A user name is looked
 // up in the image itself.
-func (i Images) User(ctx context.Context, name string, image docker.Image) (*metadata.Owner, error) {
+func (i Images) User(ctx context.Context, name string, image docker.Image) (*metadata.UIDGID, error) {
 	if owner, ok := parseNumericUser(image.User); ok {
 		return &owner, nil
 	}
-	var owner metadata.Owner
+	var owner metadata.UIDGID
 	err := i.withContainer(ctx, name, func(id string) (err error) {
 		owner, err = ResolveUser(ctx, i.Engine, id, name, image.User)
 		return err
@@ -31,7 +31,7 @@ func (i Images) User(ctx context.Context, name string, image docker.Image) (*met
 
 // ResolveUser returns the UID and GID of an image's user. It looks up a user name in /etc/passwd of a container of that
 // image. Its error is IsNotFound if the container is gone.
-func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.Owner, error) {
+func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.UIDGID, error) {
 	if owner, ok := parseNumericUser(user); ok {
 		return owner, nil
 	}
@@ -39,56 +39,56 @@ func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (me
 	archive, err := engine.Download(ctx, id, "/etc/passwd")
 	if errdefs.IsNotFound(err) {
 		if _, gone := engine.Inspect(ctx, id); gone != nil {
-			return metadata.Owner{}, gone
+			return metadata.UIDGID{}, gone
 		}
-		return metadata.Owner{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image, user)
+		return metadata.UIDGID{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image, user)
 	}
 	if err != nil {
-		return metadata.Owner{}, err
+		return metadata.UIDGID{}, err
 	}
 	defer archive.Close()
 	owner, err := findInPasswd(archive, user)
 	if err != nil {
-		return metadata.Owner{}, fmt.Errorf("looking up the user of image %q: %w", image, err)
+		return metadata.UIDGID{}, fmt.Errorf("looking up the user of image %q: %w", image, err)
 	}
 	return owner, nil
 }
 
 // parseNumericUser parses a user that needs no lookup: a number (the group may be a name), root, or none.
-func parseNumericUser(user string) (metadata.Owner, bool) {
+func parseNumericUser(user string) (metadata.UIDGID, bool) {
 	if owner, err := ParseUIDGID(user); err == nil {
 		return owner, true
 	}
 	name, _, _ := strings.Cut(user, ":")
 	if name == "" || name == "root" {
-		return metadata.Owner{}, true
+		return metadata.UIDGID{}, true
 	}
 	owner, err := ParseUIDGID(name)
 	return owner, err == nil
 }
 
 // ParseUIDGID parses UID or UID:GID.
-func ParseUIDGID(text string) (metadata.Owner, error) {
+func ParseUIDGID(text string) (metadata.UIDGID, error) {
 	uid, gid, both := strings.Cut(text, ":")
 	if !both {
 		gid = "0"
 	}
-	var owner metadata.Owner
+	var owner metadata.UIDGID
 	var err error
 	if owner.UID, err = strconv.Atoi(uid); err != nil {
-		return metadata.Owner{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
+		return metadata.UIDGID{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
 	}
 	if owner.GID, err = strconv.Atoi(gid); err != nil {
-		return metadata.Owner{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
+		return metadata.UIDGID{}, fmt.Errorf("invalid user %q: expected UID:GID", text)
 	}
 	return owner, nil
 }
 
 // findInPasswd finds a user in a tar archive that contains /etc/passwd.
-func findInPasswd(archive io.Reader, user string) (metadata.Owner, error) {
+func findInPasswd(archive io.Reader, user string) (metadata.UIDGID, error) {
 	passwd := tar.NewReader(archive)
 	if _, err := passwd.Next(); err != nil {
-		return metadata.Owner{}, fmt.Errorf("reading /etc/passwd: %w", err)
+		return metadata.UIDGID{}, fmt.Errorf("reading /etc/passwd: %w", err)
 	}
 	for lines := bufio.NewScanner(passwd); lines.Scan(); {
 		fields := strings.Split(lines.Text(), ":") // name:password:uid:gid:…
@@ -96,5 +96,5 @@ func findInPasswd(archive io.Reader, user string) (metadata.Owner, error) {
 			return ParseUIDGID(fields[2] + ":" + fields[3])
 		}
 	}
-	return metadata.Owner{}, fmt.Errorf("%q is not in /etc/passwd", user)
+	return metadata.UIDGID{}, fmt.Errorf("%q is not in /etc/passwd", user)
 }

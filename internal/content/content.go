@@ -1,5 +1,5 @@
-// Package content handles a chaincode package as files: it reads and checks them, computes digests, writes them into
-// tars, filters a build's output, and saves a package's source. It knows no container engine.
+// Package content handles the files of a chaincode package: it reads and checks them, computes digests, writes them to
+// tar archives, filters the output of a build, and saves and restores the source. It does not use a container engine.
 package content
 
 import (
@@ -14,34 +14,33 @@ import (
 	"strings"
 )
 
-// Package is the content of a chaincode package, or a part of it: files and directories, each
-// directory ahead of what is in it, by name.
+// Package is a chaincode package, or a part of one. Files are sorted by name, and each directory precedes its contents.
 type Package struct {
 	Files []File
-	FS    fs.FS // what the files are read from, by their paths in the whole package; it takes names that are not UTF-8
+	FS    fs.FS // the whole package; it accepts names that are not valid UTF-8
 	close func() error
 }
 
 // File is one file or directory of a package.
 type File struct {
-	Path       string // slash-separated, relative to the root of the Package; bytes, not always UTF-8
+	Path       string // slash-separated, relative to the root of the Package; not always valid UTF-8
 	Dir        bool
 	Executable bool
 	Size       int64
-	SHA256     string // of its bytes, in hex
-	MentionsC  bool   // a Go file that holds "C", quotes included: it may use cgo
-	fsPath     string // its path in Package.FS
+	SHA256     string // in hex
+	MentionsC  bool   // whether it is a Go file that contains "C", quotes included, and so may use cgo
+	fsPath     string // path in Package.FS
 }
 
-// metaInf is the directory at a package's root that is for release and never uploaded.
+// metaInf is the directory at the root of a package that is meant for release and never uploaded.
 const metaInf = "META-INF"
 
-// rootFS is an [os.Root] as a file system that takes names which are not UTF-8, too.
+// rootFS makes an [os.Root] an fs.FS. Unlike the result of Root.FS, it accepts names that are not valid UTF-8.
 type rootFS struct{ root *os.Root }
 
 func (r rootFS) Open(name string) (fs.File, error) { return r.root.Open(name) }
 
-// Open reads the package in SOURCE_DIR. The caller closes it, and nothing of it can be used then.
+// Open reads the package in SOURCE_DIR. The caller must close it when done, and cannot read its files afterwards.
 func Open(sourceDir string) (*Package, error) {
 	root, err := os.OpenRoot(sourceDir)
 	if err != nil {
@@ -56,7 +55,7 @@ func Open(sourceDir string) (*Package, error) {
 	return pkg, nil
 }
 
-// Close closes SOURCE_DIR.
+// Close releases SOURCE_DIR.
 func (p *Package) Close() error {
 	if p.close == nil {
 		return nil
@@ -64,7 +63,8 @@ func (p *Package) Close() error {
 	return p.close()
 }
 
-// Read reads a package, all of it but the directory META-INF. Anything but files and directories is an error.
+// Read reads the package in source, except for the directory META-INF. It returns an error if the package contains
+// anything other than regular files and directories.
 func Read(source fs.FS) (*Package, error) {
 	pkg := &Package{FS: source}
 	err := fs.WalkDir(source, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -79,7 +79,7 @@ func Read(source fs.FS) (*Package, error) {
 			pkg.Files = append(pkg.Files, File{Path: name, Dir: true, fsPath: name})
 			return nil
 		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is neither a file nor a directory, and a package holds nothing else", name)
+			return fmt.Errorf("%s is neither a file nor a directory: a package may contain nothing else", name)
 		}
 		f, err := readFile(source, name)
 		pkg.Files = append(pkg.Files, f)
@@ -101,23 +101,23 @@ func readFile(source fs.FS, name string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	hash, mention := sha256.New(), &mention{word: cgo}
-	into := io.Writer(hash)
+	hash, finder := sha256.New(), &wordFinder{word: importC}
+	w := io.Writer(hash)
 	if path.Ext(name) == ".go" {
-		into = io.MultiWriter(hash, mention)
+		w = io.MultiWriter(hash, finder)
 	}
-	size, err := io.Copy(into, opened)
+	size, err := io.Copy(w, opened)
 	if err != nil {
 		return File{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return File{
 		Path: name, Executable: info.Mode()&0o111 != 0, Size: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
-		MentionsC: mention.found, fsPath: name,
+		MentionsC: finder.found, fsPath: name,
 	}, nil
 }
 
-// Below is the part of the package in a directory, with paths relative to that; "." is all of it.
-func (p *Package) Below(dir string) *Package {
+// Sub returns the part of the package in dir, with paths relative to dir. For ".", it returns the package itself.
+func (p *Package) Sub(dir string) *Package {
 	if dir == "." {
 		return p
 	}
@@ -131,7 +131,7 @@ func (p *Package) Below(dir string) *Package {
 	return part
 }
 
-// Only is the part of the package that keep says true for.
+// Only returns the files and directories for which keep returns true.
 func (p *Package) Only(keep func(File) bool) *Package {
 	part := &Package{FS: p.FS}
 	for _, f := range p.Files {
@@ -142,15 +142,20 @@ func (p *Package) Only(keep func(File) bool) *Package {
 	return part
 }
 
-// Without is the package without files and directories of these names, whatever directory they are in. Names are
-// patterns as path.Match has them.
+// Without returns the package without the files and directories that have one of the given names, at any depth or, if the
+// name begins with a slash, at the root alone. Names are patterns for path.Match.
 func (p *Package) Without(names ...string) *Package {
 	if len(names) == 0 {
 		return p
 	}
 	return p.Only(func(f File) bool {
-		return !slices.ContainsFunc(strings.Split(f.Path, "/"), func(element string) bool {
-			return slices.ContainsFunc(names, func(name string) bool {
+		elements := strings.Split(f.Path, "/")
+		return !slices.ContainsFunc(names, func(name string) bool {
+			candidates := elements
+			if root, anchored := strings.CutPrefix(name, "/"); anchored {
+				name, candidates = root, elements[:1]
+			}
+			return slices.ContainsFunc(candidates, func(element string) bool {
 				matches, _ := path.Match(name, element)
 				return matches
 			})
@@ -158,8 +163,8 @@ func (p *Package) Without(names ...string) *Package {
 	})
 }
 
-// directories are all directories of the package, those on the way to its files included, parents first. The root is
-// the first, ".".
+// directories returns all directories of the package, including those that only appear in the paths of files. Parents
+// come first, starting with ".", the root.
 func (p *Package) directories() []string {
 	seen := map[string]bool{".": true}
 	for _, f := range p.Files {

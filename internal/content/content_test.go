@@ -19,7 +19,7 @@ import (
 	"fabric-builder-docker/internal/content"
 )
 
-// newSource is a package as the peer unpacks it.
+// newSource creates a package as the peer unpacks it.
 func newSource(t *testing.T) string {
 	t.Helper()
 	return write(t, map[string]string{
@@ -31,12 +31,12 @@ func newSource(t *testing.T) string {
 	})
 }
 
-// write makes a directory with these files; a name that ends in / is an empty directory.
+// write creates a directory with the given files. A name that ends in / is an empty directory.
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
-		at := dir + "/" + name // not joined: the slash at its end counts
+		at := dir + "/" + name // filepath.Join would remove a trailing slash
 		require.NoError(t, os.MkdirAll(at[:strings.LastIndex(at, "/")], 0o700))
 		if !strings.HasSuffix(name, "/") {
 			require.NoError(t, os.WriteFile(at, []byte(text), 0o644))
@@ -70,26 +70,26 @@ func paths(pkg *content.Package) []string {
 	return all
 }
 
-func TestWhatIsReadOfAPackage(t *testing.T) {
+func TestOpenReadsAPackage(t *testing.T) {
 	dir := newSource(t)
 	require.NoError(t, os.Chmod(filepath.Join(dir, "src/go.mod"), 0o744))
 	pkg := open(t, dir)
 	assert.Equal(t, []string{"src/", "src/go.mod", "src/logs/", "src/main.go", "src/vendor/", "src/vendor/modules.txt"}, paths(pkg))
 	assert.True(t, pkg.Files[1].Executable)
 	assert.Equal(t, int64(13), pkg.Files[1].Size)
-	assert.Equal(t, []string{"go.mod", "logs/", "main.go", "vendor/", "vendor/modules.txt"}, paths(pkg.Below("src")))
-	assert.Equal(t, []string{"modules.txt"}, paths(pkg.Below("src").Below("vendor")))
-	assert.Equal(t, paths(pkg), paths(pkg.Below(".")))
+	assert.Equal(t, []string{"go.mod", "logs/", "main.go", "vendor/", "vendor/modules.txt"}, paths(pkg.Sub("src")))
+	assert.Equal(t, []string{"modules.txt"}, paths(pkg.Sub("src").Sub("vendor")))
+	assert.Equal(t, paths(pkg), paths(pkg.Sub(".")))
 }
 
-func TestALinkIsRefused(t *testing.T) {
+func TestOpenRejectsALink(t *testing.T) {
 	dir := newSource(t)
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(dir, "src/a")))
 	_, err := content.Open(dir)
-	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory, and a package holds nothing else")
+	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory: a package may contain nothing else")
 }
 
-// A file that has the name of the directory for release is a file like others, and ends nothing.
+// A regular file named META-INF is a file like any other, and does not end the walk.
 func TestAFileCalledMetaInfHidesNothing(t *testing.T) {
 	pkg, err := content.Read(fstest.MapFS{"META-INF": {}, "src/main.go": {}, "src/META-INF/a": {}, "a": {}})
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestWithout(t *testing.T) {
 	assert.Equal(t, paths(pkg), paths(pkg.Without()))
 }
 
-// Names are bytes: the peer unpacks what a tar holds.
+// The peer unpacks a tar without checking that names are valid UTF-8.
 func TestNamesThatAreNotUTF8(t *testing.T) {
 	digest := func(names ...string) (string, []string) {
 		files := map[string]string{}
@@ -129,7 +129,7 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 	}
 }
 
-func TestADigestKeepsValuesApart(t *testing.T) {
+func TestDigestsOfDifferentValuesDiffer(t *testing.T) {
 	lists := [][]string{nil, {""}, {"", ""}, {"a"}, {"a", ""}, {"", "a"}, {"ab"}, {"a", "b"}, {"1:a"}, {"a1:b"}}
 	seen := map[string][]string{}
 	for _, list := range lists {
@@ -145,7 +145,7 @@ func TestADigestKeepsValuesApart(t *testing.T) {
 	assert.Regexp(t, "^[0-9a-f]{64}$", one.Sum())
 }
 
-func TestADigestOfFiles(t *testing.T) {
+func TestDigestOfFiles(t *testing.T) {
 	base := fstest.MapFS{"src/a": {Data: []byte("a"), Mode: 0o644}, "src/b": {Data: []byte("b"), Mode: 0o644}, "src/empty": {Mode: fs.ModeDir}}
 	digest := func(change func(fstest.MapFS)) string {
 		files := fstest.MapFS{}
@@ -164,35 +164,35 @@ func TestADigestOfFiles(t *testing.T) {
 	for name, change := range map[string]func(fstest.MapFS){
 		"bytes":                  func(f fstest.MapFS) { f["src/a"].Data = []byte("x") },
 		"a name":                 func(f fstest.MapFS) { f["src/c"] = f["src/a"]; delete(f, "src/a") },
-		"two files change place": func(f fstest.MapFS) { f["src/a"], f["src/b"] = f["src/b"], f["src/a"] },
+		"two files swapped":      func(f fstest.MapFS) { f["src/a"], f["src/b"] = f["src/b"], f["src/a"] },
 		"executable":             func(f fstest.MapFS) { f["src/a"].Mode = 0o755 },
 		"an empty directory":     func(f fstest.MapFS) { f["src/more"] = &fstest.MapFile{Mode: fs.ModeDir} },
-		"a directory less":       func(f fstest.MapFS) { delete(f, "src/empty") },
+		"a missing directory":    func(f fstest.MapFS) { delete(f, "src/empty") },
 		"a file for a directory": func(f fstest.MapFS) { f["src/empty"] = &fstest.MapFile{Mode: 0o644} },
 	} {
 		assert.NotEqual(t, same, digest(change), name)
 	}
 	for name, change := range map[string]func(fstest.MapFS){
-		"the mode beyond that": func(f fstest.MapFS) { f["src/a"].Mode = 0o600 },
-		"META-INF":             func(f fstest.MapFS) { f["META-INF/a"] = &fstest.MapFile{} },
+		"other mode bits": func(f fstest.MapFS) { f["src/a"].Mode = 0o600 },
+		"META-INF":        func(f fstest.MapFS) { f["META-INF/a"] = &fstest.MapFile{} },
 	} {
 		assert.Equal(t, same, digest(change), name)
 	}
 }
 
-func TestATarOfAPackage(t *testing.T) {
+func TestWriteTar(t *testing.T) {
 	pkg, err := content.Read(fstest.MapFS{
 		"src/gradlew": {Mode: 0o644}, "src/main": {Data: []byte("x"), Mode: 0o700}, "src/logs": {Mode: fs.ModeDir},
 	})
 	require.NoError(t, err)
 	var archive bytes.Buffer
-	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/in", Open: []string{"/out"}, Executables: []string{"/in/src/gradlew"}}))
+	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/in", Writable: []string{"/out"}, Executables: []string{"/in/src/gradlew"}}))
 	assert.Equal(t, []string{"out/ 777", "in/ 755", "in/src/ 755", "in/src/logs/ 755", "in/src/gradlew 755", "in/src/main 755"}, entries(t, &archive))
-	require.NoError(t, pkg.Below("src").WriteTar(&archive, content.Layout{Dir: "/"}))
+	require.NoError(t, pkg.Sub("src").WriteTar(&archive, content.Layout{Dir: "/"}))
 	assert.Equal(t, []string{"logs/ 755", "gradlew 644", "main 755"}, entries(t, &archive))
 }
 
-// entries are the entries of a tar: name and mode. Everything else is zero.
+// entries returns the name and mode of every entry of a tar, and checks that owners and times are zero.
 func entries(t *testing.T, archive io.Reader) []string {
 	t.Helper()
 	var all []string
@@ -213,7 +213,7 @@ func octal(mode int64) string {
 	return string(digits)
 }
 
-// The import of C is found wherever the bytes of a file are cut.
+// The import of "C" is found even across the boundaries of io.Copy's reads.
 func TestMentionsC(t *testing.T) {
 	files := fstest.MapFS{"a.go": {Data: []byte(`import "C"`)}, "c.go": {Data: []byte(`"c" 'C' C`)}, "d.h": {Data: []byte(`"C"`)}}
 	for i := range 5 {

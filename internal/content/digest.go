@@ -7,11 +7,11 @@ import (
 	"hash"
 )
 
-// Digest is a SHA-256 over named values. Every name and value goes in with its length, so that no other names and
-// values have the same digest.
+// Digest computes a SHA-256 over named lists of values. It hashes the length of every name and value as well, so that
+// different names and values never result in the same input.
 type Digest struct{ hash hash.Hash }
 
-// NewDigest returns a digest of nothing.
+// NewDigest returns an empty digest.
 func NewDigest() Digest { return Digest{sha256.New()} }
 
 // Add adds a list of values under a name.
@@ -22,7 +22,8 @@ func (d Digest) Add(name string, values ...string) {
 	}
 }
 
-// AddFiles adds files and directories under a name: paths, what is executable, and bytes.
+// AddFiles adds files and directories under a name: their paths, kinds (directory, executable or other file) and
+// contents.
 func (d Digest) AddFiles(name string, files []File) {
 	var values []string
 	for _, f := range files {
@@ -31,7 +32,7 @@ func (d Digest) AddFiles(name string, files []File) {
 	d.Add(name, values...)
 }
 
-// Sum is the digest of all that was added, 64 hex digits.
+// Sum returns the digest of everything that was added, as 64 hex digits.
 func (d Digest) Sum() string { return hex.EncodeToString(d.hash.Sum(nil)) }
 
 func (f File) kind() string {

@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// Filter turns a tar of the output directory into one to unpack at /, with the output in the target directory. What
-// differs from build to build is made equal: owner 0:0, no times, 0755 or 0644. The target directory is an entry of
-// its own, so that its time does not depend on the engine. Devices, set-id bits and extended attributes stay behind.
-func Filter(output io.Reader, w io.Writer, target string) error {
+// FilterOutput reads a tar archive of the output directory and writes one to be unpacked at /, with the output in the
+// target directory. It normalises everything that differs from build to build: the owner is 0:0, times are zero, and
+// modes are 0755 or 0644. The target directory has an entry, so that its time does not depend on the engine. Devices,
+// FIFOs, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
+func FilterOutput(output io.Reader, w io.Writer, target string) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
-	if err := out.WriteHeader(directory(target, 0o755)); err != nil {
+	if err := out.WriteHeader(dirHeader(target, 0o755)); err != nil {
 		return err
 	}
 	entries := 0
@@ -47,7 +48,8 @@ func Filter(output io.Reader, w io.Writer, target string) error {
 	return out.Close()
 }
 
-// move is an entry as it stands in the image; nil for the directory itself and for what does not belong in an image.
+// move returns the header of an entry as it will be in the image, or nil for the output directory itself and for files
+// that do not belong in an image.
 func move(header *tar.Header, target string) (*tar.Header, error) {
 	name := within(header.Name)
 	if name == "." {
@@ -68,12 +70,12 @@ func move(header *tar.Header, target string) (*tar.Header, error) {
 	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		return nil, nil
 	default:
-		return nil, fmt.Errorf("%s: unknown kind of file %q", header.Name, header.Typeflag)
+		return nil, fmt.Errorf("%s: unsupported tar entry type %q", header.Name, header.Typeflag)
 	}
 	return moved, nil
 }
 
-// within is a name without its first element, the output directory itself. It never leads out.
+// within removes the first element of name, which is the output directory. The result never points outside it.
 func within(name string) string {
 	_, rest, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
 	return path.Clean(strings.TrimPrefix(path.Clean("/"+rest), "/"))

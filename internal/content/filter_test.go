@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestFilterGolden(t *testing.T) {
+func TestFilterOutput(t *testing.T) {
 	regular := func(name string, mode int64) tar.Header {
 		return tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: 1, Uid: 500, Gid: 500, Uname: "chaincode", ModTime: time.Unix(1e9, 0)}
 	}
@@ -24,29 +24,29 @@ func TestFilterGolden(t *testing.T) {
 	attributes.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": "x"}
 	tests := map[string]struct {
 		in   tar.Header
-		want string // besides the target directory; empty: nothing
+		want string // entry next to the target directory; empty for none
 	}{
-		"a file":                    {regular("output/a", 0o600), "- usr/local/bin/a 0644"},
-		"an executable":             {regular("output/a", 0o750), "- usr/local/bin/a 0755"},
-		"executable for one":        {regular("output/a", 0o100), "- usr/local/bin/a 0755"},
-		"open for all":              {regular("output/a", 0o666), "- usr/local/bin/a 0644"},
-		"setuid and setgid":         {regular("output/a", 0o6711), "- usr/local/bin/a 0755"},
-		"attributes":                {attributes, "- usr/local/bin/a 0644"},
-		"in a directory":            {regular("output/lib/a", 0o644), "- usr/local/bin/lib/a 0644"},
-		"the directory itself":      {tar.Header{Typeflag: tar.TypeDir, Name: "output/"}, ""},
-		"a directory":               {tar.Header{Typeflag: tar.TypeDir, Name: "output/lib/", Mode: 0o1777}, "d usr/local/bin/lib/ 0755"},
-		"a symbolic link":           {link(tar.TypeSymlink, "output/a", "b"), "l usr/local/bin/a 0777 -> b"},
-		"a symbolic link out":       {link(tar.TypeSymlink, "output/a", "../../etc/passwd"), "l usr/local/bin/a 0777 -> ../../etc/passwd"},
-		"a hard link":               {link(tar.TypeLink, "output/a", "output/b"), "h usr/local/bin/a 0755 -> usr/local/bin/b"},
-		"a hard link out":           {link(tar.TypeLink, "output/a", "output/../../b"), "h usr/local/bin/a 0755 -> usr/local/bin/b"},
-		"a character device":        {tar.Header{Typeflag: tar.TypeChar, Name: "output/a"}, ""},
-		"a block device":            {tar.Header{Typeflag: tar.TypeBlock, Name: "output/a"}, ""},
-		"a fifo":                    {tar.Header{Typeflag: tar.TypeFifo, Name: "output/a"}, ""},
-		"a way out":                 {regular("output/../../../etc/passwd", 0o644), "- usr/local/bin/etc/passwd 0644"},
-		"a way out from inside":     {regular("output/lib/../../a", 0o644), "- usr/local/bin/a 0644"},
-		"a way out at once":         {regular("../a", 0o644), "- usr/local/bin/a 0644"},
-		"an absolute path":          {regular("/output/a", 0o644), "- usr/local/bin/a 0644"},
-		"nothing behind the output": {regular("output/..", 0o644), ""},
+		"a file":                   {regular("output/a", 0o600), "- usr/local/bin/a 0644"},
+		"an executable":            {regular("output/a", 0o750), "- usr/local/bin/a 0755"},
+		"executable for its owner": {regular("output/a", 0o100), "- usr/local/bin/a 0755"},
+		"writable for all":         {regular("output/a", 0o666), "- usr/local/bin/a 0644"},
+		"setuid and setgid":        {regular("output/a", 0o6711), "- usr/local/bin/a 0755"},
+		"attributes":               {attributes, "- usr/local/bin/a 0644"},
+		"in a directory":           {regular("output/lib/a", 0o644), "- usr/local/bin/lib/a 0644"},
+		"the directory itself":     {tar.Header{Typeflag: tar.TypeDir, Name: "output/"}, ""},
+		"a directory":              {tar.Header{Typeflag: tar.TypeDir, Name: "output/lib/", Mode: 0o1777}, "d usr/local/bin/lib/ 0755"},
+		"a symbolic link":          {link(tar.TypeSymlink, "output/a", "b"), "l usr/local/bin/a 0777 -> b"},
+		"a symbolic link out":      {link(tar.TypeSymlink, "output/a", "../../etc/passwd"), "l usr/local/bin/a 0777 -> ../../etc/passwd"},
+		"a hard link":              {link(tar.TypeLink, "output/a", "output/b"), "h usr/local/bin/a 0755 -> usr/local/bin/b"},
+		"a hard link out":          {link(tar.TypeLink, "output/a", "output/../../b"), "h usr/local/bin/a 0755 -> usr/local/bin/b"},
+		"a character device":       {tar.Header{Typeflag: tar.TypeChar, Name: "output/a"}, ""},
+		"a block device":           {tar.Header{Typeflag: tar.TypeBlock, Name: "output/a"}, ""},
+		"a fifo":                   {tar.Header{Typeflag: tar.TypeFifo, Name: "output/a"}, ""},
+		"a path outside":           {regular("output/../../../etc/passwd", 0o644), "- usr/local/bin/etc/passwd 0644"},
+		"outside from a directory": {regular("output/lib/../../a", 0o644), "- usr/local/bin/a 0644"},
+		"outside from the start":   {regular("../a", 0o644), "- usr/local/bin/a 0644"},
+		"an absolute path":         {regular("/output/a", 0o644), "- usr/local/bin/a 0644"},
+		"the output's parent":      {regular("output/..", 0o644), ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestFilterGolden(t *testing.T) {
 	}
 }
 
-func TestFilterMakesTheSameBytesOfTheSameOutput(t *testing.T) {
+func TestFilterOutputIsReproducible(t *testing.T) {
 	var archives [2]bytes.Buffer
 	for i := range archives {
 		var output bytes.Buffer
@@ -70,12 +70,12 @@ func TestFilterMakesTheSameBytesOfTheSameOutput(t *testing.T) {
 			Typeflag: tar.TypeReg, Name: "output/a", Mode: 0o755, Uid: i, ModTime: time.Unix(int64(i), 0), AccessTime: time.Unix(int64(i), 5), Format: tar.FormatPAX,
 		}))
 		require.NoError(t, w.Close())
-		require.NoError(t, Filter(&output, &archives[i], "/usr/local/bin"))
+		require.NoError(t, FilterOutput(&output, &archives[i], "/usr/local/bin"))
 	}
 	assert.Equal(t, archives[0].Bytes(), archives[1].Bytes())
 }
 
-// filtered is what becomes of one entry, each as kind, name, mode and target.
+// filtered passes one entry through FilterOutput and returns the entries of the result as kind, name, mode and target.
 func filtered(t *testing.T, entry tar.Header) ([]string, error) {
 	t.Helper()
 	var output, archive bytes.Buffer
@@ -84,7 +84,7 @@ func filtered(t *testing.T, entry tar.Header) ([]string, error) {
 	_, err := w.Write(make([]byte, entry.Size))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	if err := Filter(&output, &archive, "/usr/local/bin"); err != nil {
+	if err := FilterOutput(&output, &archive, "/usr/local/bin"); err != nil {
 		return nil, err
 	}
 	kinds := map[byte]string{tar.TypeReg: "-", tar.TypeDir: "d", tar.TypeSymlink: "l", tar.TypeLink: "h"}

@@ -14,8 +14,8 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// Save keeps the package in OUTPUT_DIR, compressed and readable for its owner alone: run builds the image from it when
-// that is gone. The same package is saved as the same bytes.
+// Save writes the package to OUTPUT_DIR as a compressed tar that only its owner can read. run rebuilds the image from
+// it if the image was removed. Saving the same package always writes the same bytes.
 func (p *Package) Save(outputDir string) error {
 	file, err := os.OpenFile(filepath.Join(outputDir, metadata.SourceFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -35,11 +35,11 @@ func (p *Package) save(w io.Writer) error {
 	return errors.Join(p.WriteTar(compressed, Layout{Dir: "/"}), compressed.Close())
 }
 
-// RestoreSource unpacks in dir what Save has kept in OUTPUT_DIR.
+// RestoreSource unpacks into dir the package that Save wrote to OUTPUT_DIR.
 func RestoreSource(outputDir, dir string) error {
 	file, err := os.Open(filepath.Join(outputDir, metadata.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("the source was not kept at the install, see builder.saveSource")
+		return errors.New("the source was not saved when the chaincode was installed (see builder.saveSource)")
 	}
 	if err != nil {
 		return fmt.Errorf("unpacking the source: %w", err)
@@ -51,11 +51,11 @@ func RestoreSource(outputDir, dir string) error {
 	return nil
 }
 
-// codeFile is the package's code in a package file, beside metadata.json.
+// codeFile is the archive with the code in a package file, next to metadata.json.
 const codeFile = "code.tar.gz"
 
-// UnpackPackage unpacks a package file, as the peer's command line writes it, in dir. It returns what the peer would
-// call build with.
+// UnpackPackage unpacks into dir a package file as the peer CLI writes it. It returns the directories that the peer
+// would pass to build.
 func UnpackPackage(path, dir string) (sourceDir, metadataDir string, err error) {
 	sourceDir, metadataDir = filepath.Join(dir, "source"), filepath.Join(dir, "metadata")
 	for _, step := range []struct{ from, to string }{{path, metadataDir}, {filepath.Join(metadataDir, codeFile), sourceDir}} {
@@ -72,7 +72,7 @@ func unpackFile(path, dir string) error {
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == codeFile {
-		return errors.New("it is not in the package: expected one of the peer's command line")
+		return errors.New("the package does not contain it: expected a package created by the peer CLI")
 	}
 	if err != nil {
 		return err
@@ -81,9 +81,9 @@ func unpackFile(path, dir string) error {
 	return unpack(file, dir)
 }
 
-// unpack unpacks a gzipped tar that holds files and directories only.
+// unpack unpacks a gzipped tar into dir. It returns an error for anything other than files and directories.
 func unpack(r io.Reader, dir string) error {
-	target, err := os.OpenRoot(dir) // nothing leads out of it
+	target, err := os.OpenRoot(dir) // rejects names that point outside dir
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-func TestASavedSourceComesBackAsItWas(t *testing.T) {
+func TestSaveAndRestoreSource(t *testing.T) {
 	source, output, again := newSource(t), t.TempDir(), t.TempDir()
 	require.NoError(t, os.Chmod(filepath.Join(source, "src/main.go"), 0o755))
 	save(t, source, output)
 	info, err := os.Stat(filepath.Join(output, metadata.SourceFile))
 	require.NoError(t, err)
-	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "it is other people's code")
+	assert.Equal(t, fs.FileMode(0o600), info.Mode(), "only its owner can read it")
 
 	require.NoError(t, content.RestoreSource(output, again))
 	for _, name := range []string{"src/go.mod", "src/main.go", "src/vendor/modules.txt"} {
@@ -33,11 +33,11 @@ func TestASavedSourceComesBackAsItWas(t *testing.T) {
 	}
 	info, err = os.Stat(filepath.Join(again, "src/main.go"))
 	require.NoError(t, err)
-	assert.NotZero(t, info.Mode()&0o100, "executable files stay so")
-	assert.NoDirExists(t, filepath.Join(again, "META-INF"), "it is kept in plain")
+	assert.NotZero(t, info.Mode()&0o100, "it is still executable")
+	assert.NoDirExists(t, filepath.Join(again, "META-INF"), "META-INF is not part of it")
 }
 
-func TestTheSameSourceIsSavedAsTheSameBytes(t *testing.T) {
+func TestSaveIsReproducible(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	save(t, newSource(t), one)
 	save(t, newSource(t), two)
@@ -48,11 +48,11 @@ func TestTheSameSourceIsSavedAsTheSameBytes(t *testing.T) {
 	assert.Equal(t, a, b)
 }
 
-func TestASourceThatWasNotKeptIsSaid(t *testing.T) {
+func TestRestoreSourceThatWasNotSaved(t *testing.T) {
 	assert.ErrorContains(t, content.RestoreSource(t.TempDir(), t.TempDir()), "builder.saveSource")
 }
 
-func TestARestoredSourceNeverLeadsOut(t *testing.T) {
+func TestRestoreSourceRejectsPathsOutside(t *testing.T) {
 	for _, name := range []string{"../out", "/out", "a/../../out"} {
 		output, dir := t.TempDir(), filepath.Join(t.TempDir(), "inside")
 		require.NoError(t, os.Mkdir(dir, 0o700))

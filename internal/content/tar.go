@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// Layout is how a package is written into a tar that is unpacked at /.
+// Layout describes where WriteTar puts the files of a package. The tar is unpacked at /.
 type Layout struct {
-	Dir         string   // where the package's root goes; absolute
-	Open        []string // directories of the container that everybody may write to, made first; absolute
-	Executables []string // files that are executable whatever their mode says; absolute
+	Dir         string   // absolute path of the package's root
+	Writable    []string // absolute paths of additional directories with mode 0777
+	Executables []string // absolute paths of files to make executable, whatever their mode
 }
 
-// WriteTar writes the package as a tar without compression. Nothing in it depends on who writes it, or when: each
-// directory is an entry of its own, owners are 0:0, times zero, modes 0755 or 0644.
+// WriteTar writes the package as an uncompressed tar. The result is reproducible: every directory has an entry, owners
+// are 0:0, times are zero, and modes are 0755 or 0644.
 func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 	archive := tar.NewWriter(w)
-	for _, dir := range layout.Open {
-		if err := archive.WriteHeader(directory(dir, 0o777)); err != nil {
+	for _, dir := range layout.Writable {
+		if err := archive.WriteHeader(dirHeader(dir, 0o777)); err != nil {
 			return err
 		}
 	}
@@ -29,7 +29,7 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 		if dir = path.Join(layout.Dir, dir); inRoot(dir) == "" {
 			continue
 		}
-		if err := archive.WriteHeader(directory(dir, 0o755)); err != nil {
+		if err := archive.WriteHeader(dirHeader(dir, 0o755)); err != nil {
 			return fmt.Errorf("packing %s: %w", dir, err)
 		}
 	}
@@ -46,7 +46,7 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 	return archive.Close()
 }
 
-// writeFile adds one file under a name of its own.
+// writeFile adds the file f to the archive under the given name.
 func (p *Package) writeFile(archive *tar.Writer, f File, name string) error {
 	opened, err := p.FS.Open(f.fsPath)
 	if err != nil {
@@ -61,11 +61,11 @@ func (p *Package) writeFile(archive *tar.Writer, f File, name string) error {
 	return err
 }
 
-func directory(name string, mode int64) *tar.Header {
+func dirHeader(name string, mode int64) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeDir, Name: inRoot(name) + "/", Mode: mode}
 }
 
-// inRoot is an absolute path as the name of an entry in a tar for the root directory.
+// inRoot converts an absolute path to the name of an entry in a tar that is unpacked at /.
 func inRoot(path string) string { return strings.TrimPrefix(path, "/") }
 
 func mode(executable bool) int64 {

@@ -14,14 +14,14 @@ import (
 	"fabric-builder-docker/internal/content"
 )
 
-// gzipped is a tar of these entries; content is the text of files and the target of links.
+// gzipped returns a gzipped tar of the given entries. The content of a file is in Uname.
 func gzipped(t *testing.T, entries ...tar.Header) []byte {
 	t.Helper()
 	var packed bytes.Buffer
 	compressed := gzip.NewWriter(&packed)
 	archive := tar.NewWriter(compressed)
 	for _, header := range entries {
-		content := header.Uname // a place for it
+		content := header.Uname
 		header.Uname, header.Mode = "", 0o644
 		if header.Typeflag == tar.TypeReg {
 			header.Size = int64(len(content))
@@ -46,7 +46,7 @@ func packageFile(t *testing.T, entries ...tar.Header) string {
 	return path
 }
 
-func TestAPackageFileIsUnpackedAsThePeerDoes(t *testing.T) {
+func TestUnpackPackage(t *testing.T) {
 	code := gzipped(t, tar.Header{Typeflag: tar.TypeDir, Name: "src/"}, regular("src/go.mod", "module x"), regular("META-INF/a/b.json", "{}"))
 	path := packageFile(t, regular("metadata.json", `{"type":"golang"}`), regular("code.tar.gz", string(code)))
 	source, metadataDir, err := content.UnpackPackage(path, t.TempDir())
@@ -61,18 +61,18 @@ func TestAPackageFileIsUnpackedAsThePeerDoes(t *testing.T) {
 	}
 }
 
-func TestPackageFilesThatNoPeerTakes(t *testing.T) {
+func TestUnpackPackageRejectsInvalidFiles(t *testing.T) {
 	link := gzipped(t, tar.Header{Typeflag: tar.TypeSymlink, Name: "src/a", Linkname: "/etc/passwd"})
 	outside := gzipped(t, regular("../../outside", "x"))
 	for name, test := range map[string]struct {
 		entries []tar.Header
 		want    string
 	}{
-		"no code":             {[]tar.Header{regular("metadata.json", "{}")}, "unpacking code.tar.gz: it is not in the package"},
-		"code that is none":   {[]tar.Header{regular("code.tar.gz", "x")}, "unpacking code.tar.gz: "},
+		"no code":             {[]tar.Header{regular("metadata.json", "{}")}, "unpacking code.tar.gz: the package does not contain it"},
+		"invalid code":        {[]tar.Header{regular("code.tar.gz", "x")}, "unpacking code.tar.gz: "},
 		"a link":              {[]tar.Header{regular("code.tar.gz", string(link))}, "src/a: neither a file nor a directory"},
-		"a way out":           {[]tar.Header{regular("code.tar.gz", string(outside))}, "../../outside: "},
-		"a way out of all":    {[]tar.Header{regular("../outside", "x")}, "../outside: "},
+		"a path outside":      {[]tar.Header{regular("code.tar.gz", string(outside))}, "../../outside: "},
+		"metadata outside":    {[]tar.Header{regular("../outside", "x")}, "../outside: "},
 		"the same name again": {[]tar.Header{regular("metadata.json", "{}"), regular("metadata.json", "{}")}, "metadata.json: "},
 	} {
 		t.Run(name, func(t *testing.T) {

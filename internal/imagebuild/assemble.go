@@ -130,8 +130,8 @@ func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, err
 	}
 	return append(facts, kind,
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
-		label(metadata.LabelFabricVersion, j.plan.Level),
-		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.Level,
+		label(metadata.LabelFabricVersion, j.plan.FabricVersion),
+		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.FabricVersion,
 	), nil
 }
 
@@ -185,7 +185,7 @@ func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io
 		return err
 	}
 	defer output.Close()
-	if err := content.Filter(output, w, j.plan.Target); err != nil {
+	if err := content.FilterOutput(output, w, j.plan.Target); err != nil {
 		return fmt.Errorf("copying the build's output: %w", err)
 	}
 	return nil

@@ -33,7 +33,7 @@ func TestABuildMakesAnImage(t *testing.T) {
 			require.NoError(t, err)
 
 			assert.Regexp(t, `^fabric-chaincode/golang:[0-9a-f]{64}$`, image.Name)
-			assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User, "as the runtime image's passwd says")
+			assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, image.User, "as the runtime image's passwd says")
 			assertBuilt(t, engine, image)
 			assert.Contains(t, b.output.String(), "basic_1.0 | compiling\n")
 			assert.Contains(t, b.output.String(), "basic_1.0 | a warning\n")
@@ -220,14 +220,14 @@ func TestARuntimeImageWithAVolumeOverTheTargetIsRefused(t *testing.T) {
 func TestTheUserOfTheRuntimeImageIsFound(t *testing.T) {
 	tests := map[string]struct {
 		user string
-		want metadata.Owner
+		want metadata.UIDGID
 	}{
-		"none":        {"", metadata.Owner{}},
-		"root":        {"root", metadata.Owner{}},
-		"an id":       {"1000", metadata.Owner{UID: 1000}},
-		"two ids":     {"1000:1001", metadata.Owner{UID: 1000, GID: 1001}},
-		"a name":      {"chaincode", metadata.Owner{UID: 500, GID: 501}},
-		"root, group": {"root:root", metadata.Owner{}},
+		"none":        {"", metadata.UIDGID{}},
+		"root":        {"root", metadata.UIDGID{}},
+		"an id":       {"1000", metadata.UIDGID{UID: 1000}},
+		"two ids":     {"1000:1001", metadata.UIDGID{UID: 1000, GID: 1001}},
+		"a name":      {"chaincode", metadata.UIDGID{UID: 500, GID: 501}},
+		"root, group": {"root:root", metadata.UIDGID{}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestTheUserIsLookedUpAgainAfterAPrune(t *testing.T) {
 	engine.On(fakeengine.Download, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Before(engine.Prune))))
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
-	assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User)
+	assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, image.User)
 	assertBuilt(t, engine, image)
 }
 

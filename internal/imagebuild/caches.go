@@ -15,7 +15,7 @@ func (b *Builder) volumes(ctx context.Context, j *job) (map[string]docker.Volume
 		if cache.Name == "" {
 			continue
 		}
-		volume := docker.Volume{Name: metadata.CacheName(b.Prefix, cache.Name+"-"+cacheKey(j.builder, cache.Given)), ReadOnly: cache.ReadOnly}
+		volume := docker.Volume{Name: metadata.CacheName(b.Prefix, cache.Name+"-"+cacheKey(j.builder, cache.Environment)), ReadOnly: cache.ReadOnly}
 		if err := b.Engine.EnsureVolume(ctx, volume.Name, labels); err != nil {
 			return nil, err
 		}

@@ -21,8 +21,8 @@ func TestWhichBuildsShareACache(t *testing.T) {
 	volumes := func(change func(*platform.Plan, *fakeengine.Image)) []string {
 		before := engine.Volumes()
 		p, image := plan, builderImage
-		p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Given: []string{"A=1"}}}
-		p.Settings = []string{t.Name()}
+		p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Environment: []string{"A=1"}}}
+		p.DigestInputs = []string{t.Name()}
 		change(&p, &image)
 		engine.AddImage(image)
 		_, err := newBuilder(t, engine).Build(t.Context(), p, newPackage(t), "basic_1.0")
@@ -40,7 +40,7 @@ func TestWhichBuildsShareACache(t *testing.T) {
 	assert.Len(t, volumes(func(*platform.Plan, *fakeengine.Image) {}), 1)
 	for name, change := range map[string]func(*platform.Plan, *fakeengine.Image){
 		"other code":     func(p *platform.Plan, _ *fakeengine.Image) { p.Command = []string{"/bin/sh", "-c", "compile all"} },
-		"other settings": func(p *platform.Plan, _ *fakeengine.Image) { p.Settings = nil },
+		"other settings": func(p *platform.Plan, _ *fakeengine.Image) { p.DigestInputs = nil },
 		"another place":  func(p *platform.Plan, _ *fakeengine.Image) { p.Target = "/opt" },
 	} {
 		assert.Empty(t, volumes(change), name)
@@ -50,8 +50,8 @@ func TestWhichBuildsShareACache(t *testing.T) {
 		"user":        func(_ *platform.Plan, image *fakeengine.Image) { image.User = "" },
 		"environment": func(_ *platform.Plan, image *fakeengine.Image) { image.Env = []string{"GOPATH=/go"} },
 		"what they were given": func(p *platform.Plan, _ *fakeengine.Image) {
-			p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Given: []string{"A=2"}}}
-			p.Settings = []string{"A=2"}
+			p.Caches = []platform.Cache{{Name: "golang", Path: platform.CacheDir, Environment: []string{"A=2"}}}
+			p.DigestInputs = []string{"A=2"}
 		},
 	} {
 		assert.Len(t, volumes(change), 1, name)
@@ -95,7 +95,7 @@ func TestWhatIsUploadedOfAPackage(t *testing.T) {
 				return 0
 			})
 			p := plan
-			p.Rooted, p.Executables = test.rooted, test.executables
+			p.CodeAtRoot, p.Executables = test.rooted, test.executables
 			_, err := newBuilder(t, engine).Build(t.Context(), p, newPackage(t), "basic_1.0")
 			require.NoError(t, err)
 			assert.Equal(t, test.want, got)

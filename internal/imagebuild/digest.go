@@ -17,8 +17,12 @@ const recipe = 3
 func contentDigest(plan platform.Plan, pkg *content.Package, builder, runtime docker.Image) string {
 	digest := newDigest(plan, pkg)
 	digest.Add("command", plan.Command...) // holds the path of metadata.json
+	if plan.WithC != nil {
+		digest.Add("command with C", plan.WithC.Command...)
+		digest.Add("command of its base", plan.WithC.Base.Command...)
+	}
 	digest.Add("target", plan.Target)
-	digest.Add("level", plan.Level)
+	digest.Add("level", plan.FabricVersion)
 	addBase(digest, "builder", builder)
 	addBase(digest, "runtime", runtime)
 	return digest.Sum()
@@ -33,8 +37,8 @@ func newDigest(plan platform.Plan, pkg *content.Package) content.Digest {
 	digest := content.NewDigest()
 	digest.Add("recipe", strconv.Itoa(recipe))
 	digest.Add("type", plan.Type)
-	digest.Add("settings", plan.Settings...)
-	digest.Add("rooted", strconv.FormatBool(plan.Rooted))
+	digest.Add("settings", plan.DigestInputs...)
+	digest.Add("rooted", strconv.FormatBool(plan.CodeAtRoot))
 	digest.AddFiles("files", pkg.Files)
 	return digest
 }
@@ -56,5 +60,6 @@ func cacheKey(builder docker.Image, given []string) string {
 	digest := content.NewDigest()
 	addBase(digest, "builder", builder)
 	digest.Add("given", given...)
+	digest.Add("recipe", strconv.Itoa(recipe)) // what an older recipe has left is not trusted
 	return digest.Sum()[:16]
 }

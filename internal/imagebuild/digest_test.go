@@ -45,9 +45,9 @@ func (in *inputs) digest(t *testing.T) string {
 	t.Helper()
 	pkg, err := content.Read(in.files)
 	require.NoError(t, err)
-	plan, err := platform.For(in.pkg, pkg, in.settings, in.environ)
+	plan, err := platform.NewPlan(in.pkg, pkg, in.settings, in.environ)
 	require.NoError(t, err)
-	if plan.Way == platform.Dockerfile {
+	if plan.Kind == platform.Dockerfile {
 		context, err := buildContext(plan, pkg)
 		require.NoError(t, err)
 		return dockerfileDigest(plan, context)

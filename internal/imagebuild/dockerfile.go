@@ -63,7 +63,7 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 	b.Log.Info("building", "type", plan.Type, "image", name)
 	var failed *docker.BuildError
 	for attempt := 1; ; attempt++ {
-		made := name + "-" + metadata.NewInstallToken()
+		made := name + "-" + metadata.RandomID()
 		err := b.tryDockerfile(ctx, plan, pkg, made, label)
 		switch {
 		case err == nil:
@@ -132,7 +132,7 @@ func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, e
 	if err != nil {
 		return nil, err
 	}
-	return pkg.Below(root).Only(func(f content.File) bool {
+	return pkg.Sub(root).Only(func(f content.File) bool {
 		out, matchErr := ignored.MatchesOrParentMatches(f.Path)
 		if matchErr != nil {
 			err = fmt.Errorf("%s: %w", ignoreFile, matchErr)

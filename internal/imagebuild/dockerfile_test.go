@@ -74,7 +74,7 @@ func (r *recipeBuild) run(t *testing.T) (imagebuild.Image, string, error) {
 	b := imagebuild.Builder{
 		Engine: client, Log: cli.NewLogger("build", output), Stderr: output, Prefix: "p", Version: "1", Periods: periods, Pulls: r.pulls,
 	}
-	r.plan.Type, r.plan.Way = "docker", platform.Dockerfile
+	r.plan.Type, r.plan.Kind = "docker", platform.Dockerfile
 	image, err := b.Build(t.Context(), r.plan, open(t, source), "cc_1")
 	return image, output.String(), err
 }
@@ -117,7 +117,7 @@ func TestWhatADockerfileIsBuiltFrom(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := &recipeBuild{files: test.files, plan: platform.Plan{Rooted: test.rooted}}
+			r := &recipeBuild{files: test.files, plan: platform.Plan{CodeAtRoot: test.rooted}}
 			_, _, err := r.run(t)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, r.sent[0])
@@ -134,7 +134,7 @@ func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
 	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: baseimage.Pulls{Policy: config.PullAlways}}
 	image, said, err := r.run(t)
 	require.NoError(t, err)
-	assert.Equal(t, &metadata.Owner{UID: 500, GID: 500}, image.User)
+	assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 500}, image.User)
 	assert.Contains(t, said, "cc_1 | built\n")
 	asked := r.asked[0]
 	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":".*-[0-9a-f]{16}"}$`, asked["buildargs"], "no other build can have that name")
@@ -171,7 +171,7 @@ func TestAnImageIsNamedByWhatItIsBuiltFrom(t *testing.T) {
 	assert.Equal(t, one, name(platform.Plan{}, with("META-INF/x.json", "[]")))
 	assert.Equal(t, one, name(platform.Plan{}, with("other.txt", "outside")))
 	assert.Equal(t, one, name(platform.Plan{BuildArgs: []string{"HTTP_PROXY=x"}}, recipeFiles), "the plan decides what counts")
-	assert.NotEqual(t, one, name(platform.Plan{Settings: []string{"A=1"}}, recipeFiles))
+	assert.NotEqual(t, one, name(platform.Plan{DigestInputs: []string{"A=1"}}, recipeFiles))
 	assert.NotEqual(t, one, name(platform.Plan{}, with("src/main.rs", "fn main() { }")))
 	assert.NotEqual(t, one, name(platform.Plan{}, with("src/new", "")))
 	ignored := with("src/.dockerignore", "x")

@@ -30,14 +30,14 @@ const (
 )
 
 var plan = platform.Plan{
-	Type:        "golang",
-	Builder:     platform.Image{Name: "ccenv:1", Setting: "chaincode.builder"},
-	Runtime:     platform.Image{Name: "baseos:1", Setting: "chaincode.golang.runtime"},
-	Command:     []string{"/bin/sh", "-c", "compile"},
-	Environment: []string{"GOPROXY=https://user:secret@proxy.example.com"},
-	Caches:      []platform.Cache{{Name: "golang", Path: platform.CacheDir}},
-	Target:      "/usr/local/bin",
-	Level:       "3.1",
+	Type:          "golang",
+	Builder:       platform.Image{Name: "ccenv:1", Setting: "chaincode.builder"},
+	Runtime:       platform.Image{Name: "baseos:1", Setting: "chaincode.golang.runtime"},
+	Command:       []string{"/bin/sh", "-c", "compile"},
+	Environment:   []string{"GOPROXY=https://user:secret@proxy.example.com"},
+	Caches:        []platform.Cache{{Name: "golang", Path: platform.CacheDir}},
+	Target:        "/usr/local/bin",
+	FabricVersion: "3.1",
 }
 
 // periods are such that nothing happens by the clock unless a test makes a container older.

@@ -59,10 +59,12 @@ func (b *Builder) result(ctx context.Context, j *job, container docker.Container
 	if container.ExitCode == 0 {
 		return b.awaitImage(ctx, j, container)
 	}
-	// The leader removes it as well, unless it has died.
-	b.keepForFollowers(ctx)
-	b.discard(ctx, container.ID)
-	return true, &Failed{container.ExitCode, container.OOMKilled}
+	failed := &Failed{container.ExitCode, container.OOMKilled}
+	if !j.needsC(failed) {
+		b.keepForFollowers(ctx)
+	}
+	b.discard(ctx, container.ID) // as the leader does, unless it has died
+	return true, failed
 }
 
 // awaitImage waits for the leader to make an image of a build that has succeeded. A leader that does not has died: the

@@ -110,10 +110,10 @@ func (b *Builder) images() baseimage.Images {
 
 // Image is a chaincode's image.
 type Image struct {
-	Name       string          // PREFIX/TYPE:DIGEST
-	TLSByInput bool            // a shell in it can take the TLS files from standard input, ahead of the entrypoint
-	Entrypoint []string        // of the image, where TLSByInput
-	User       *metadata.Owner // who the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
+	Name       string           // PREFIX/TYPE:DIGEST
+	TLSByInput bool             // a shell in it can take the TLS files from standard input, ahead of the entrypoint
+	Entrypoint []string         // of the image, where TLSByInput
+	User       *metadata.UIDGID // who the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
 }
 
 // ErrTimeout is a build that took longer than builder.buildTimeout.
@@ -138,7 +138,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
 	build := b.build
-	switch plan.Way {
+	switch plan.Kind {
 	case platform.Prebuilt:
 		build = b.prebuilt
 	case platform.Dockerfile:
@@ -167,7 +167,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	}
 	made, err := b.onSnapshot(ctx, j)
 	if err == nil && !made {
-		err = b.makeImage(ctx, j)
+		err = b.buildPackage(ctx, j)
 	}
 	if err != nil {
 		return Image{}, err

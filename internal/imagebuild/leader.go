@@ -12,6 +12,7 @@ import (
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
 )
 
 // buildCapabilities are what a package manager that runs as root needs to arrange its own files. They give no power outside
@@ -27,7 +28,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		Command:     j.plan.Command,
 		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
 		Labels:      b.labels(j, metadata.KindBuild),
-		NetworkMode: b.Limits.Network,
+		NetworkMode: b.networkMode(j.plan),
 		Init:        !b.Limits.NoInit,
 		Security:    docker.Security{Capabilities: buildCapabilities},
 		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
@@ -46,6 +47,13 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		return b.Engine.CreateOrInspect(ctx, spec)
 	}
 	return id, other, err
+}
+
+func (b *Builder) networkMode(plan platform.Plan) string {
+	if plan.NoNetwork {
+		return noNetwork
+	}
+	return b.Limits.Network
 }
 
 func (b *Builder) labels(j *job, kind string) map[string]string {
@@ -72,7 +80,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) error {
 		return b.assembleOutput(ctx, j, id)
 	}
 	var failed *Failed
-	if errors.As(err, &failed) {
+	if errors.As(err, &failed) && !j.needsC(err) {
 		b.keepForFollowers(ctx)
 	}
 	return err

@@ -43,3 +43,6 @@ func onHostNetwork(ctx context.Context, settings config.Settings) bool {
 
 // hostNetwork is the network of the engine's machine.
 const hostNetwork = "host"
+
+// noNetwork is no network at all.
+const noNetwork = "none"

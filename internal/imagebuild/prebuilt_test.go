@@ -18,7 +18,7 @@ var pinned = "example.com/kv@sha256:" + strings.Repeat("0123", 16)
 
 func (b *builder) buildPrebuilt(ctx context.Context, t *testing.T) (imagebuild.Image, error) {
 	t.Helper()
-	return b.Build(ctx, platform.Plan{Type: "k8s", Way: platform.Prebuilt, Runtime: platform.Image{Name: pinned}}, newPackage(t), "basic_1.0")
+	return b.Build(ctx, platform.Plan{Type: "k8s", Kind: platform.Prebuilt, Runtime: platform.Image{Name: pinned}}, newPackage(t), "basic_1.0")
 }
 
 func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
@@ -29,7 +29,7 @@ func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
 			for range 2 {
 				image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
 				require.NoError(t, err)
-				assert.Equal(t, imagebuild.Image{Name: pinned, User: &metadata.Owner{}}, image)
+				assert.Equal(t, imagebuild.Image{Name: pinned, User: &metadata.UIDGID{}}, image)
 			}
 			assert.Len(t, engine.Calls(fakeengine.Pull), 1)
 			assert.Empty(t, engine.Calls(fakeengine.Create, fakeengine.Commit))
@@ -42,19 +42,19 @@ func TestThePrebuiltImagesUserInNumbers(t *testing.T) {
 	tests := map[string]struct {
 		user  string
 		files *fakeengine.Files
-		want  metadata.Owner
+		want  metadata.UIDGID
 		looks int // containers that were made to look into
 		err   string
 	}{
-		"nobody said":      {"", nil, metadata.Owner{}, 0, ""},
-		"root":             {"root", nil, metadata.Owner{}, 0, ""},
-		"root and a group": {"root:kv", nil, metadata.Owner{}, 0, ""},
-		"a number":         {"7", nil, metadata.Owner{UID: 7}, 0, ""},
-		"numbers":          {"7:8", nil, metadata.Owner{UID: 7, GID: 8}, 0, ""},
-		"a number, a name": {"7:kv", nil, metadata.Owner{UID: 7}, 0, ""},
-		"a name":           {"kv", passwd, metadata.Owner{UID: 1000, GID: 1001}, 1, ""},
-		"a name of nobody": {"else", passwd, metadata.Owner{}, 1, `looking up the user of image "` + pinned + `": "else" is not in /etc/passwd`},
-		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.Owner{}, 1,
+		"nobody said":      {"", nil, metadata.UIDGID{}, 0, ""},
+		"root":             {"root", nil, metadata.UIDGID{}, 0, ""},
+		"root and a group": {"root:kv", nil, metadata.UIDGID{}, 0, ""},
+		"a number":         {"7", nil, metadata.UIDGID{UID: 7}, 0, ""},
+		"numbers":          {"7:8", nil, metadata.UIDGID{UID: 7, GID: 8}, 0, ""},
+		"a number, a name": {"7:kv", nil, metadata.UIDGID{UID: 7}, 0, ""},
+		"a name":           {"kv", passwd, metadata.UIDGID{UID: 1000, GID: 1001}, 1, ""},
+		"a name of nobody": {"else", passwd, metadata.UIDGID{}, 1, `looking up the user of image "` + pinned + `": "else" is not in /etc/passwd`},
+		"a name from thin air": {"kv", fakeengine.NewFiles(nil), metadata.UIDGID{}, 1,
 			`image "` + pinned + `" runs as user "kv" and has no /etc/passwd: set a numeric USER in the image`},
 	}
 	for name, test := range tests {

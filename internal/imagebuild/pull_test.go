@@ -124,7 +124,7 @@ func obtain(t *testing.T, store *imageStore, pulls baseimage.Pulls, image platfo
 	b := imagebuild.Builder{
 		Engine: client, Log: cli.NewLogger("build", output), Stderr: output, Prefix: "p", Version: "1", Periods: periods, Pulls: pulls,
 	}
-	made, err := b.Build(t.Context(), platform.Plan{Type: "docker", Way: platform.Prebuilt, Runtime: image}, &content.Package{}, "cc_1")
+	made, err := b.Build(t.Context(), platform.Plan{Type: "docker", Kind: platform.Prebuilt, Runtime: image}, &content.Package{}, "cc_1")
 	return made.Name, output.String(), err
 }
 

@@ -54,7 +54,7 @@ func TestOneOfManyBuildersBuilds(t *testing.T) {
 			for _, o := range together(t, engine, func(p *fakeengine.Process) int { builds++; return compile(p) }) {
 				require.NoError(t, o.err)
 				assertBuilt(t, engine, o.image)
-				assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, o.image.User)
+				assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, o.image.User)
 			}
 			assert.Equal(t, 1, builds)
 			assert.Len(t, engine.Calls(fakeengine.Commit), 1)

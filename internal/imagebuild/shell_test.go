@@ -73,7 +73,7 @@ func TestWhichImagesTakeTLSFilesByInput(t *testing.T) {
 					assert.Nil(t, image.User)
 					assert.Zero(t, downloads(engine, "/etc/passwd"), "an archive costs some engines 40 ms")
 				} else {
-					assert.Equal(t, &metadata.Owner{UID: 500, GID: 501}, image.User)
+					assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, image.User)
 				}
 				assert.Len(t, engine.Calls(fakeengine.Create), 2, "the build, and what becomes the image")
 

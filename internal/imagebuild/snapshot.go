@@ -27,8 +27,8 @@ func (u unknownScript) Error() string {
 // returns false where everything has to be built together.
 func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error) {
 	if j.plan.Snapshot == nil {
-		if j.plan.Whole != "" {
-			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.Whole)
+		if j.plan.NoSnapshotReason != "" {
+			b.Log.Info("installing the dependencies together with the code", "reason", j.plan.NoSnapshotReason)
 		}
 		return false, nil
 	}
@@ -54,7 +54,10 @@ func (b *Builder) snapshotJob(j *job) *job {
 	s := *j
 	s.kind = metadata.KindSnapshot
 	s.plan.Type += "-snapshot"
-	s.plan.Level = ""
+	s.plan.FabricVersion = ""
+	// A snapshot is only for builds that were given the same: what it holds may be private, and another package decides
+	// what becomes of it.
+	s.plan.DigestInputs = slices.Concat(j.plan.DigestInputs, slices.Sorted(slices.Values(j.plan.Environment)))
 	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
 	for i := range s.pkg.Files {
 		s.pkg.Files[i].Executable = false

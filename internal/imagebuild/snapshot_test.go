@@ -22,13 +22,13 @@ import (
 const officialScript = "#!/bin/sh\nnpm ci\n"
 
 var nodePlan = platform.Plan{
-	Type:        "node",
-	Builder:     platform.Image{Name: "nodeenv:2", Setting: "chaincode.node.runtime"},
-	Runtime:     platform.Image{Name: "nodeenv:2", Setting: "chaincode.node.runtime"},
-	Command:     []string{"/bin/sh", "-c", "npm"},
-	Environment: []string{"HTTPS_PROXY=http://user:secret@proxy.example.com"},
-	Target:      "/usr/local/src",
-	Level:       "3.1",
+	Type:          "node",
+	Builder:       platform.Image{Name: "nodeenv:2", Setting: "chaincode.node.runtime"},
+	Runtime:       platform.Image{Name: "nodeenv:2", Setting: "chaincode.node.runtime"},
+	Command:       []string{"/bin/sh", "-c", "npm"},
+	Environment:   []string{"HTTPS_PROXY=http://user:secret@proxy.example.com"},
+	Target:        "/usr/local/src",
+	FabricVersion: "3.1",
 	Snapshot: &platform.Snapshot{
 		Files:  []string{"src/package.json", "src/package-lock.json"},
 		Script: "/chaincode/build.sh",
@@ -176,7 +176,7 @@ func TestAnUpgradeIsOneUploadAndOneCommit(t *testing.T) {
 	}
 	before := work()
 	other := nodePlan
-	other.Level, other.Environment = "3.2", nil
+	other.FabricVersion, other.Environment = "3.2", nil
 	_, image := buildNode(t, engine, other, "two", "lock 1")
 	after := work()
 	for i := range after {

@@ -20,9 +20,11 @@ func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) er
 // pack writes the package for the build container. Only root may write to the input; output and caches are open to whatever
 // user the builder image has.
 func (j *job) pack(w io.Writer) error {
-	layout := content.Layout{Dir: j.input(), Open: []string{platform.OutputDir}}
+	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}}
 	for _, cache := range j.plan.Caches {
-		layout.Open = append(layout.Open, cache.Path)
+		if !cache.ReadOnly { // engines write into no volume that is mounted read-only
+			layout.Writable = append(layout.Writable, cache.Path)
+		}
 	}
 	for _, name := range j.plan.Executables {
 		layout.Executables = append(layout.Executables, path.Join(platform.InputDir, name))
@@ -32,12 +34,12 @@ func (j *job) pack(w io.Writer) error {
 
 // packCode writes the code for the image, as a build does that only copies it to the output.
 func (j *job) packCode(w io.Writer) error {
-	return j.pkg.Below(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
+	return j.pkg.Sub(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
 }
 
 // codeDir returns the directory of the package that holds its code.
 func codeDir(plan platform.Plan) string {
-	if plan.Rooted {
+	if plan.CodeAtRoot {
 		return "."
 	}
 	return "src"
@@ -45,7 +47,7 @@ func codeDir(plan platform.Plan) string {
 
 // input returns where the package's root is in the build container.
 func (j *job) input() string {
-	if j.plan.Rooted {
+	if j.plan.CodeAtRoot {
 		return path.Join(platform.InputDir, "src")
 	}
 	return platform.InputDir

@@ -19,7 +19,7 @@ func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 }
 
 func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
-	switch plan.Way {
+	switch plan.Kind {
 	case platform.Prebuilt:
 		_, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 		return err
@@ -34,12 +34,12 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	case plan.Snapshot != nil:
 		return b.warmSnapshot(ctx, j)
 	case !slices.ContainsFunc(plan.Caches, func(c platform.Cache) bool { return c.Name != "" }):
-		b.Log.Info("this package has no cache to fill: its base images are there", "type", plan.Type, "reason", plan.Whole)
+		b.Log.Info("this package has no cache to fill: its base images are there", "type", plan.Type, "reason", plan.NoSnapshotReason)
 		return nil
 	}
 	j.warm = true
-	j.setDigest(b.Prefix, metadata.NewInstallToken()) // a build of the same content must not follow this one
-	return b.makeImage(ctx, j)
+	j.setDigest(b.Prefix, metadata.RandomID()) // a build of the same content must not follow this one
+	return b.buildPackage(ctx, j)
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {

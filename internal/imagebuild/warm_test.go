@@ -80,7 +80,7 @@ func TestWarmInstallsDependenciesAhead(t *testing.T) {
 
 func TestWarmHasNothingToDoForSomePackages(t *testing.T) {
 	whole := nodePlan
-	whole.Snapshot, whole.Whole = nil, "there is no lock file"
+	whole.Snapshot, whole.NoSnapshotReason = nil, "there is no lock file"
 	for name, test := range map[string]struct {
 		script string
 		plan   platform.Plan
@@ -88,8 +88,8 @@ func TestWarmHasNothingToDoForSomePackages(t *testing.T) {
 	}{
 		"no snapshot":             {officialScript, whole, "there is no lock file"},
 		"a script nobody knows":   {"#!/bin/sh\n", nodePlan, "builder.node.knownScripts"},
-		"a Dockerfile":            {officialScript, platform.Plan{Type: "docker", Way: platform.Dockerfile}, "nothing can be done ahead of the install"},
-		"something that is there": {officialScript, platform.Plan{Type: "ccaas", Way: platform.Service}, "nothing can be done ahead of the install"},
+		"a Dockerfile":            {officialScript, platform.Plan{Type: "docker", Kind: platform.Dockerfile}, "nothing can be done ahead of the install"},
+		"something that is there": {officialScript, platform.Plan{Type: "ccaas", Kind: platform.Service}, "nothing can be done ahead of the install"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newNodeEngine(t, test.script, 0o755)

@@ -42,14 +42,14 @@ func Build(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer source.Close()
-	plan, err := platform.For(pkg, source, settings, process.Environ)
+	plan, err := platform.NewPlan(pkg, source, settings, process.Environ)
 	if err != nil {
 		return err
 	}
 	if err := metadata.MakeOutputDir(outputDir); err != nil {
 		return err
 	}
-	if plan.Way == platform.Service {
+	if plan.Kind == platform.Service {
 		connection, err := renderConnection(sourceDir, process.Environ)
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func configureLog(process *cli.Process, settings config.Settings) {
 // writeOutput writes OUTPUT_DIR: META-INF for release, the source unless it is nil, from which run rebuilds a removed image,
 // and last the build record.
 func writeOutput(outputDir, sourceDir string, source *content.Package, record metadata.Record) error {
-	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
+	if err := metadata.CopyMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
 	if source != nil {

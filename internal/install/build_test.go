@@ -110,7 +110,7 @@ func built(t *testing.T) dirs {
 	source, err := content.Open(d.source)
 	require.NoError(t, err)
 	defer source.Close()
-	require.NoError(t, writeOutput(d.output, d.source, source, newRecord(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.Owner{UID: 500, GID: 500}})))
+	require.NoError(t, writeOutput(d.output, d.source, source, newRecord(pkg, imagebuild.Image{Name: "fabric-chaincode/golang:0123", User: &metadata.UIDGID{UID: 500, GID: 500}})))
 	return d
 }
 
@@ -129,7 +129,7 @@ func TestBuildOutput(t *testing.T) {
 	record.InstallToken, record.Created = "", time.Time{}
 	assert.Equal(t, metadata.Record{
 		Type: "golang", Label: "basic_1.0", Path: ".", Image: "fabric-chaincode/golang:0123",
-		User: &metadata.Owner{UID: 500, GID: 500}, Builder: cli.Release(),
+		User: &metadata.UIDGID{UID: 500, GID: 500}, Builder: cli.Release(),
 	}, record)
 }
 

@@ -36,7 +36,7 @@ func TestAnUnusableOutputDirectoryIsReportedBeforeTheEngineIsContacted(t *testin
 	write(t, d.output, "x")
 	status, stderr := d.run(t, noEngine)
 	assert.Equal(t, 1, status)
-	assert.Equal(t, "[ERROR] build: making the output directory "+d.output+": not a directory\n", stderr)
+	assert.Equal(t, "[ERROR] build: creating the output directory "+d.output+": not a directory\n", stderr)
 
 	d.output = "/proc/self" // not writable, even for root
 	status, stderr = d.run(t, noEngine)

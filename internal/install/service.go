@@ -48,7 +48,7 @@ func renderConnection(sourceDir string, environ []string) (metadata.Connection, 
 // writeServiceOutput writes OUTPUT_DIR for a service: META-INF and connection.json for release, and last the build record,
 // without an image because the peer does not call run for a service.
 func writeServiceOutput(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
-	if err := metadata.KeepMetaInf(sourceDir, outputDir); err != nil {
+	if err := metadata.CopyMetaInf(sourceDir, outputDir); err != nil {
 		return err
 	}
 	if err := connection.Write(outputDir); err != nil {

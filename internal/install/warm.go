@@ -62,7 +62,7 @@ type job struct {
 // newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.
 func newJobs(process cli.Process, settings config.Settings, scratch string) ([]job, error) {
 	jobs := []job{{
-		target: "Go's standard library", source: &content.Package{}, plan: platform.ForGoLibrary(settings, process.Environ), settings: settings,
+		target: "Go's standard library", source: &content.Package{}, plan: platform.NewGoLibraryPlan(settings, process.Environ), settings: settings,
 	}}
 	for i, path := range process.Args {
 		j, err := newJob(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
@@ -92,6 +92,6 @@ func newJob(path, dir string, settings config.Settings, environ []string) (job, 
 	if err != nil {
 		return job{}, err
 	}
-	plan, err := platform.For(pkg, source, settings, environ)
+	plan, err := platform.NewPlan(pkg, source, settings, environ)
 	return job{target: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
 }

@@ -51,7 +51,7 @@ func newRunner(t *testing.T, options ...fakeengine.Option) *runner {
 		engine:    engine,
 		chaincode: metadata.Chaincode{ID: "basic_1.0:abc", PeerAddress: "peer0.org1.example.com:7052", MSPID: "Org1MSP"},
 		record: metadata.Record{
-			Type: "golang", Label: "basic_1.0", Image: imageName, User: &metadata.Owner{UID: 500, GID: 501}, InstallToken: "0123456789abcdef",
+			Type: "golang", Label: "basic_1.0", Image: imageName, User: &metadata.UIDGID{UID: 500, GID: 501}, InstallToken: "0123456789abcdef",
 		},
 	}
 }

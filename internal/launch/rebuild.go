@@ -50,7 +50,7 @@ func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebu
 	}
 	defer os.RemoveAll(dir)
 	if err := content.RestoreSource(r.outputDir, dir); err != nil {
-		return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.BuildAgain(r.outputDir))
+		return imagebuild.Image{}, fmt.Errorf("%w; %s", err, metadata.RebuildHint(r.outputDir))
 	}
 	source, err := content.Open(dir)
 	if err != nil {
@@ -58,7 +58,7 @@ func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebu
 	}
 	defer source.Close()
 	pkg := metadata.Package{Type: record.Type, Label: record.Label, Path: record.Path}
-	plan, err := platform.For(pkg, source, r.settings, r.program.Environ)
+	plan, err := platform.NewPlan(pkg, source, r.settings, r.program.Environ)
 	if err != nil {
 		return imagebuild.Image{}, err
 	}

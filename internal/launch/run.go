@@ -63,7 +63,7 @@ func Run(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	if err := platform.CheckRun(record.Type); err != nil {
-		return fmt.Errorf("%w; %s", err, metadata.BuildAgain(outputDir))
+		return fmt.Errorf("%w; %s", err, metadata.RebuildHint(outputDir))
 	}
 	chaincode, err := metadata.ReadChaincode(runMetadataDir)
 	if err != nil {

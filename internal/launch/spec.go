@@ -43,7 +43,7 @@ func (l *launch) prepare(image imagebuild.Image, networks network.Networks) (pre
 // spec returns the chaincode's container, without networks and TLS files. Its name is the lock between two runs of the
 // same chaincode; the labels hold in full what the name shortens.
 func (l *launch) spec(image string) (docker.Spec, error) {
-	command, err := platform.Start(l.record, l.settings, l.chaincode.PeerAddress)
+	command, err := platform.StartCommand(l.record, l.settings, l.chaincode.PeerAddress)
 	if err != nil {
 		return docker.Spec{}, err
 	}

@@ -73,13 +73,13 @@ func (l *launch) upload(ctx context.Context, id string, p prepared) error {
 
 // resolveUser returns the user that the chaincode runs as. A build does not look it up for an image that can take its
 // TLS files on the standard input: such an image gets an archive only if the files are too large.
-func (l *launch) resolveUser(ctx context.Context, id string, image imagebuild.Image) (metadata.Owner, error) {
+func (l *launch) resolveUser(ctx context.Context, id string, image imagebuild.Image) (metadata.UIDGID, error) {
 	if image.User != nil {
 		return *image.User, nil
 	}
 	inspected, err := l.engine.Image(ctx, image.Name)
 	if err != nil {
-		return metadata.Owner{}, err
+		return metadata.UIDGID{}, err
 	}
 	return baseimage.ResolveUser(ctx, l.engine, id, image.Name, inspected.User)
 }

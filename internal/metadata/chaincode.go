@@ -6,20 +6,21 @@ import (
 	"strings"
 )
 
-// ChaincodeFile is the file in RUN_METADATA_DIR that describes a launch.
+// ChaincodeFile is the name of the file in RUN_METADATA_DIR that describes a launch.
 const ChaincodeFile = "chaincode.json"
 
-// Chaincode is what chaincode.json says: one launch of one chaincode. The certificates are new at every launch.
+// Chaincode holds the fields of chaincode.json, which describe one launch of one chaincode. The peer issues new
+// certificates for every launch.
 type Chaincode struct {
-	ID          string `json:"chaincode_id"` // label:sha256hex, or name:version of the 1.x lifecycle
-	PeerAddress string `json:"peer_address"` // host:port; with TLS the server certificate's only name is that host
-	MSPID       string `json:"mspid"`        // absent before Fabric 2.0.0
-	ClientCert  string `json:"client_cert"`  // PEM; the three are empty when TLS is off
+	ID          string `json:"chaincode_id"` // label:hash (SHA-256 in hex), or name:version in the 1.x lifecycle
+	PeerAddress string `json:"peer_address"` // host:port; with TLS, the server certificate is valid for that host only
+	MSPID       string `json:"mspid"`        // empty before Fabric 2.0.0
+	ClientCert  string `json:"client_cert"`  // PEM, like the two below; all three are empty when TLS is off
 	ClientKey   string `json:"client_key"`
 	RootCert    string `json:"root_cert"`
 }
 
-// ReadChaincode reads and checks chaincode.json of RUN_METADATA_DIR.
+// ReadChaincode reads chaincode.json in RUN_METADATA_DIR and checks it. Its errors never contain a key.
 func ReadChaincode(runMetadataDir string) (Chaincode, error) {
 	path := filepath.Join(runMetadataDir, ChaincodeFile)
 	var c Chaincode
@@ -32,7 +33,7 @@ func ReadChaincode(runMetadataDir string) (Chaincode, error) {
 	return c, nil
 }
 
-// TLS says whether the peer expects the chaincode to connect with TLS.
+// TLS reports whether the peer expects the chaincode to connect with TLS.
 func (c Chaincode) TLS() bool { return c.ClientCert != "" }
 
 func (c Chaincode) check() error {
@@ -53,7 +54,7 @@ func (c Chaincode) check() error {
 		}
 	}
 	if len(set) > 0 && len(missing) > 0 {
-		return fmt.Errorf("half a TLS configuration: %s without %s; with TLS all three are set, without it none",
+		return fmt.Errorf("incomplete TLS configuration: has %s but lacks %s; expected all three or none",
 			strings.Join(set, " and "), strings.Join(missing, " and "))
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// secret stands for a key in chaincode.json; no error may ever hold it.
+// secret stands for a key in chaincode.json. No error may contain it.
 const secret = "MIGHAgEAMBMGByqGSM49"
 
 func TestReadChaincode(t *testing.T) {
@@ -28,7 +28,7 @@ func TestReadChaincode(t *testing.T) {
 		tls  bool
 	}{
 		"with TLS": {encode(t, tls), tls, true},
-		"with TLS off the PEM fields are empty strings": {
+		"with TLS off, the PEM fields are empty strings": {
 			`{"chaincode_id":"basic_1.0:0123abc","peer_address":"peer:7052","client_cert":"","client_key":"","root_cert":"","mspid":"Org1MSP"}`,
 			metadata.Chaincode{ID: "basic_1.0:0123abc", PeerAddress: "peer:7052", MSPID: "Org1MSP"}, false,
 		},
@@ -36,7 +36,7 @@ func TestReadChaincode(t *testing.T) {
 			`{"chaincode_id":"basic_1.0:0123abc","peer_address":"peer:7052"}`,
 			metadata.Chaincode{ID: "basic_1.0:0123abc", PeerAddress: "peer:7052"}, false,
 		},
-		"an id of the 1.x lifecycle, and keys that are not ours": {
+		"an ID of the 1.x lifecycle, and unknown keys": {
 			`{"chaincode_id":"mycc:1.0","peer_address":"127.0.0.1:7052","more":[1]}`,
 			metadata.Chaincode{ID: "mycc:1.0", PeerAddress: "127.0.0.1:7052"}, false,
 		},
@@ -51,14 +51,14 @@ func TestReadChaincode(t *testing.T) {
 	}
 }
 
-func TestReadChaincodeWithHalfATLSConfiguration(t *testing.T) {
+func TestReadChaincodeWithIncompleteTLSConfiguration(t *testing.T) {
 	tests := map[string]string{ // which of cert, key and root are set
-		"c--": "client_cert without client_key and root_cert",
-		"-k-": "client_key without client_cert and root_cert",
-		"--r": "root_cert without client_cert and client_key",
-		"ck-": "client_cert and client_key without root_cert",
-		"c-r": "client_cert and root_cert without client_key",
-		"-kr": "client_key and root_cert without client_cert",
+		"c--": "has client_cert but lacks client_key and root_cert",
+		"-k-": "has client_key but lacks client_cert and root_cert",
+		"--r": "has root_cert but lacks client_cert and client_key",
+		"ck-": "has client_cert and client_key but lacks root_cert",
+		"c-r": "has client_cert and root_cert but lacks client_key",
+		"-kr": "has client_key and root_cert but lacks client_cert",
 	}
 	for set, want := range tests {
 		t.Run(set, func(t *testing.T) {
@@ -70,20 +70,20 @@ func TestReadChaincodeWithHalfATLSConfiguration(t *testing.T) {
 			}
 			dir := dirWith(t, metadata.ChaincodeFile, encode(t, chaincode))
 			_, err := metadata.ReadChaincode(dir)
-			assert.EqualError(t, err, fmt.Sprintf("reading %s: half a TLS configuration: %s; with TLS all three are set, without it none",
+			assert.EqualError(t, err, fmt.Sprintf("reading %s: incomplete TLS configuration: %s; expected all three or none",
 				filepath.Join(dir, metadata.ChaincodeFile), want))
 		})
 	}
 }
 
-func TestReadChaincodeThatIsBrokenNeverShowsAKey(t *testing.T) {
+func TestReadInvalidChaincodeNeverShowsAKey(t *testing.T) {
 	tests := map[string]struct{ json, want string }{
 		"empty":                    {"", "the file is empty"},
 		"no id":                    {`{"peer_address":"p:1","client_key":"` + secret + `"}`, `"chaincode_id" is missing`},
 		"no address":               {`{"chaincode_id":"a:b","client_key":"` + secret + `"}`, `"peer_address" is missing`},
 		"null":                     {`null`, `"chaincode_id" is missing`},
 		"cut off inside the key":   {`{"chaincode_id":"a:b",` + "\n" + `"client_key":"` + secret, "line 2: unexpected end of JSON input"},
-		"broken behind the key":    {`{"client_key":"` + secret + `"` + "\n" + `x}`, "line 2: invalid character 'x' after object key:value pair"},
+		"broken after the key":     {`{"client_key":"` + secret + `"` + "\n" + `x}`, "line 2: invalid character 'x' after object key:value pair"},
 		"a raw newline in the key": {`{"client_key":"` + secret + "\n" + secret + `"}`, `line 1: invalid character '\n' in string literal`},
 		"the key in a list":        {`{"client_key":["` + secret + `"]}`, "line 1: json: cannot unmarshal array into Go struct field Chaincode.client_key of type string"},
 		"the key alone":            {`"` + secret + `"`, "line 1: json: cannot unmarshal string into Go value of type metadata.Chaincode"},
@@ -103,7 +103,7 @@ func TestReadChaincodeThatIsBrokenNeverShowsAKey(t *testing.T) {
 	}
 }
 
-func TestReadChaincodeThatIsMissing(t *testing.T) {
+func TestReadMissingChaincode(t *testing.T) {
 	dir := t.TempDir()
 	_, err := metadata.ReadChaincode(dir)
 	assert.EqualError(t, err, "reading "+filepath.Join(dir, "chaincode.json")+": no such file or directory")

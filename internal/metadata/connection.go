@@ -15,31 +15,32 @@ import (
 	"time"
 )
 
-// ConnectionFile is the file that says how the peer connects to a chaincode that runs as a service: at the root of a
-// package, in OUTPUT_DIR, and in releasedServer of RELEASE_DIR.
+// ConnectionFile is the name of the file that tells the peer how to connect to chaincode that runs as a service. It is
+// at the root of a package, in OUTPUT_DIR, and in releasedServer below RELEASE_DIR.
 const ConnectionFile = "connection.json"
 
-// releasedServer is where the peer looks for it. When it is there, the peer never calls run.
+// releasedServer is the directory below RELEASE_DIR where the peer looks for connection.json. If it finds one, it never
+// calls run.
 var releasedServer = filepath.Join("chaincode", "server")
 
-// Connection is what connection.json says. Fields that this program does not know are kept.
+// Connection holds the fields of connection.json. Unknown fields are preserved.
 type Connection struct {
 	Address            string   `json:"address"` // host:port
 	Domain             string   `json:"domain,omitempty"`
 	DialTimeout        Duration `json:"dial_timeout,omitempty"`
 	TLSRequired        bool     `json:"tls_required"`
 	ClientAuthRequired bool     `json:"client_auth_required,omitempty"`
-	ClientKey          string   `json:"client_key,omitempty"` // PEM, as the two below
+	ClientKey          string   `json:"client_key,omitempty"` // PEM, like the two below
 	ClientCert         string   `json:"client_cert,omitempty"`
 	RootCert           string   `json:"root_cert,omitempty"`
 
-	others map[string]json.RawMessage
+	unknown map[string]json.RawMessage
 }
 
-// Duration is a time as connection.json has it: a text such as 10s. A number of nanoseconds is one as well, in a file.
+// Duration is a duration in the format of time.ParseDuration, such as 10s, or a template for one.
 type Duration string
 
-// UnmarshalJSON reads a text or a number.
+// UnmarshalJSON accepts a string or a number of nanoseconds.
 func (d *Duration) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -52,21 +53,22 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(d))
 }
 
-// ReadConnection reads connection.json in a directory. Check is the caller's: what a package holds are templates.
+// ReadConnection reads connection.json in dir. It does not call Check, because the fields of a package's connection.json
+// may be templates.
 func ReadConnection(dir string) (Connection, error) {
 	path := filepath.Join(dir, ConnectionFile)
 	var c Connection
 	if err := readJSON(path, &c); err != nil {
 		return Connection{}, err
 	}
-	if err := readJSON(path, &c.others); err != nil {
+	if err := readJSON(path, &c.unknown); err != nil {
 		return Connection{}, err
 	}
-	maps.DeleteFunc(c.others, func(name string, _ json.RawMessage) bool { return isConnectionField(name) })
+	maps.DeleteFunc(c.unknown, func(name string, _ json.RawMessage) bool { return isConnectionField(name) })
 	return c, nil
 }
 
-// isConnectionField says whether a key is one of the known ones, which encoding/json matches without regard to case.
+// isConnectionField reports whether name is a known key. Like encoding/json, it ignores case.
 func isConnectionField(name string) bool {
 	fields := reflect.TypeFor[Connection]()
 	for i := range fields.NumField() {
@@ -78,10 +80,10 @@ func isConnectionField(name string) bool {
 	return false
 }
 
-// Render passes every text of a connection through a function, as templates. Without TLS there are no keys and
-// certificates to render, and none are kept.
+// Render returns the connection with every string field replaced by the result of render. If TLS is not required, it
+// removes the key and the certificates instead of rendering them.
 func (c Connection) Render(render func(text string) (string, error)) (Connection, error) {
-	texts := []struct {
+	fields := []struct {
 		name string
 		text *string
 	}{
@@ -90,19 +92,19 @@ func (c Connection) Render(render func(text string) (string, error)) (Connection
 	}
 	if !c.TLSRequired {
 		c.ClientAuthRequired, c.RootCert, c.ClientCert, c.ClientKey = false, "", "", ""
-		texts = texts[:3]
+		fields = fields[:3]
 	}
-	for _, t := range texts {
-		rendered, err := render(*t.text)
+	for _, field := range fields {
+		rendered, err := render(*field.text)
 		if err != nil {
-			return Connection{}, fmt.Errorf("rendering %q of %s: %w", t.name, ConnectionFile, err)
+			return Connection{}, fmt.Errorf("rendering %q of %s: %w", field.name, ConnectionFile, err)
 		}
-		*t.text = rendered
+		*field.text = rendered
 	}
 	return c, nil
 }
 
-// Check says why a peer could not connect. It never shows a key.
+// Check returns an error if a peer could not use the connection. The error never contains a key.
 func (c Connection) Check() error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("checking %s: %w", ConnectionFile, err)
@@ -116,11 +118,11 @@ func (c Connection) check() error {
 	}
 	host, port, err := net.SplitHostPort(c.Address)
 	if number, portErr := strconv.Atoi(port); err != nil || portErr != nil || host == "" || number < 1 || number > 65535 {
-		return fmt.Errorf("%q is %q: expected host:port", "address", c.Address)
+		return fmt.Errorf("invalid %q %q: expected host:port", "address", c.Address)
 	}
 	if c.DialTimeout != "" {
 		if timeout, err := time.ParseDuration(string(c.DialTimeout)); err != nil || timeout < 0 {
-			return fmt.Errorf("%q is %q: expected a duration such as 10s", "dial_timeout", c.DialTimeout)
+			return fmt.Errorf("invalid %q %q: expected a duration such as 10s", "dial_timeout", c.DialTimeout)
 		}
 	}
 	if !c.TLSRequired {
@@ -135,15 +137,16 @@ func (c Connection) check() error {
 	)
 }
 
-// checkPEM wants at least one block of that kind.
-func checkPEM(name, text, reason, kind string) error {
+// checkPEM returns an error unless text contains at least one PEM block of the given kind. requiredBy is the field that
+// makes it mandatory.
+func checkPEM(name, text, requiredBy, kind string) error {
 	if text == "" {
-		return fmt.Errorf("%q is missing, and %q is true", name, reason)
+		return fmt.Errorf("%q is missing: it is required because %q is true", name, requiredBy)
 	}
 	for rest := []byte(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
-			return fmt.Errorf("%q holds no %s in PEM", name, strings.ToLower(kind))
+			return fmt.Errorf("%q contains no PEM %s", name, strings.ToLower(kind))
 		}
 		if strings.HasSuffix(block.Type, kind) {
 			return nil
@@ -151,7 +154,7 @@ func checkPEM(name, text, reason, kind string) error {
 	}
 }
 
-// Write writes connection.json into a directory, for its owner alone: there may be a key in it.
+// Write writes connection.json to dir. Only its owner can read it, since it may contain a key.
 func (c Connection) Write(dir string) error {
 	path := filepath.Join(dir, ConnectionFile)
 	fail := func(err error) error { return fmt.Errorf("writing %s: %w", path, reason(err)) }
@@ -159,7 +162,7 @@ func (c Connection) Write(dir string) error {
 	if err != nil {
 		return fail(err)
 	}
-	all := maps.Clone(c.others)
+	all := maps.Clone(c.unknown)
 	if err := json.Unmarshal(known, &all); err != nil {
 		return fail(err)
 	}
@@ -173,8 +176,8 @@ func (c Connection) Write(dir string) error {
 	return nil
 }
 
-// Release hands a build to the peer: the indexes of the state database, and the connection of a chaincode that runs as
-// a service, where there is one. It checks everything before it writes anything.
+// Release copies the state database indexes and, for chaincode as a service, connection.json from OUTPUT_DIR to
+// RELEASE_DIR. It checks everything before it writes anything.
 func Release(outputDir, releaseDir string) error {
 	if absent(filepath.Join(outputDir, ConnectionFile)) {
 		return ReleaseStateDB(outputDir, releaseDir)
@@ -191,7 +194,7 @@ func Release(outputDir, releaseDir string) error {
 	}
 	dir := filepath.Join(releaseDir, releasedServer)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making %s: %w", dir, reason(err))
+		return fmt.Errorf("creating %s: %w", dir, reason(err))
 	}
 	return connection.Write(dir)
 }

@@ -26,14 +26,14 @@ func connection(t *testing.T, content string) (metadata.Connection, error) {
 	return metadata.ReadConnection(dir)
 }
 
-// writtenConnection is what Write leaves.
+// writtenConnection returns the JSON that Write writes.
 func writtenConnection(t *testing.T, c metadata.Connection) map[string]any {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, c.Write(dir))
 	info, err := os.Stat(filepath.Join(dir, "connection.json"))
 	require.NoError(t, err)
-	assert.Equal(t, os.FileMode(0o600), info.Mode(), "there may be a key in it")
+	assert.Equal(t, os.FileMode(0o600), info.Mode(), "it may contain a key")
 	data, err := os.ReadFile(filepath.Join(dir, "connection.json"))
 	require.NoError(t, err)
 	var all map[string]any
@@ -46,12 +46,12 @@ func TestConnection(t *testing.T) {
 		content string
 		want    map[string]any
 	}{
-		"the least":         {`{"address":"cc.example.com:9999"}`, map[string]any{"address": "cc.example.com:9999", "tls_required": false}},
-		"a time as text":    {`{"address":"cc:1","dial_timeout":"10s"}`, map[string]any{"address": "cc:1", "dial_timeout": "10s", "tls_required": false}},
+		"minimal":           {`{"address":"cc.example.com:9999"}`, map[string]any{"address": "cc.example.com:9999", "tls_required": false}},
+		"a time as string":  {`{"address":"cc:1","dial_timeout":"10s"}`, map[string]any{"address": "cc:1", "dial_timeout": "10s", "tls_required": false}},
 		"a time as number":  {`{"address":"cc:1","dial_timeout":1.5e10}`, map[string]any{"address": "cc:1", "dial_timeout": "15s", "tls_required": false}},
 		"no time":           {`{"address":"cc:1","dial_timeout":""}`, map[string]any{"address": "cc:1", "tls_required": false}},
 		"an IPv6 address":   {`{"address":"[::1]:9999"}`, map[string]any{"address": "[::1]:9999", "tls_required": false}},
-		"fields of others":  {`{"address":"cc:1","domain":"cc","x":{"y":[1]},"z":null}`, map[string]any{"address": "cc:1", "domain": "cc", "x": map[string]any{"y": []any{1.0}}, "z": nil, "tls_required": false}},
+		"unknown fields":    {`{"address":"cc:1","domain":"cc","x":{"y":[1]},"z":null}`, map[string]any{"address": "cc:1", "domain": "cc", "x": map[string]any{"y": []any{1.0}}, "z": nil, "tls_required": false}},
 		"keys in capitals":  {`{"Address":"cc:1","TLS_REQUIRED":false}`, map[string]any{"address": "cc:1", "tls_required": false}},
 		"keys without TLS":  {`{"address":"cc:1","root_cert":"x"}`, map[string]any{"address": "cc:1", "tls_required": false, "root_cert": "x"}},
 		"null is not there": {`{"address":"cc:1","dial_timeout":null,"client_key":null}`, map[string]any{"address": "cc:1", "tls_required": false}},
@@ -80,21 +80,21 @@ func TestConnectionWithTLS(t *testing.T) {
 	assert.Equal(t, want, writtenConnection(t, c))
 }
 
-func TestAConnectionThatLeadsNowhere(t *testing.T) {
+func TestCheckOfAnInvalidConnection(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
 		"no address":          {`{}`, `checking connection.json: "address" is missing: expected host:port`},
-		"no port":             {`{"address":"cc"}`, `checking connection.json: "address" is "cc": expected host:port`},
-		"no host":             {`{"address":":9999"}`, `"address" is ":9999": expected host:port`},
-		"a port by name":      {`{"address":"cc:grpc"}`, `"address" is "cc:grpc": expected host:port`},
-		"a port out of range": {`{"address":"cc:99999"}`, `"address" is "cc:99999": expected host:port`},
-		"a URL":               {`{"address":"grpc://cc:9999"}`, `"address" is "grpc://cc:9999": expected host:port`},
-		"a time without unit": {`{"address":"cc:1","dial_timeout":"10"}`, `"dial_timeout" is "10": expected a duration such as 10s`},
-		"a negative time":     {`{"address":"cc:1","dial_timeout":-1}`, `"dial_timeout" is "-1ns": expected a duration such as 10s`},
-		"TLS without a root":  {`{"address":"cc:1","tls_required":true}`, `"root_cert" is missing, and "tls_required" is true`},
-		"a root that is none": {`{"address":"cc:1","tls_required":true,"root_cert":"x"}`, `"root_cert" holds no certificate in PEM`},
-		"half a set":          {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_key":"KEY"}`, `"client_cert" is missing, and "client_auth_required" is true`},
-		"the other half":      {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_cert":"ROOT"}`, `"client_key" is missing, and "client_auth_required" is true`},
-		"mixed up":            {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_cert":"KEY","client_key":"ROOT"}`, `"client_key" holds no private key in PEM`},
+		"no port":             {`{"address":"cc"}`, `checking connection.json: invalid "address" "cc": expected host:port`},
+		"no host":             {`{"address":":9999"}`, `invalid "address" ":9999": expected host:port`},
+		"a port by name":      {`{"address":"cc:grpc"}`, `invalid "address" "cc:grpc": expected host:port`},
+		"a port out of range": {`{"address":"cc:99999"}`, `invalid "address" "cc:99999": expected host:port`},
+		"a URL":               {`{"address":"grpc://cc:9999"}`, `invalid "address" "grpc://cc:9999": expected host:port`},
+		"a time without unit": {`{"address":"cc:1","dial_timeout":"10"}`, `invalid "dial_timeout" "10": expected a duration such as 10s`},
+		"a negative time":     {`{"address":"cc:1","dial_timeout":-1}`, `invalid "dial_timeout" "-1ns": expected a duration such as 10s`},
+		"TLS without a root":  {`{"address":"cc:1","tls_required":true}`, `"root_cert" is missing: it is required because "tls_required" is true`},
+		"an invalid root":     {`{"address":"cc:1","tls_required":true,"root_cert":"x"}`, `"root_cert" contains no PEM certificate`},
+		"a key without cert":  {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_key":"KEY"}`, `"client_cert" is missing: it is required because "client_auth_required" is true`},
+		"a cert without key":  {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_cert":"ROOT"}`, `"client_key" is missing: it is required because "client_auth_required" is true`},
+		"swapped":             {`{"address":"cc:1","tls_required":true,"client_auth_required":true,"root_cert":"ROOT","client_cert":"KEY","client_key":"ROOT"}`, `"client_key" contains no PEM private key`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -108,17 +108,17 @@ func TestAConnectionThatLeadsNowhere(t *testing.T) {
 	}
 }
 
-// escape is a text inside a JSON string.
+// escape returns text as it is written inside a JSON string.
 func escape(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
-func TestAConnectionThatIsNoJSON(t *testing.T) {
+func TestReadConnectionThatIsNotJSON(t *testing.T) {
 	for content, want := range map[string]string{
 		"":                            "the file is empty",
 		"{":                           "line 1: unexpected end of JSON input",
 		"{\n\"address\": 1}":          "line 2: ",
-		`{"dial_timeout":true}`:       "not the JSON expected here",
-		`{"tls_required":"{{.tls}}"}`: "not the JSON expected here",
-		"[]":                          "not the JSON expected here",
+		`{"dial_timeout":true}`:       "parsing JSON",
+		`{"tls_required":"{{.tls}}"}`: "parsing JSON",
+		"[]":                          "parsing JSON",
 	} {
 		_, err := connection(t, content)
 		assert.ErrorContains(t, err, want, content)
@@ -137,7 +137,7 @@ func TestRenderAConnection(t *testing.T) {
 	plain, err = plain.Render(double)
 	require.NoError(t, err)
 	assert.Equal(t, map[string]any{"address": "aa", "domain": "bb", "dial_timeout": "cc", "other": "g", "tls_required": false}, writtenConnection(t, plain),
-		"without TLS what belongs to it is neither rendered nor kept")
+		"without TLS, the TLS fields are dropped instead of rendered")
 
 	secure, err := connection(t, content+`,"tls_required":true}`)
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// CheckDir refuses a path that is no directory; name is what the directory is, for the message.
+// CheckDir returns an error if path is not a directory. The error calls it the NAME directory.
 func CheckDir(name, path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -21,11 +21,11 @@ func CheckDir(name, path string) error {
 	return nil
 }
 
-// MakeOutputDir makes the directory of a build where there is none, and refuses one that nothing can be written to:
-// minutes later, with an image built, that would be too late.
+// MakeOutputDir creates OUTPUT_DIR if it does not exist, and returns an error if it is not writable. Otherwise build
+// would only find out after minutes, with the image already built.
 func MakeOutputDir(path string) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
-		return fmt.Errorf("making the output directory %s: %w", path, reason(err))
+		return fmt.Errorf("creating the output directory %s: %w", path, reason(err))
 	}
 	probe, err := os.CreateTemp(path, ".writable-*")
 	if err != nil {

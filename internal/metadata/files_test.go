@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares with a file in testdata.
+// golden compares got with a file in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -23,10 +23,10 @@ func golden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "%s differs; go test -update writes it anew", path)
+	assert.Equal(t, string(want), got, "%s differs; go test -update rewrites it", path)
 }
 
-// tree is a directory: slash-separated path -> content. A path that ends in a slash is an empty directory.
+// tree describes a directory: slash-separated path -> content. A path that ends in a slash is an empty directory.
 type tree map[string]string
 
 func (files tree) write(t testing.TB, dir string) {
@@ -61,7 +61,7 @@ func readTree(t *testing.T, dir string) tree {
 	return files
 }
 
-// dirWith is a new directory that holds one file.
+// dirWith creates a directory that contains one file.
 func dirWith(t *testing.T, name, content string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -6,16 +6,18 @@ import (
 	"io/fs"
 )
 
-// ImageFile is the file at the root of a package that names an image, in the form of the Kubernetes builder.
+// ImageFile is the name of the file at the root of a package that names an image, in the format of
+// fabric-builder-k8s.
 const ImageFile = "image.json"
 
-// Image is what image.json says.
+// Image holds the fields of image.json.
 type Image struct {
-	Name   string `json:"name"`   // without a digest; a tag means nothing
-	Digest string `json:"digest"` // of the manifest, sha256:…
+	Name   string `json:"name"`   // without a digest; a tag is ignored
+	Digest string `json:"digest"` // of the manifest, sha256:HEX
 }
 
-// ReadImage reads image.json of a package. It checks that both fields are there, not what they hold.
+// ReadImage reads image.json at the root of source. It checks that both fields are present, but not that they are
+// valid.
 func ReadImage(source fs.FS) (Image, error) {
 	data, err := fs.ReadFile(source, ImageFile)
 	if err != nil {

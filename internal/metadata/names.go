@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -8,67 +9,78 @@ import (
 	"strings"
 )
 
-// The labels on all that this project makes on an engine. Values are in full, whatever a name had to cut.
+// The labels on everything that this project creates on an engine. Names may be truncated, but the values of labels
+// never are.
 const (
-	LabelKind         = "fabric-builder-docker.kind"
-	LabelVersion      = "fabric-builder-docker.version"       // of the program
-	LabelDigest       = "fabric-builder-docker.digest"        // content digest of a build
-	LabelChaincodeID  = "fabric-builder-docker.chaincode-id"  // container of a run
-	LabelMSPID        = "fabric-builder-docker.mspid"         // container of a run
-	LabelPeerAddress  = "fabric-builder-docker.peer-address"  // container of a run
-	LabelInstallToken = "fabric-builder-docker.install-token" // container of a run
-	LabelBegan        = "fabric-builder-docker.began"         // container of a run: when that run began, RFC 3339 with nanoseconds
+	LabelKind         = "fabric-builder-docker.kind"         // one of the kinds below
+	LabelVersion      = "fabric-builder-docker.version"      // version of the program
+	LabelDigest       = "fabric-builder-docker.digest"       // content digest of a build
+	LabelChaincodeID  = "fabric-builder-docker.chaincode-id" // on chaincode containers, like the next four
+	LabelMSPID        = "fabric-builder-docker.mspid"
+	LabelPeerAddress  = "fabric-builder-docker.peer-address"
+	LabelInstallToken = "fabric-builder-docker.install-token"
+	LabelBegan        = "fabric-builder-docker.began" // start time of run, RFC 3339 with nanoseconds
 
-	// The built-in controller's own labels on images. The type is in upper case there.
+	// The labels that the peer's built-in Docker controller sets on images. It writes the type in upper case.
 	LabelChaincodeType = "org.hyperledger.fabric.chaincode.type"
 	LabelFabricVersion = "org.hyperledger.fabric.version"
 )
 
 // The values of LabelKind.
 const (
-	KindBuild     = "build"     // container that builds; its name is the lock
-	KindAssembly  = "assembly"  // container that is never started and becomes an image
-	KindChaincode = "chaincode" // image that build made, and container that run made
-	KindSnapshot  = "snapshot"  // image of a package's dependencies, on which its image is built
-	KindCache     = "cache"     // volume that outlives builds
+	KindBuild     = "build"     // container that builds a package; its name is the lock
+	KindAssembly  = "assembly"  // container that is committed as an image and never started
+	KindChaincode = "chaincode" // image of a chaincode, or container that runs it
+	KindSnapshot  = "snapshot"  // image with the dependencies of a package, the base of the package's build
+	KindCache     = "cache"     // cache volume, which is shared by builds
 )
 
-// maxName bounds a container's name in bytes. Engines take more; tools that show names do not.
+// maxName is the maximum length of a container name in bytes. Engines accept more, but tools that display names do not.
 const maxName = 128
 
-// ImageName is the name of the image with that content, PREFIX/TYPE:DIGEST.
+// ImageName returns the name of the image with the given content digest, PREFIX/TYPE:DIGEST.
 func ImageName(prefix, packageType, digest string) string {
 	return prefix + "/" + packageType + ":" + digest
 }
 
-// BuildName is the name of the container that builds that content. Holding the name is holding the lock.
+// BuildName returns the name of the container that builds the content with the given digest. The container with that
+// name holds the build lock.
 func BuildName(prefix, digest string) string { return containerName(prefix) + "-build-" + digest }
 
-// AssemblyName is the name of the container that becomes the image with that content, and the lock for doing so.
+// AssemblyName returns the name of the container that becomes the image with the given content digest. The container
+// with that name holds the lock for creating the image.
 func AssemblyName(prefix, digest string) string { return containerName(prefix) + "-assembly-" + digest }
 
-// CacheName is the name of a cache volume.
+// RandomID returns 16 random hex digits, for names and tokens that must not collide.
+func RandomID() string {
+	id := make([]byte, 8)
+	rand.Read(id) // never returns an error
+	return hex.EncodeToString(id)
+}
+
+// CacheName returns the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
 
-// RunName is the one name of a chaincode's container: MSPID-PEER_HOST-CHAINCODE_ID, sanitised and cut, with a hash
-// over all that identifies the chaincode of one peer. The install token is in the hash alone.
+// RunName returns the name of a chaincode container: MSPID-PEER_HOST-CHAINCODE_ID-HASH, sanitised and truncated to 128
+// bytes. The hash covers everything that identifies the chaincode of one peer. The install token is only in the hash.
 func RunName(c Chaincode, installToken string) string {
 	return RunNameOf("", "", c, installToken)
 }
 
-// RunNameOf is RunName for a peer that is known by name: NETWORK-PEER-CHAINCODE_ID, as the built-in controller has it.
-// One of the two may be empty; the name must be the same at each launch.
+// RunNameOf is like RunName for a peer with a known network ID or peer ID, which the name then begins with, as it does
+// with the built-in controller: NETWORK_ID-PEER_ID-CHAINCODE_ID-HASH. Either ID may be empty. Every launch must pass
+// the same IDs.
 func RunNameOf(networkID, peerID string, c Chaincode, installToken string) string {
 	host, _, err := net.SplitHostPort(c.PeerAddress)
 	if err != nil {
 		host = c.PeerAddress
 	}
-	who := []string{networkID, peerID}
+	peer := []string{networkID, peerID}
 	if networkID == "" && peerID == "" {
-		who = []string{c.MSPID, host}
+		peer = []string{c.MSPID, host}
 	}
 	var parts []string
-	for _, part := range append(who, c.ID) {
+	for _, part := range append(peer, c.ID) {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -82,15 +94,15 @@ func RunNameOf(networkID, peerID string, c Chaincode, installToken string) strin
 	return name + hash
 }
 
-// ReplacedName is the name that a chaincode's container gets when a later run takes its name over.
+// ReplacedName returns the name to give a chaincode container when a later run takes over its name.
 func ReplacedName(name, containerID string) string {
 	return name + "-replaced-" + containerID[:min(12, len(containerID))]
 }
 
 var forbidden = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
 
-// sanitise makes a part of a container's name, as the built-in controller does, and never an empty one or one that
-// begins with a separator.
+// sanitise replaces the characters that Docker does not allow in container names, as the built-in controller does. The
+// result is never empty and never begins with a separator.
 func sanitise(name string) string {
 	name = strings.TrimLeft(forbidden.ReplaceAllString(name, "-"), "_.-")
 	if name == "" {
@@ -99,5 +111,6 @@ func sanitise(name string) string {
 	return name
 }
 
-// containerName is an image prefix as a part of a container's name: a prefix may hold a registry and slashes.
+// containerName converts an image prefix, which may contain a registry and slashes, to the beginning of a container
+// name.
 func containerName(prefix string) string { return sanitise(prefix) }

@@ -14,14 +14,14 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// container is what Docker takes for a container's or a volume's name.
+// container matches the names that Docker accepts for containers and volumes.
 var container = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
 
 var digest = strings.Repeat("0123456789abcdef", 4)
 
 const token = "0011223344556677"
 
-// launches are chaincodes whose names are hard to make: odd labels, ids of the 1.x lifecycle, odd addresses.
+// launches returns chaincodes that are hard to name: odd labels, IDs of the 1.x lifecycle, odd addresses.
 func launches() map[string]metadata.Chaincode {
 	hash := ":" + digest
 	address := "peer0.org1.example.com:7052"
@@ -33,15 +33,15 @@ func launches() map[string]metadata.Chaincode {
 		"IPv4":                 {MSPID: "Org1MSP", PeerAddress: "127.0.0.1:7052", ID: "basic_1.0" + hash},
 		"IPv6":                 {MSPID: "Org1MSP", PeerAddress: "[::1]:7052", ID: "basic_1.0" + hash},
 		"IPv6 alone":           {PeerAddress: "[::1]:7052", ID: "a:b"},
-		"mspid of separators":  {MSPID: "--..", PeerAddress: address, ID: "a:b"},
+		"mspid all separators": {MSPID: "--..", PeerAddress: address, ID: "a:b"},
 		"mspid with spaces":    {MSPID: "Org 1 / Ünit", PeerAddress: address, ID: "a:b"},
-		"nothing but signs":    {MSPID: "é", PeerAddress: "::", ID: ":"},
+		"nothing allowed":      {MSPID: "é", PeerAddress: "::", ID: ":"},
 		"everything empty":     {},
 		"invalid UTF-8":        {MSPID: "\xff\xfe", PeerAddress: "\x00", ID: "\n"},
 		"long mspid":           {MSPID: strings.Repeat("m", 300), PeerAddress: address, ID: "a:b"},
 		"long everything":      {MSPID: strings.Repeat("m", 64), PeerAddress: strings.Repeat("p", 253) + ":7052", ID: strings.Repeat("l", 183) + hash},
 	}
-	// https://github.com/hyperledger-labs/fabric-builder-k8s/issues/80: names that Docker refuses
+	// https://github.com/hyperledger-labs/fabric-builder-k8s/issues/80: labels that make names Docker rejects
 	for _, label := range []string{"basic_", "basic-", "basic__1", "basic+-1", "basic.-_+", "BASIC", "1", "+a", "mycc:1.0", strings.Repeat("a", 173)} {
 		launches["label "+label] = metadata.Chaincode{MSPID: "Org1MSP", PeerAddress: address, ID: label + hash}
 	}
@@ -64,7 +64,7 @@ func TestRunName(t *testing.T) {
 	golden(t, "run-names.txt", strings.Join(lines, ""))
 }
 
-func TestRunNameTellsApartWhatCouldLiveSideBySide(t *testing.T) {
+func TestRunNameDiffersForContainersThatMayCoexist(t *testing.T) {
 	long := strings.Repeat("a", 183)
 	base := metadata.Chaincode{MSPID: "Org1MSP", PeerAddress: "peer0.example.com:7052", ID: long + ":" + digest}
 	others := map[string]struct {
@@ -75,9 +75,9 @@ func TestRunNameTellsApartWhatCouldLiveSideBySide(t *testing.T) {
 		"another mspid":                    {func(c *metadata.Chaincode) { c.MSPID = "Org2MSP" }, token},
 		"another host":                     {func(c *metadata.Chaincode) { c.PeerAddress = "peer1.example.com:7052" }, token},
 		"another port":                     {func(c *metadata.Chaincode) { c.PeerAddress = "peer0.example.com:8052" }, token},
-		"another hash behind a long label": {func(c *metadata.Chaincode) { c.ID = long + ":" + strings.Repeat("f", 64) }, token},
+		"another hash after a long label":  {func(c *metadata.Chaincode) { c.ID = long + ":" + strings.Repeat("f", 64) }, token},
 		"another separator":                {func(c *metadata.Chaincode) { c.ID = long + "-" + digest }, token},
-		"the same letters, cut elsewhere":  {func(c *metadata.Chaincode) { c.MSPID, c.PeerAddress = "Org1MSP-peer0.example.com", "7052" }, token},
+		"same characters, split elsewhere": {func(c *metadata.Chaincode) { c.MSPID, c.PeerAddress = "Org1MSP-peer0.example.com", "7052" }, token},
 	}
 	want := metadata.RunName(base, token)
 	for name, other := range others {
@@ -87,7 +87,7 @@ func TestRunNameTellsApartWhatCouldLiveSideBySide(t *testing.T) {
 			assert.NotEqual(t, want, metadata.RunName(chaincode, other.token))
 		})
 	}
-	t.Run("new certificates are no other chaincode", func(t *testing.T) {
+	t.Run("new certificates make no difference", func(t *testing.T) {
 		chaincode := base
 		chaincode.ClientCert, chaincode.ClientKey, chaincode.RootCert = "c", "k", "r"
 		assert.Equal(t, want, metadata.RunName(chaincode, token))
@@ -110,7 +110,7 @@ func TestNamesOfABuild(t *testing.T) {
 			metadata.BuildName(prefix, digest), metadata.AssemblyName(prefix, digest), metadata.CacheName(prefix, "golang"),
 		} {
 			assert.Regexp(t, container, name)
-			assert.Equal(t, name == metadata.CacheName(prefix, "golang"), !strings.HasSuffix(name, digest), "a lock's name holds the digest")
+			assert.Equal(t, name == metadata.CacheName(prefix, "golang"), !strings.HasSuffix(name, digest), "the name of a lock contains the digest")
 			fmt.Fprintf(&lines, "  %s\n", name)
 		}
 	}

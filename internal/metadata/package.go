@@ -1,7 +1,7 @@
-// Package metadata owns every file of the external-builder contract, and the names and labels that are made from them:
-// metadata.json, image.json and connection.json of a package, chaincode.json of a launch, META-INF, the build record in
-// OUTPUT_DIR, and the names of images and containers. It uses the standard library alone, so that detect and release stay
-// small.
+// Package metadata reads and writes the files of the external builder contract, and derives names and labels from
+// them: metadata.json, image.json and connection.json of a package, chaincode.json of a launch, META-INF, the build
+// record in OUTPUT_DIR, and the names of images and containers. It depends on the standard library alone, to keep
+// detect and release small.
 package metadata
 
 import (
@@ -15,25 +15,25 @@ import (
 	"strings"
 )
 
-// PackageFile is the file in METADATA_DIR that describes a package.
+// PackageFile is the name of the file in METADATA_DIR that describes a package.
 const PackageFile = "metadata.json"
 
-// Package is what metadata.json says. Keys that are not ours are ignored: hand-made packages have more.
+// Package holds the fields of metadata.json. Other keys are ignored, since packages made by hand may have more.
 type Package struct {
-	Type  string `json:"type"`  // in lower case after Read; packages of the 1.x lifecycle come in upper case
-	Label string `json:"label"` // empty for packages of the 1.x lifecycle
-	Path  string `json:"path"`  // golang: the package to build
+	Type  string `json:"type"`  // lower case once read; the 1.x lifecycle writes it in upper case
+	Label string `json:"label"` // empty in the 1.x lifecycle
+	Path  string `json:"path"`  // golang only: the Go package to build
 }
 
-// labels are what a peer accepts: its own expression, and name:version of the 1.x lifecycle.
+// labels matches the labels that a peer accepts: the peer's own expression, and name:version of the 1.x lifecycle.
 var labels = regexp.MustCompile(`^[[:alnum:]][[:alnum:]_.+-]*(:[[:alnum:]_.+-]+)?$`)
 
-// MaxLabel is the longest label in bytes: the peer keeps a package in a file called label.sha256.tar.gz, and a file
-// name has 255 bytes. It is a little more than the 173 that work everywhere, never less.
+// MaxLabel is the maximum length of a label in bytes. The peer stores a package in a file named LABEL.SHA256.tar.gz,
+// and file names are limited to 255 bytes. Labels of up to 173 bytes work everywhere.
 const MaxLabel = 255 - len(".tar.gz") - 1 - 64
 
-// ReadPackage reads metadata.json of METADATA_DIR. It checks that there is a type, not that the label is allowed:
-// a package of somebody else is none of our business.
+// ReadPackage reads metadata.json in METADATA_DIR. It returns an error if the type is missing, but does not check the
+// label: the package may belong to another builder.
 func ReadPackage(metadataDir string) (Package, error) {
 	path := filepath.Join(metadataDir, PackageFile)
 	var p Package
@@ -48,20 +48,20 @@ func ReadPackage(metadataDir string) (Package, error) {
 	return p, nil
 }
 
-// CheckLabel says whether the peer would accept the package's label.
+// CheckLabel returns an error if the peer would reject the package's label.
 func (p Package) CheckLabel() error {
 	switch {
 	case p.Label == "":
 		return nil
 	case len(p.Label) > MaxLabel:
-		return fmt.Errorf("label %.40q… has %d bytes: at most %d are allowed", p.Label, len(p.Label), MaxLabel)
+		return fmt.Errorf("label %.40q… is %d bytes long: the maximum is %d", p.Label, len(p.Label), MaxLabel)
 	case !labels.MatchString(p.Label):
-		return fmt.Errorf("label %q is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-", p.Label)
+		return fmt.Errorf("invalid label %q: it must begin with a letter or a digit and contain only letters, digits, and any of _.+-", p.Label)
 	}
 	return nil
 }
 
-// readJSON reads one JSON document into v. Its errors name the file once and say what is wrong with it.
+// readJSON reads the file at path, which must contain one JSON document, into v. Its errors name the file once.
 func readJSON(path string, v any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// reason is a file system error without the operation and the path, which the caller names itself.
+// reason strips the operation and the path from a file system error, for callers that name them in their own message.
 func reason(err error) error {
 	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
 		return pathError.Err
@@ -81,7 +81,7 @@ func reason(err error) error {
 	return err
 }
 
-// jsonReason is a JSON error with the line it stands in.
+// jsonReason adds the line number to an error that encoding/json returned for data.
 func jsonReason(data []byte, err error) error {
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return errors.New("the file is empty")
@@ -94,9 +94,9 @@ func jsonReason(data []byte, err error) error {
 		offset = wrongType.Offset
 	}
 	if offset < 0 || offset > int64(len(data)) {
-		return fmt.Errorf("not the JSON expected here: %w", err)
+		return fmt.Errorf("parsing JSON: %w", err)
 	}
-	// The offset is behind the byte at fault, which may be a line break itself.
+	// The offset points past the offending byte, which may itself be a line break.
 	line := 1 + strings.Count(string(data[:max(offset-1, 0)]), "\n")
-	return fmt.Errorf("not the JSON expected here: line %d: %w", line, err)
+	return fmt.Errorf("parsing JSON: line %d: %w", line, err)
 }

@@ -23,12 +23,12 @@ func TestReadPackage(t *testing.T) {
 		},
 		"the 1.x lifecycle writes upper case": {`{"type":"GOLANG"}`, metadata.Package{Type: "golang"}},
 		"mixed case":                          {`{"Type":"Node","label":"a"}`, metadata.Package{Type: "node", Label: "a"}},
-		"more keys than ours": {
+		"unknown keys": {
 			`{"type":"node","label":"a","signature":{"by":["x"]},"n":1}`,
 			metadata.Package{Type: "node", Label: "a"},
 		},
-		"a type that is somebody else's": {`{"type":"ccaas","label":"a"}`, metadata.Package{Type: "ccaas", Label: "a"}},
-		"a label that no peer takes is not read's business": {
+		"a type of another builder": {`{"type":"ccaas","label":"a"}`, metadata.Package{Type: "ccaas", Label: "a"}},
+		"an invalid label is not ReadPackage's concern": {
 			`{"type":"golang","label":"../.."}`,
 			metadata.Package{Type: "golang", Label: "../.."},
 		},
@@ -43,7 +43,7 @@ func TestReadPackage(t *testing.T) {
 	}
 }
 
-func TestReadPackageSaysWhatIsWrongAndInWhichLine(t *testing.T) {
+func TestReadPackageErrorsNameTheLine(t *testing.T) {
 	const noType = `FILE has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`
 	tests := map[string]struct{ json, want string }{
 		"empty":            {"", "reading FILE: the file is empty"},
@@ -69,7 +69,7 @@ func TestReadPackageSaysWhatIsWrongAndInWhichLine(t *testing.T) {
 			require.Error(t, err)
 			message := strings.ReplaceAll(err.Error(), filepath.Join(dir, metadata.PackageFile), "FILE")
 			if strings.HasPrefix(test.want, "line ") {
-				test.want = "reading FILE: not the JSON expected here: " + test.want
+				test.want = "reading FILE: parsing JSON: " + test.want
 			}
 			assert.Equal(t, test.want, message)
 			assert.NotContains(t, message, "\n", "the peer logs each line on its own")
@@ -77,7 +77,7 @@ func TestReadPackageSaysWhatIsWrongAndInWhichLine(t *testing.T) {
 	}
 }
 
-func TestReadPackageThatIsMissing(t *testing.T) {
+func TestReadMissingPackage(t *testing.T) {
 	dir := t.TempDir()
 	_, err := metadata.ReadPackage(dir)
 	assert.EqualError(t, err, "reading "+filepath.Join(dir, "metadata.json")+": no such file or directory")
@@ -98,7 +98,7 @@ func TestCheckLabelTakesWhatAPeerTakes(t *testing.T) {
 		"the longest that works":  strings.Repeat("a", 173),
 		"the longest file name":   strings.Repeat("a", metadata.MaxLabel),
 		"name:version":            "mycc:1.0",
-		"version begins anyhow":   "mycc:_1",
+		"version begins with _":   "mycc:_1",
 	}
 	for name, label := range labels {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestCheckLabelTakesWhatAPeerTakes(t *testing.T) {
 	}
 }
 
-func TestCheckLabelRefuses(t *testing.T) {
+func TestCheckLabelRejects(t *testing.T) {
 	labels := map[string]string{
 		"leading _":      "_basic",
 		"leading -":      "-rf",
@@ -132,7 +132,8 @@ func TestCheckLabelRefuses(t *testing.T) {
 	for name, label := range labels {
 		t.Run(name, func(t *testing.T) {
 			err := metadata.Package{Label: label}.CheckLabel()
-			require.ErrorContains(t, err, "is not allowed: it must begin with a letter or a digit")
+			require.ErrorContains(t, err, "invalid label ")
+			assert.ErrorContains(t, err, ": it must begin with a letter or a digit")
 			assert.NotContains(t, err.Error(), "\n")
 		})
 	}
@@ -140,5 +141,5 @@ func TestCheckLabelRefuses(t *testing.T) {
 
 func TestCheckLabelThatIsTooLong(t *testing.T) {
 	err := metadata.Package{Label: strings.Repeat("a", metadata.MaxLabel+1)}.CheckLabel()
-	assert.EqualError(t, err, `label "`+strings.Repeat("a", 40)+`"… has 184 bytes: at most 183 are allowed`)
+	assert.EqualError(t, err, `label "`+strings.Repeat("a", 40)+`"… is 184 bytes long: the maximum is 183`)
 }

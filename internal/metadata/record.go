@@ -2,7 +2,6 @@ package metadata
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,78 +16,78 @@ import (
 	"time"
 )
 
-// RecordFile is the file in OUTPUT_DIR that build leaves for run. The peer keeps it for ever, so a newer program must
-// read what an older one wrote.
+// RecordFile is the name of the file in OUTPUT_DIR that build writes for run. The peer keeps it forever, so a newer
+// program must be able to read the records of older ones.
 const RecordFile = "build-record.json"
 
-// SourceFile is the package's own source in OUTPUT_DIR, for the day its image is gone: a gzipped tar.
+// SourceFile is the name of the gzipped tar in OUTPUT_DIR with the package's source. run rebuilds the image from it if
+// the image was removed.
 const SourceFile = "source.tar.gz"
 
-// recordVersion is what this program writes. It reads all versions up to this one. The first always had User.
+// recordVersion is the version of the records that this program writes. It reads all versions up to this one. Records of
+// version 1 always have a User.
 const recordVersion = 2
 
-// Record is what run must know of a build.
+// Record holds what run needs to know about a build.
 type Record struct {
 	Type         string    `json:"type"`
 	Label        string    `json:"label"`
 	Path         string    `json:"path,omitempty"`
-	Image        string    `json:"image"`                  // the image's name, which holds the content digest
-	User         *Owner    `json:"user,omitempty"`         // who the chaincode runs as in that image; nil: not looked up
-	TLSByInput   bool      `json:"tls_by_input,omitempty"` // in that image it can take its TLS files from standard input
-	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of that image, where TLSByInput
-	InstallToken string    `json:"install_token"`          // random; tells apart two peers that share all else
-	NPMStart     *NPMStart `json:"npm_start,omitempty"`
-	Builder      string    `json:"builder"` // the version of the program that built
+	Image        string    `json:"image"`                  // image name, which contains the content digest
+	User         *UIDGID   `json:"user,omitempty"`         // user of the chaincode in the image; nil if not looked up
+	TLSByInput   bool      `json:"tls_by_input,omitempty"` // whether a chaincode in the image can read its TLS files from stdin
+	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of the image; set only with TLSByInput
+	InstallToken string    `json:"install_token"`          // random; distinguishes peers that have everything else in common
+	NPMStart     *NPMStart `json:"npm_start,omitempty"`    // nil if the chaincode must be started by npm
+	Builder      string    `json:"builder"`                // version of the program that built the image
 	Created      time.Time `json:"created"`
 }
 
-// NPMStart is there for a node package that npm start would only call the shim's own command for. It holds what npm
-// tells that command about the package.
+// NPMStart describes a Node package for which npm start would only run the shim's own command, so that run can start
+// it without npm. It holds what npm would pass to that command in environment variables.
 type NPMStart struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 }
 
-// Owner is a numeric user and group inside an image.
-type Owner struct {
+// UIDGID is the numeric user and group ID of a user in an image.
+type UIDGID struct {
 	UID int `json:"uid"`
 	GID int `json:"gid"`
 }
 
-// sealed is the file's form. The peer may have copied only a part of OUTPUT_DIR, so the file carries the sum of the
-// record and the sums of all files beside it.
-type sealed struct {
+// recordFile is the content of RecordFile. The peer may have copied only a part of OUTPUT_DIR, so the file contains a
+// checksum of the record and, in the record, checksums of all other files in the directory.
+type recordFile struct {
 	Version int             `json:"version"`
-	SHA256  string          `json:"sha256"` // of the compact form of Record
+	SHA256  string          `json:"sha256"` // of Record in compact form
 	Record  json.RawMessage `json:"record"`
 }
 
-type summed struct {
+type recordWithSums struct {
 	Record
 	Files map[string]string `json:"files"` // slash-separated path -> SHA-256
 }
 
-// ErrPartial says that OUTPUT_DIR is not as build left it: the peer's own copy of it was interrupted.
+// ErrPartial is returned if OUTPUT_DIR is not as build left it, usually because the peer was interrupted while it
+// copied the directory.
 var ErrPartial = errors.New("the build output is incomplete")
 
-// NewInstallToken returns a new random token, 16 hex digits.
-func NewInstallToken() string {
-	token := make([]byte, 8)
-	rand.Read(token) // never fails
-	return hex.EncodeToString(token)
-}
+// NewInstallToken returns a random install token of 16 hex digits.
+func NewInstallToken() string { return RandomID() }
 
-// WriteRecord writes the record into OUTPUT_DIR, with the sums of all that stands there. It must be the last file.
+// WriteRecord writes the record and the checksums of all files in OUTPUT_DIR to RecordFile. It must be called last,
+// after all other files were written.
 func WriteRecord(outputDir string, record Record) error {
-	files, err := sums(outputDir)
+	files, err := sumFiles(outputDir)
 	if err != nil {
-		return fmt.Errorf("summing %s: %w", outputDir, err)
+		return fmt.Errorf("computing the checksums of %s: %w", outputDir, err)
 	}
-	raw, err := json.Marshal(summed{record, files})
+	raw, err := json.Marshal(recordWithSums{record, files})
 	if err != nil {
 		return fmt.Errorf("encoding the build record: %w", err)
 	}
-	data, err := json.MarshalIndent(sealed{recordVersion, sum(raw), raw}, "", "  ")
+	data, err := json.MarshalIndent(recordFile{recordVersion, sum(raw), raw}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encoding the build record: %w", err)
 	}
@@ -98,41 +97,41 @@ func WriteRecord(outputDir string, record Record) error {
 	return nil
 }
 
-// ReadRecord reads the record of OUTPUT_DIR and checks it and all files beside it. An output that is not as build
-// left it is an ErrPartial that says which directory to delete.
+// ReadRecord reads the record in OUTPUT_DIR and verifies the checksums of the record and of all other files. If
+// anything is missing or was changed, it returns an ErrPartial that says which directory to delete.
 func ReadRecord(outputDir string) (Record, error) {
-	var file sealed
+	var file recordFile
 	if err := readJSON(filepath.Join(outputDir, RecordFile), &file); err != nil {
 		return Record{}, partial(outputDir, err)
 	}
 	if file.Version > recordVersion {
-		return Record{}, fmt.Errorf("%s has version %d, this program knows up to %d: run the newer one, or %s",
-			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, BuildAgain(outputDir))
+		return Record{}, fmt.Errorf("%s has version %d, but this program reads versions up to %d: use a newer program, or %s",
+			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, RebuildHint(outputDir))
 	}
 	if file.Version < 1 {
 		return Record{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, file.Record); err != nil || sum(compact.Bytes()) != file.SHA256 {
-		return Record{}, partial(outputDir, fmt.Errorf("%s does not match its own sum", RecordFile))
+		return Record{}, partial(outputDir, fmt.Errorf("%s does not match its own checksum", RecordFile))
 	}
-	var record summed
+	var record recordWithSums
 	if err := json.Unmarshal(file.Record, &record); err != nil {
 		return Record{}, partial(outputDir, err)
 	}
-	if err := checkSums(outputDir, record.Files); err != nil {
+	if err := verifySums(outputDir, record.Files); err != nil {
 		return Record{}, partial(outputDir, err)
 	}
 	return record.Record, nil
 }
 
 func partial(outputDir string, cause error) error {
-	return fmt.Errorf("%w: %w; %s", ErrPartial, cause, BuildAgain(outputDir))
+	return fmt.Errorf("%w: %w; %s", ErrPartial, cause, RebuildHint(outputDir))
 }
 
-// BuildAgain is what an operator has to do when a build cannot be used any more. The peer keeps OUTPUT_DIR as
-// …/builds/PACKAGE_ID/bld and does not build again while …/builds/PACKAGE_ID is there.
-func BuildAgain(outputDir string) string {
+// RebuildHint returns what an operator has to do to replace an unusable build, for an error message. The peer keeps
+// OUTPUT_DIR as builds/PACKAGE_ID/bld and does not build again while builds/PACKAGE_ID exists.
+func RebuildHint(outputDir string) string {
 	kept := outputDir
 	if absolute, err := filepath.Abs(outputDir); err == nil && filepath.Base(absolute) == "bld" {
 		kept = filepath.Dir(absolute)
@@ -140,20 +139,21 @@ func BuildAgain(outputDir string) string {
 	return fmt.Sprintf("delete %s and restart the peer, which then builds the chaincode again", kept)
 }
 
-func checkSums(dir string, files map[string]string) error {
+func verifySums(dir string, files map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, reason(err))
 		}
 		if got != files[name] {
-			return fmt.Errorf("%s does not match its sum in %s", name, RecordFile)
+			return fmt.Errorf("%s does not match its checksum in %s", name, RecordFile)
 		}
 	}
 	return nil
 }
 
-func sums(dir string) (map[string]string, error) {
+// sumFiles returns the SHA-256 of every file in dir except RecordFile, by slash-separated path.
+func sumFiles(dir string) (map[string]string, error) {
 	files := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

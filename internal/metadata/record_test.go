@@ -25,10 +25,10 @@ var record = metadata.Record{
 	Created:      time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC),
 }
 
-// firstRecord is what a program of the first version wrote.
+// firstRecord returns a record as the first version of the program wrote it.
 func firstRecord() metadata.Record {
 	first := record
-	first.User, first.TLSByInput, first.Entrypoint = &metadata.Owner{UID: 500, GID: 501}, false, nil
+	first.User, first.TLSByInput, first.Entrypoint = &metadata.UIDGID{UID: 500, GID: 501}, false, nil
 	return first
 }
 
@@ -37,7 +37,7 @@ var outputFiles = tree{
 	"META-INF/statedb/couchdb/indexes/owner.json": index,
 }
 
-// written is an OUTPUT_DIR as build leaves it and as the peer keeps it.
+// written creates an OUTPUT_DIR with the files that build writes, at a path as the peer keeps it.
 func written(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "builds", "basic_1.0-0123", "bld")
@@ -52,10 +52,10 @@ func TestRecordRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, record, got)
 
-	assert.Equal(t, readTree(t, filepath.Join("testdata", "version-2")), readTree(t, dir), "another form needs another version")
+	assert.Equal(t, readTree(t, filepath.Join("testdata", "version-2")), readTree(t, dir), "a different format needs a new version")
 }
 
-func TestRecordOfAnImageThatTakesAnArchive(t *testing.T) {
+func TestRecordOfAnImageThatGetsItsTLSFilesInAnArchive(t *testing.T) {
 	dir, want := t.TempDir(), firstRecord()
 	require.NoError(t, metadata.WriteRecord(dir, want))
 	got, err := metadata.ReadRecord(dir)
@@ -72,14 +72,14 @@ func TestRecordWithCharactersThatJSONEscapes(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestRecordWrittenTwiceDoesNotSumItself(t *testing.T) {
+func TestRecordWrittenTwiceHasNoChecksumOfItself(t *testing.T) {
 	dir := written(t)
 	require.NoError(t, metadata.WriteRecord(dir, record))
 	_, err := metadata.ReadRecord(dir)
 	assert.NoError(t, err)
 }
 
-// testdata/version-N is what a peer keeps for ever: it is never written anew. A new version gets a directory beside it.
+// testdata/version-N is what a peer keeps forever: never change it. A new version gets its own directory.
 func TestReadRecordOfTheFirstVersion(t *testing.T) {
 	got, err := metadata.ReadRecord(filepath.Join("testdata", "version-1"))
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestReadRecordOfTheFirstVersion(t *testing.T) {
 func TestReadRecordOfANewerVersion(t *testing.T) {
 	dir := dirWith(t, metadata.RecordFile, `{"version": 3, "form": ["that", "nobody", "knows"]}`)
 	_, err := metadata.ReadRecord(dir)
-	assert.EqualError(t, err, filepath.Join(dir, metadata.RecordFile)+" has version 3, this program knows up to 2: run the newer one, or delete "+
+	assert.EqualError(t, err, filepath.Join(dir, metadata.RecordFile)+" has version 3, but this program reads versions up to 2: use a newer program, or delete "+
 		dir+" and restart the peer, which then builds the chaincode again")
 	assert.NotErrorIs(t, err, metadata.ErrPartial)
 }
@@ -111,15 +111,15 @@ func TestReadRecordOfAPartialOutput(t *testing.T) {
 		"the record is empty":        {replace(metadata.RecordFile, ""), "build-record.json: the file is empty"},
 		"the record is null":         {replace(metadata.RecordFile, "null"), "build-record.json has no version"},
 		"the record is an object":    {replace(metadata.RecordFile, "{}"), "build-record.json has no version"},
-		"the record holds no record": {replace(metadata.RecordFile, `{"version":1}`), "build-record.json does not match its own sum"},
+		"the record holds no record": {replace(metadata.RecordFile, `{"version":1}`), "build-record.json does not match its own checksum"},
 		"a version below the first":  {replace(metadata.RecordFile, `{"version":-1}`), "build-record.json has no version"},
 		"the source is missing":      {remove(metadata.SourceFile), "source.tar.gz: no such file or directory"},
-		"the source is cut off":      {replace(metadata.SourceFile, "stands for"), "source.tar.gz does not match its sum in build-record.json"},
-		"the source is empty":        {replace(metadata.SourceFile, ""), "source.tar.gz does not match its sum in build-record.json"},
+		"the source is cut off":      {replace(metadata.SourceFile, "stands for"), "source.tar.gz does not match its checksum in build-record.json"},
+		"the source is empty":        {replace(metadata.SourceFile, ""), "source.tar.gz does not match its checksum in build-record.json"},
 		"an index is missing":        {remove(indexFile), "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
-		"an index is another":        {replace(indexFile, "{}"), "META-INF/statedb/couchdb/indexes/owner.json does not match its sum in build-record.json"},
+		"an index was changed":       {replace(indexFile, "{}"), "META-INF/statedb/couchdb/indexes/owner.json does not match its checksum in build-record.json"},
 		"META-INF is missing":        {remove("META-INF"), "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
-		"all but the record":         {func(dir string) error { _ = remove("META-INF")(dir); return remove(metadata.SourceFile)(dir) }, "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
+		"only the record is there":   {func(dir string) error { _ = remove("META-INF")(dir); return remove(metadata.SourceFile)(dir) }, "META-INF/statedb/couchdb/indexes/owner.json: no such file or directory"},
 		"the source is a directory": {func(dir string) error {
 			_ = remove(metadata.SourceFile)(dir)
 			return os.Mkdir(filepath.Join(dir, metadata.SourceFile), 0o755)
@@ -138,12 +138,12 @@ func TestReadRecordOfAPartialOutput(t *testing.T) {
 	}
 }
 
-func TestReadRecordThatWasCutOffAnywhere(t *testing.T) {
+func TestReadTruncatedRecord(t *testing.T) {
 	dir := written(t)
 	path := filepath.Join(dir, metadata.RecordFile)
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for length := range len(whole) - 1 { // all that is lost with the last byte is a newline
+	for length := range len(whole) - 1 { // the last byte is only a newline
 		require.NoError(t, os.WriteFile(path, whole[:length], 0o644))
 		_, err := metadata.ReadRecord(dir)
 		require.ErrorIs(t, err, metadata.ErrPartial, "the first %d bytes", length)
@@ -151,8 +151,8 @@ func TestReadRecordThatWasCutOffAnywhere(t *testing.T) {
 	}
 }
 
-// A changed byte is found, or it changes nothing (white space, the case of a key), or it makes the version a newer one.
-func TestReadRecordWithOneByteChangedAnywhere(t *testing.T) {
+// A changed byte is detected, or makes no difference (white space, the case of a key), or makes the version newer.
+func TestReadRecordWithOneByteChanged(t *testing.T) {
 	dir := written(t)
 	path := filepath.Join(dir, metadata.RecordFile)
 	whole, err := os.ReadFile(path)
@@ -172,22 +172,22 @@ func TestReadRecordWithOneByteChangedAnywhere(t *testing.T) {
 			found++
 		}
 	}
-	assert.Greater(t, found, len(whole)*3, "nearly every change is found")
+	assert.Greater(t, found, len(whole)*3, "nearly every change is detected")
 }
 
-func TestReadRecordDoesNotMindWhatElseIsThere(t *testing.T) {
+func TestReadRecordIgnoresAdditionalFiles(t *testing.T) {
 	dir := written(t)
 	tree{"later/file": "x"}.write(t, dir)
 	_, err := metadata.ReadRecord(dir)
 	assert.NoError(t, err)
 }
 
-func TestWriteRecordThatCannotBeWritten(t *testing.T) {
+func TestWriteRecordToAMissingDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing")
-	assert.ErrorContains(t, metadata.WriteRecord(dir, record), "summing "+dir)
+	assert.ErrorContains(t, metadata.WriteRecord(dir, record), "computing the checksums of "+dir)
 }
 
-func TestBuildAgainNamesWhatThePeerKeeps(t *testing.T) {
+func TestRebuildHintNamesTheDirectoryThePeerKeeps(t *testing.T) {
 	t.Chdir(t.TempDir())
 	here, err := os.Getwd()
 	require.NoError(t, err)
@@ -199,7 +199,7 @@ func TestBuildAgainNamesWhatThePeerKeeps(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			assert.Equal(t, "delete "+test.want+" and restart the peer, which then builds the chaincode again", metadata.BuildAgain(test.outputDir))
+			assert.Equal(t, "delete "+test.want+" and restart the peer, which then builds the chaincode again", metadata.RebuildHint(test.outputDir))
 		})
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// metaInf is the directory of a package that is kept beside its code: indexes for the state database.
+// metaInf is the directory in a package that holds the state database indexes. It is next to the code.
 const metaInf = "META-INF"
 
-// stateDB is the only part of META-INF that the peer knows.
+// stateDB is the directory below META-INF that the peer reads; it ignores all others.
 const stateDB = "statedb"
 
-// CheckMetaInf finds what [KeepMetaInf] or [ReleaseStateDB] would refuse, before anything is built. A package without
-// META-INF, or with a file of that name, is fine.
+// CheckMetaInf returns the errors that [CopyMetaInf] or [ReleaseStateDB] would return, so that build fails early. It
+// accepts a package without META-INF, or with a regular file of that name.
 func CheckMetaInf(sourceDir string) error {
 	dir := filepath.Join(sourceDir, metaInf)
 	if !isDir(dir) {
@@ -25,7 +25,7 @@ func CheckMetaInf(sourceDir string) error {
 	}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && !entry.Type().IsRegular() {
-			err = fmt.Errorf("%s is neither a file nor a directory, and a package holds nothing else", path)
+			err = fmt.Errorf("%s is neither a file nor a directory: a package may contain nothing else", path)
 		}
 		return err
 	})
@@ -35,8 +35,8 @@ func CheckMetaInf(sourceDir string) error {
 	return checkIndexes(filepath.Join(dir, stateDB))
 }
 
-// KeepMetaInf copies META-INF of a package to OUTPUT_DIR, for release. A package without one is fine.
-func KeepMetaInf(sourceDir, outputDir string) error {
+// CopyMetaInf copies META-INF from SOURCE_DIR to OUTPUT_DIR, where release finds it. It does nothing if there is none.
+func CopyMetaInf(sourceDir, outputDir string) error {
 	if !isDir(filepath.Join(sourceDir, metaInf)) {
 		return nil
 	}
@@ -48,8 +48,8 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// ReleaseStateDB copies META-INF/statedb of OUTPUT_DIR to RELEASE_DIR, once every index in it is known to be valid.
-// The peer only logs a broken index when the chaincode is deployed, and then goes on without it.
+// ReleaseStateDB checks every index in META-INF/statedb of OUTPUT_DIR and then copies the directory to RELEASE_DIR. The
+// peer itself only logs a broken index when the chaincode is deployed, and carries on without it.
 func ReleaseStateDB(outputDir, releaseDir string) error {
 	from := filepath.Join(outputDir, metaInf, stateDB)
 	if err := checkIndexes(from); err != nil {
@@ -58,8 +58,8 @@ func ReleaseStateDB(outputDir, releaseDir string) error {
 	return copyTree(from, filepath.Join(releaseDir, stateDB))
 }
 
-// checkIndexes reads all that the peer will take for an index: *.json in a directory called indexes. All that is
-// wrong is reported at once.
+// checkIndexes checks every file that the peer treats as an index: *.json in a directory named indexes. It returns all
+// problems joined.
 func checkIndexes(dir string) error {
 	if absent(dir) {
 		return nil
@@ -73,7 +73,7 @@ func checkIndexes(dir string) error {
 		if err := readJSON(path, &index); err != nil {
 			problems = append(problems, err)
 		} else if index == nil {
-			problems = append(problems, fmt.Errorf("reading %s: an index is a JSON object, not null", path))
+			problems = append(problems, fmt.Errorf("reading %s: expected a JSON object, not null", path))
 		}
 		return nil
 	})
@@ -83,8 +83,8 @@ func checkIndexes(dir string) error {
 	return errors.Join(problems...)
 }
 
-// copyTree copies directories and regular files: the peer takes nothing else from RELEASE_DIR. A tree that is not
-// there is fine.
+// copyTree copies directories and regular files. It returns an error for anything else, which the peer would reject in
+// RELEASE_DIR. It does nothing if from does not exist.
 func copyTree(from, to string) error {
 	if absent(from) {
 		return nil
@@ -98,7 +98,7 @@ func copyTree(from, to string) error {
 		case entry.IsDir():
 			return os.MkdirAll(target, 0o755)
 		case !entry.Type().IsRegular():
-			return fmt.Errorf("%s is no regular file", path)
+			return fmt.Errorf("%s is not a regular file", path)
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -20,8 +20,8 @@ func TestReleaseStateDBCopiesTheWholeTree(t *testing.T) {
 		"no META-INF":          {tree{"source.tar.gz": "x"}, tree{}},
 		"META-INF is empty":    {tree{"META-INF/": ""}, tree{}},
 		"statedb is empty":     {tree{"META-INF/statedb/": ""}, tree{}},
-		"not the peer's":       {tree{"META-INF/MANIFEST.MF": "x"}, tree{}},
-		"broken, but no index": {tree{"META-INF/broken.json": "{"}, tree{}},
+		"unknown to the peer":  {tree{"META-INF/MANIFEST.MF": "x"}, tree{}},
+		"broken, not an index": {tree{"META-INF/broken.json": "{"}, tree{}},
 		"indexes of the channel": {
 			tree{"META-INF/statedb/couchdb/indexes/owner.json": index},
 			tree{"statedb/couchdb/indexes/owner.json": index},
@@ -38,7 +38,7 @@ func TestReleaseStateDBCopiesTheWholeTree(t *testing.T) {
 				"statedb/couchdb/collections/b/indexes/owner2.json": "{}",
 			},
 		},
-		"what is no index is copied as it is": {
+		"other files are copied unchanged": {
 			tree{"META-INF/statedb/couchdb/indexes/README.md": "{", "META-INF/statedb/couchdb/notes.json": "{"},
 			tree{"statedb/couchdb/indexes/README.md": "{", "statedb/couchdb/notes.json": "{"},
 		},
@@ -68,17 +68,17 @@ func TestReleaseStateDBNamesEveryBrokenIndexAndCopiesNothing(t *testing.T) {
 
 	require.Error(t, err)
 	assert.Equal(t, []string{
-		"reading couchdb/collections/c/indexes/cut.json: not the JSON expected here: line 1: unexpected end of JSON input",
-		"reading couchdb/indexes/broken.json: not the JSON expected here: line 3: invalid character '}' looking for beginning of value",
+		"reading couchdb/collections/c/indexes/cut.json: parsing JSON: line 1: unexpected end of JSON input",
+		"reading couchdb/indexes/broken.json: parsing JSON: line 3: invalid character '}' looking for beginning of value",
 		"reading couchdb/indexes/empty.json: the file is empty",
-		"reading couchdb/indexes/list.json: not the JSON expected here: line 1: json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
-		"reading couchdb/indexes/null.json: an index is a JSON object, not null",
+		"reading couchdb/indexes/list.json: parsing JSON: line 1: json: cannot unmarshal array into Go value of type map[string]json.RawMessage",
+		"reading couchdb/indexes/null.json: expected a JSON object, not null",
 	}, strings.Split(strings.ReplaceAll(err.Error(), filepath.Join(output, "META-INF", "statedb")+"/", ""), "\n"))
 	assert.Empty(t, readTree(t, release))
 }
 
-// A link could lead anywhere on the peer's machine, and the peer refuses one in RELEASE_DIR anyway.
-func TestReleaseStateDBRefusesALink(t *testing.T) {
+// A link could point anywhere on the peer's machine, and the peer would reject it in RELEASE_DIR anyway.
+func TestReleaseStateDBRejectsALink(t *testing.T) {
 	elsewhere := dirWith(t, "secret.json", index)
 	links := map[string]struct{ from, to string }{
 		"to a file":      {"META-INF/statedb/couchdb/indexes/link.json", filepath.Join(elsewhere, "secret.json")},
@@ -93,47 +93,47 @@ func TestReleaseStateDBRefusesALink(t *testing.T) {
 			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 			require.NoError(t, os.Symlink(link.to, path))
 			err := metadata.ReleaseStateDB(output, release)
-			assert.ErrorContains(t, err, path+" is no regular file")
+			assert.ErrorContains(t, err, path+" is not a regular file")
 			assert.Empty(t, readTree(t, release))
 		})
 	}
 }
 
-func TestKeepMetaInf(t *testing.T) {
+func TestCopyMetaInf(t *testing.T) {
 	source, output := t.TempDir(), filepath.Join(t.TempDir(), "output")
-	require.NoError(t, metadata.KeepMetaInf(source, output), "a package without META-INF is fine")
+	require.NoError(t, metadata.CopyMetaInf(source, output), "a package without META-INF is accepted")
 	assert.NoDirExists(t, output)
 
 	files := tree{"META-INF/statedb/couchdb/indexes/owner.json": index, "META-INF/statedb/couchdb/indexes/broken.json": "{", "META-INF/x": "y"}
 	files.write(t, source)
 	tree{"src/main.go": "package main"}.write(t, source)
-	require.NoError(t, metadata.KeepMetaInf(source, output))
-	assert.Equal(t, files, readTree(t, output), "as it is, and not the source")
+	require.NoError(t, metadata.CopyMetaInf(source, output))
+	assert.Equal(t, files, readTree(t, output), "META-INF is copied unchanged, the source is not")
 }
 
-// "There is none" is said of META-INF alone, never of the place it is copied to.
-func TestKeepMetaInfThatCannotBeWritten(t *testing.T) {
+// A missing META-INF is fine, a missing destination is not.
+func TestCopyMetaInfToAnInvalidDirectory(t *testing.T) {
 	source := t.TempDir()
 	tree{"META-INF/x": "y"}.write(t, source)
 	output := filepath.Join(t.TempDir(), "missing")
 	tree{"missing": "a file, not a directory"}.write(t, filepath.Dir(output))
-	assert.ErrorContains(t, metadata.KeepMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
+	assert.ErrorContains(t, metadata.CopyMetaInf(source, output), "copying "+filepath.Join(source, "META-INF"))
 }
 
-// What would be refused at the end is refused before minutes of building.
+// Whatever would be rejected at the end of a build is rejected before it begins.
 func TestCheckMetaInf(t *testing.T) {
 	const good = "META-INF/statedb/couchdb/indexes/a.json"
 	for name, test := range map[string]struct {
 		files tree
 		link  string
-		want  string // empty: fine
+		want  string // error; empty for none
 	}{
-		"none":               {files: tree{"src/main.go": ""}},
-		"an index":           {files: tree{good: index}},
-		"a file of the name": {files: tree{"META-INF": "x"}},
-		"something else":     {files: tree{"META-INF/MANIFEST.MF": "{"}},
-		"a broken index":     {files: tree{good: "{"}, want: "a.json: not the JSON expected here: line 1: unexpected end of JSON input"},
-		"a link":             {files: tree{good: index}, link: "META-INF/x", want: "META-INF/x is neither a file nor a directory, and a package holds nothing else"},
+		"none":           {files: tree{"src/main.go": ""}},
+		"an index":       {files: tree{good: index}},
+		"a regular file": {files: tree{"META-INF": "x"}},
+		"something else": {files: tree{"META-INF/MANIFEST.MF": "{"}},
+		"a broken index": {files: tree{good: "{"}, want: "a.json: parsing JSON: line 1: unexpected end of JSON input"},
+		"a link":         {files: tree{good: index}, link: "META-INF/x", want: "META-INF/x is neither a file nor a directory: a package may contain nothing else"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := t.TempDir()
@@ -144,7 +144,7 @@ func TestCheckMetaInf(t *testing.T) {
 			err := metadata.CheckMetaInf(source)
 			if test.want == "" {
 				assert.NoError(t, err)
-				assert.NoError(t, metadata.KeepMetaInf(source, filepath.Join(t.TempDir(), "output")))
+				assert.NoError(t, metadata.CopyMetaInf(source, filepath.Join(t.TempDir(), "output")))
 				return
 			}
 			assert.ErrorContains(t, err, test.want)

@@ -6,43 +6,43 @@ import (
 	"regexp"
 )
 
-// Cache is a volume that outlives builds. It belongs to one builder image.
+// Cache is a volume that is kept between builds. Each builder image has its own.
 type Cache struct {
-	Name     string // empty: no volume, only the directory
-	Path     string // where it is mounted in the build container
-	ReadOnly bool
-	Given    []string // variables that decide what is in it, KEY=VALUE: builds that were given others have a cache of their own
+	Name        string // if empty, the build gets a directory instead of a volume
+	Path        string // mount point in the build container
+	ReadOnly    bool
+	Environment []string // KEY=VALUE; builds share the volume only if they have the same values
 }
 
-// version is the end of a label that an upgrade changes: _1.0, -v2, .3.1-rc.2, :1.0. It is narrow on purpose: two
-// chaincodes that share a cache can harm each other, one without a warm cache is only slow.
-var version = regexp.MustCompile(`(?i)[_:+.-]+v?[0-9]+(\.[0-9]+)*([_+.-]?(alpha|beta|rc|m|pre|snapshot|final|release)([_+.-]?[0-9]+)*)*$`)
+// versionSuffix matches the end of a label that an upgrade changes: _1.0, -v2, .3.1-rc.2, :1.0. It is deliberately
+// narrow: a label that is not recognised only makes a build slower, but two chaincodes must not share a cache.
+var versionSuffix = regexp.MustCompile(`(?i)[_:+.-]+v?[0-9]+(\.[0-9]+)*([_+.-]?(alpha|beta|rc|m|pre|snapshot|final|release)([_+.-]?[0-9]+)*)*$`)
 
-// unversioned is a label without its trailing version: the versions of one chaincode have it in common. A label that
-// is all version stays as it is.
-func unversioned(label string) string {
-	if at := version.FindStringIndex(label); at != nil && at[0] > 0 {
+// trimVersion removes the trailing version from a label, so that all versions of a chaincode have the result in common.
+// It returns a label that is nothing but a version unchanged.
+func trimVersion(label string) string {
+	if at := versionSuffix.FindStringIndex(label); at != nil && at[0] > 0 {
 		return label[:at[0]]
 	}
 	return label
 }
 
-// labelled is the name of a cache for the versions of one chaincode. A package without a label, which no peer of today
-// makes, shares with nobody: it has none.
-func (r request) labelled(kind string) string {
+// cacheNameByLabel returns the name of a cache that is shared by the versions of one chaincode. It returns an empty name
+// for a package without a label (only the 1.x lifecycle has those), which shares with no other.
+func (r request) cacheNameByLabel(kind string) string {
 	if r.pkg.Label == "" {
 		return ""
 	}
-	return kind + "-" + volumePart(unversioned(r.pkg.Label))
+	return kind + "-" + volumePart(trimVersion(r.pkg.Label))
 }
 
 var notInVolumes = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
 
-// maxVolumePart bounds what of a label a volume's name shows.
+// maxVolumePart is the maximum length of a label or MSP ID in a volume name, in bytes and without the hash.
 const maxVolumePart = 64
 
-// volumePart is a text as a part of a volume's name. Where something had to be changed, a hash keeps it apart from
-// others that look the same then.
+// volumePart makes text valid as a part of a volume name. If that changes text, it appends a hash, so that different
+// texts never result in the same name.
 func volumePart(text string) string {
 	part := notInVolumes.ReplaceAllString(text, "-")
 	if len(part) > maxVolumePart {

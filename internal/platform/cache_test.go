@@ -9,7 +9,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-func TestUnversioned(t *testing.T) {
+func TestTrimVersion(t *testing.T) {
 	tests := map[string]string{
 		"basic_1.0":             "basic",
 		"basic_1.1":             "basic",
@@ -21,13 +21,13 @@ func TestUnversioned(t *testing.T) {
 		"basic_1.0.RC.2":        "basic",
 		"basic_1.0-SNAPSHOT":    "basic",
 		"basic_1.0alpha":        "basic",
-		"mycc:1.0":              "mycc", // of the 1.x lifecycle
+		"mycc:1.0":              "mycc", // 1.x lifecycle
 		"basic":                 "basic",
 		"basic2":                "basic2",
-		"erc-20-token":          "erc-20-token", // not at the end
+		"erc-20-token":          "erc-20-token", // the number is not at the end
 		"token-erc20":           "token-erc20",
 		"asset-1-transfer":      "asset-1-transfer",
-		"basic_1.0-experiment":  "basic_1.0-experiment", // who knows what this is; it gets a cache of its own
+		"basic_1.0-experiment":  "basic_1.0-experiment", // an unknown suffix is not part of the version
 		"basic_3f2a1c":          "basic_3f2a1c",
 		"basic_":                "basic_",
 		"1.0":                   "1",
@@ -38,7 +38,7 @@ func TestUnversioned(t *testing.T) {
 		"a_1.0.0.0.0.0.0.0.0.0": "a",
 	}
 	for label, want := range tests {
-		assert.Equal(t, want, unversioned(label), label)
+		assert.Equal(t, want, trimVersion(label), label)
 	}
 }
 
@@ -64,9 +64,11 @@ func TestVolumePart(t *testing.T) {
 	assert.NotEqual(t, volumePart(long), volumePart(long+"y"))
 }
 
-// Versions of one chaincode share, two chaincodes never do.
-func TestLabelled(t *testing.T) {
-	name := func(label string) string { return request{pkg: metadata.Package{Label: label}}.labelled("java") }
+// Versions of one chaincode share a cache; different chaincodes never do.
+func TestCacheNameByLabel(t *testing.T) {
+	name := func(label string) string {
+		return request{pkg: metadata.Package{Label: label}}.cacheNameByLabel("java")
+	}
 	assert.Equal(t, "java-basic", name("basic_1.1"))
 	assert.Equal(t, name("basic_1.2"), name("basic_1.1"))
 	assert.NotEqual(t, name("basic_1.1"), name("basic2_1.1"))

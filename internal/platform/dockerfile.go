@@ -9,13 +9,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// planDocker is the plan of a package of type docker: it names an image, or holds a Dockerfile to build one from.
+// planDocker plans a package of type docker, which either names an image or contains a Dockerfile.
 func planDocker(r request) (Plan, error) {
 	if _, err := fs.Stat(r.content.FS, metadata.ImageFile); err == nil {
 		return planImage(r)
 	}
-	if at := r.rooted("Dockerfile"); at.isFile("src/Dockerfile") {
-		return planDockerfile(at), nil
+	if r := r.findCode("Dockerfile"); r.isFile("src/Dockerfile") {
+		return planDockerfile(r), nil
 	}
 	_, err := planImage(r)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -24,9 +24,9 @@ func planDocker(r request) (Plan, error) {
 	return Plan{}, err
 }
 
-// planDockerfile is the plan of a package whose src/ is the context of an image build. The package decides what is
-// built; build arguments and all else about how come from the settings.
+// planDockerfile plans a package whose src/ is the build context of a Dockerfile. Build arguments and all other options
+// come from the settings, never from the package.
 func planDockerfile(r request) Plan {
 	args := slices.Sorted(slices.Values(r.settings.Builder.BuildArgs))
-	return Plan{Way: Dockerfile, Rooted: r.atRoot, BuildArgs: args, Settings: r.output(args)}
+	return Plan{Kind: Dockerfile, CodeAtRoot: r.atRoot, BuildArgs: args, DigestInputs: r.withoutTransport(args)}
 }

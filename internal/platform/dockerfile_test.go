@@ -13,12 +13,12 @@ import (
 
 const pinnedImage = `{"name":"example.com/cc","digest":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
 
-func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
+func TestDockerPlan(t *testing.T) {
 	tests := map[string]struct {
 		files  []string
-		way    platform.Way
-		rooted bool
-		want   string // of the error
+		kind   platform.Kind
+		atRoot bool
+		want   string // error, empty for none
 	}{
 		"in src":                   {[]string{"src/Dockerfile", "src/main.rs"}, platform.Dockerfile, false, ""},
 		"at the root":              {[]string{"Dockerfile", "main.rs"}, platform.Dockerfile, true, ""},
@@ -35,8 +35,8 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			assert.Equal(t, test.way, plan.Way)
-			assert.Equal(t, test.rooted, plan.Rooted)
+			assert.Equal(t, test.kind, plan.Kind)
+			assert.Equal(t, test.atRoot, plan.CodeAtRoot)
 		})
 	}
 	both := source("src/Dockerfile")
@@ -44,21 +44,21 @@ func TestAPackageOfTypeDockerNamesAnImageOrBringsADockerfile(t *testing.T) {
 	both["image.json"].Data = []byte(pinnedImage)
 	plan, err := planFor(metadata.Package{Type: "docker"}, both, config.Defaults(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, platform.Prebuilt, plan.Way, "the image that is named by its digest")
+	assert.Equal(t, platform.Prebuilt, plan.Kind, "image.json takes precedence")
 	_, err = planFor(metadata.Package{Type: "k8s"}, source("src/Dockerfile"), config.Defaults(), nil)
-	assert.ErrorContains(t, err, "image.json", "the Kubernetes builder would not build it")
+	assert.ErrorContains(t, err, "image.json", "fabric-builder-k8s does not build Dockerfiles")
 }
 
-// The package has no say in how it is built.
-func TestBuildArgumentsAreTheOperators(t *testing.T) {
+// Build arguments come from the settings, never from the package.
+func TestBuildArguments(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.BuildArgs = config.Environment{"VERSION=2", "HTTPS_PROXY=http://user:secret@proxy.example.com", "A=1"}
 	plan, err := planFor(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
-	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.Settings, "a proxy does not change what comes out")
+	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.DigestInputs, "a proxy does not change the output")
 	assert.Empty(t, plan.Environment)
-	command, err := platform.Start(metadata.Record{Type: "docker"}, settings, "peer:7052")
+	command, err := platform.StartCommand(metadata.Record{Type: "docker"}, settings, "peer:7052")
 	require.NoError(t, err)
-	assert.Nil(t, command, "the image's own")
+	assert.Nil(t, command, "the image's own command")
 }

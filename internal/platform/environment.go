@@ -8,10 +8,10 @@ import (
 	"fabric-builder-docker/internal/config"
 )
 
-// environment is KEY=VALUE pairs.
+// environment is a list of KEY=VALUE pairs.
 type environment []string
 
-// pick is those of the named variables that are set and not empty.
+// pick returns the named variables that are set and not empty, sorted.
 func (e environment) pick(names ...string) environment {
 	var picked environment
 	for _, variable := range e {
@@ -24,7 +24,7 @@ func (e environment) pick(names ...string) environment {
 	return picked
 }
 
-// without is all but the named variables.
+// without returns all variables except the named ones.
 func (e environment) without(names ...string) environment {
 	return slices.DeleteFunc(slices.Clone(e), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -32,12 +32,12 @@ func (e environment) without(names ...string) environment {
 	})
 }
 
-// with is the environment with more variables, which win.
+// with returns the environment with more variables, which override those of the same name.
 func (e environment) with(more environment) environment {
 	return environment(config.Environment(e).With(more...))
 }
 
-// value is that of one variable, empty when it is not set.
+// value returns the value of a variable, or an empty string if it is not set.
 func (e environment) value(name string) string {
 	for _, variable := range e {
 		if value, ok := strings.CutPrefix(variable, name+"="); ok {
@@ -47,40 +47,40 @@ func (e environment) value(name string) string {
 	return ""
 }
 
-// given is what a build container gets: those of the named variables that the program itself has, and all that the
-// operator has set for builds.
-func (r request) given(names ...string) environment {
+// buildEnvironment returns the environment of a build container: the named variables from the program's own
+// environment, overridden by everything in builder.build.environment.
+func (r request) buildEnvironment(names ...string) environment {
 	return r.environ.pick(names...).with(environment(r.settings.Builder.Build.Environment))
 }
 
-// proxies lead a build out of its network. Tools know them in both cases.
+// proxies are the proxy variables. Some tools read them in upper case, others in lower case.
 var proxies = []string{
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "FTP_PROXY", "ALL_PROXY",
 	"http_proxy", "https_proxy", "no_proxy", "ftp_proxy", "all_proxy",
 }
 
-// transport are variables that say where the same things come from and who asks for them: proxies, registries,
-// certificates and credentials. They are no part of the content digest. builder.build.transport adds to them.
+// transport lists the variables that affect how a build downloads things, but not what: proxies, registries,
+// certificates and credentials. They are not part of the content digest. builder.build.transport adds to the list.
 var transport = slices.Concat(proxies, goTransport, []string{
 	"NPM_CONFIG_REGISTRY", "npm_config_registry", "NODE_REGISTRY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE",
 })
 
-// output is those of these variables that can change what comes out of a build, in order.
-func (r request) output(variables []string) []string {
-	var output []string
+// withoutTransport returns the variables that can change the output of a build, sorted.
+func (r request) withoutTransport(variables []string) []string {
+	var rest []string
 	for _, variable := range variables {
 		if name, _, _ := strings.Cut(variable, "="); !r.isTransport(name) {
-			output = append(output, variable)
+			rest = append(rest, variable)
 		}
 	}
-	slices.Sort(output)
-	return output
+	slices.Sort(rest)
+	return rest
 }
 
 func (r request) isTransport(name string) bool {
 	return slices.Contains(transport, name) || slices.ContainsFunc(r.settings.Builder.Build.Transport, func(pattern string) bool {
-		matches, _ := path.Match(pattern, name) // the settings are checked
+		matches, _ := path.Match(pattern, name) // config has validated the pattern
 		return matches
 	})
 }

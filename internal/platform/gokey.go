@@ -11,42 +11,43 @@ import (
 	"fabric-builder-docker/internal/content"
 )
 
-// Builds share one cache, in which the go command finds a compiled package by what it hashes: the package's Go files,
-// what they embed and, for assembly and cgo, those files of its own directory that no build constraint leaves out. It
-// hashes nothing that these include from other directories or that a constraint hides, no pkg-config file, and none of
-// the libraries that cgo looks into. So a package with assembly or cgo is compiled under a key: a digest of all files of
-// the upload that are not Go. The key is the value of the compiler's flag -I, which the go command hashes like any flag
-// and which has no effect beside the list of imports that it hands to the compiler.
+// Builds without C share one build cache. The go command looks up a compiled package in it by a hash of its inputs: the Go
+// files of the package, the files that they embed and, for assembly, the files in the package's own directory that no
+// build constraint excludes. It does not hash files that assembly includes from other directories or that a constraint
+// excludes. For a package with assembly, a hit in the cache could therefore be a program of a different source.
 //
-// A package from the module cache needs no key. Its files follow from the path and version of its module, which are
-// hashed, and the system's files from the builder image, to which the cache belongs.
+// The build prevents that with a key, a digest of all uploaded files that are not Go. It passes the key to the compiler
+// as the value of the flag -I for each such package. The go command hashes compiler flags, and -I has no other effect,
+// because the go command passes the compiler a list of imports as well.
+//
+// A package from the module cache needs no key: the path and version of its module, which are hashed, determine its
+// files, and the builder image, which has its own cache, determines the files of the system.
 
-// goCompiled are the extensions of files whose includes the go command does not hash. A Go file that uses cgo is told by
-// its import of "C".
-var goCompiled = []string{".s", ".S", ".sx", ".swig", ".swigcxx"}
+// goAssembly is the extension of files whose includes the go command does not hash in builds without C.
+const goAssembly = ".s"
 
-// allGo is the pattern for everything but the standard library.
+// allGo is the go command's pattern for all packages. The script excludes the standard library from it.
 const allGo = "all"
 
-// maxGoPatterns bounds the go command's arguments.
+// maxGoPatterns limits the number of arguments to the go command.
 const maxGoPatterns = 200
 
-// goKey returns the key and the go command's patterns for what is compiled under it: directories with assembly or cgo,
-// relative to layout.dir, or allGo. Both are empty where the go command hashes everything.
+// goKey returns the key and the patterns of the packages to compile with it: the directories with assembly,
+// relative to layout.dir, or allGo. Both are empty if the go command hashes all inputs.
 //
-// It is allGo where a module's path and version do not say which files it has, or where a directory has another name
-// than the upload gives it: with a replacement or a workspace.
+// The pattern is allGo if the path and version of a module do not determine its files, or if a directory may have
+// another path than in the upload. Replacements and workspaces have that effect.
 func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	upload := r.content.Without(goLeftOut...)
 	var dirs []string
 	all := layout.mode == "readonly" && r.replaces(layout)
 	for _, f := range upload.Files {
-		if !f.Dir && (f.MentionsC || slices.Contains(goCompiled, path.Ext(f.Path))) {
+		if !f.Dir && path.Ext(f.Path) == goAssembly {
 			dirs = append(dirs, path.Dir(f.Path))
 		}
 		all = all || path.Base(f.Path) == "go.work"
 	}
-	for _, dir := range sortedSet(dirs) {
+	for _, dir := range sortUnique(dirs) {
 		pattern, ok := r.goPattern(layout, dir)
 		all = all || !ok
 		patterns = append(patterns, pattern)
@@ -62,17 +63,16 @@ func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	return digest.Sum(), patterns
 }
 
-// replaces says whether the module may replace another one.
+// replaces reports whether go.mod may replace a module.
 func (r request) replaces(layout goLayout) bool {
-	text, err := fs.ReadFile(r.content.FS, r.at(path.Join(layout.dir, "go.mod")))
+	text, err := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	return err != nil || strings.Contains(string(text), "replace")
 }
 
-// plainDirs are directories that a pattern of the go command can name.
+// plainDirs matches the directories that a pattern of the go command can name.
 var plainDirs = regexp.MustCompile(`^[a-zA-Z0-9/._~+@-]+$`)
 
-// goPattern is the pattern for the package in one directory of the upload, whatever its import path; false where there
-// is no such pattern.
+// goPattern returns the go command's pattern for the package in a directory of the upload, and whether there is one.
 func (r request) goPattern(layout goLayout, dir string) (string, bool) {
 	if r.atRoot {
 		dir = path.Join("src", dir)
@@ -87,7 +87,7 @@ func (r request) goPattern(layout goLayout, dir string) (string, bool) {
 	return relative, true
 }
 
-func sortedSet(list []string) []string {
+func sortUnique(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.Compact(list)

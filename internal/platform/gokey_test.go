@@ -147,7 +147,7 @@ func (b builds) build(pkg pkgFiles, environment ...string) (printed string, comp
 	require.NoError(b.t, os.MkdirAll(b.path("/chaincode/output"), 0o755))
 	planned := plan(b.t, metadata.Package{Type: "golang"}, pkg.source())
 	for name, text := range pkg {
-		if planned.Rooted {
+		if planned.CodeAtRoot {
 			name = "src/" + name
 		}
 		b.file("/chaincode/input/"+name, text, 0o644)

@@ -9,23 +9,116 @@ import (
 	"strings"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 )
 
-// goBuild is the script of the build container. Its arguments are the directory to build from, the module mode
-// (vendor, readonly or gopath), the package to build, how to link (static or dynamic), what go.mod asks for (its go and
-// its toolchain line, each empty where there is none), and what goKey says: a key, and the packages that are compiled under it.
+// goBuild is the script of a golang build. Its arguments are those of goEnter, then the result of goKey: the key and the
+// patterns of packages to compile with it.
 //
-// A package whose dependencies use cgo is linked as the built-in controller does it, static and external: what the
-// builder image links against is not in the runtime image. All others are built without cgo: same result, in half the
-// time. Most packages need no cgo, so that build runs while the go command looks for cgo, and is thrown away when it
-// finds any. Where CGO_ENABLED is set, by the operator or in the image, nothing is looked for. Dynamic is the
-// built-in's dynamicLink: no flags for the linker, as the builder image is set up.
+// It runs only tools that are written in Go: the go command, the compiler, the assembler and the internal linker. What
+// they compile goes into a cache that all packages share. gcc and ld are no match for hostile input (an object file can
+// make them run a program), so a package that needs them is not built here: the script ends with [NeedsC] and goBuildC
+// takes over. Before that, it downloads the package's modules.
 //
-// A build that fails under an older Go than the package asks for ends with a line that says so. What is compared are
-// go.mod and the versions that the go command tells, never the text of an error.
-const goBuild = goPrepare + `explain() {
+// Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
+// and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
+const goBuild = goEnter + `key=$1
+shift
+if [ "$mode" = -mod=readonly ]; then
+	find_modules
+fi
+if [ -n "$key" ] && [ -n "$others" ]; then # GOFLAGS would override the flag with the key: use a separate cache instead
+	export GOCACHE="$GOCACHE/$key"
+	set --
+fi
+compile() { # patterns of packages to compile with the key...
+	count=$#
+	if [ -n "$nodebug" ]; then
+		set -- "$@" "-gcflags=all=$nodebug"
+	fi
+	while [ $count -gt 0 ]; do
+		set -- "$@" "-gcflags=$1=$nodebug -I=$key"
+		if [ "$1" = all ]; then
+			set -- "$@" "-gcflags=std=$nodebug"
+		fi
+		shift
+		count=$((count - 1))
+	done
+	export CGO_ENABLED=0
+	exec go build -v $mode "$@" "-ldflags=-s -w -linkmode=internal" -o ` + OutputDir + `/chaincode "$target"
+}
+search() {
+	go list $mode -deps -f '{{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}}' "$target"
+}
+case "$link$CGO_ENABLED" in
+static0)
+	(compile "$@")
+	exit
+	;;
+static1 | dynamic*)
+	search >/dev/null
+	exit $needs_c
+	;;
+esac
+directory=$(mktemp -d)
+mkfifo "$directory/output"
+exec 3<>"$directory/output" 4<"$directory/output"
+compile "$@" >&3 2>&3 3>&- 4<&- &
+exec 3>&-
+abandon() {
+	kill $! 2>/dev/null || true
+	wait $! 2>/dev/null || true # the shell prints "Terminated" to stderr
+}
+found=$(export CGO_ENABLED=1 && search 4<&-) || {
 	status=$?
-	if [ $status -ne 0 ] && [ -n "$go$toolchain" ]; then
+	abandon
+	exit $status
+}
+if [ -n "$found" ]; then
+	abandon
+	exit $needs_c
+fi
+cat <&4 >&2
+wait $!
+`
+
+// goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter, then "online" if the
+// modules are still to be downloaded.
+//
+// The build must be assumed to run code of the package. It has no network, it cannot write to any cache that another
+// package reads, and it starts from the standard library as goStandard has compiled it.
+//
+// The program is linked statically with the external linker, as the built-in controller does, because the runtime image
+// lacks the libraries of the builder image. Linking dynamically corresponds to the built-in controller's dynamicLink: no
+// linker flags, so the setup of the builder image decides.
+const goBuildC = goEnter + `if [ "$1" = online ] && [ "$mode" = -mod=readonly ]; then
+	find_modules
+fi
+if [ ! -e "$GOCACHE/seeded" ]; then
+	cp -R ` + goStandardCache + `/. "$GOCACHE"
+	: >"$GOCACHE/seeded"
+fi
+if [ "$link" = static ]; then
+	export CGO_ENABLED=1
+	go build -v $mode "-ldflags=-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
+else
+	go build -v $mode -o ` + OutputDir + `/chaincode "$target"
+fi
+`
+
+// NeedsC is the exit status of a golang build whose package needs a C compiler or an external linker.
+const NeedsC = 97
+
+// goEnter begins the scripts of golang builds. Its arguments, which it shifts away, are the directory to build in, the
+// module mode (vendor, readonly or gopath), the package to build, how to link (static or dynamic), and the Go version and
+// the toolchain in go.mod (each empty if go.mod has none).
+//
+// If a build fails and the package requires a newer Go than the build has, the last line of output says so. The script
+// compares go.mod with the versions that the go command reports. It does not parse error messages.
+const goEnter = goPrepare + `needs_c=97
+explain() {
+	status=$?
+	if [ $status -ne 0 ] && [ $status -ne $needs_c ] && [ -n "$go$toolchain" ]; then
 		asked=$go has=$used
 		if [ -z "$used" ]; then
 			if [ "$(number "$toolchain")" -gt "$(number "$go")" ]; then
@@ -34,15 +127,15 @@ const goBuild = goPrepare + `explain() {
 			has=$(cd / && GOTOOLCHAIN=local go env GOVERSION) || has=
 		fi
 		if [ -n "$has" ] && [ "$(number "$has")" -lt "$(number "$asked")" ]; then
-			echo "the package asks for Go ${asked#go} and the build has ${has#go}: set chaincode.builder to an image with a newer Go, or GOTOOLCHAIN so that the go command fetches one" >&2
+			echo "the package requires Go ${asked#go}, but this build uses Go ${has#go}: set chaincode.builder to an image with a newer Go, or set GOTOOLCHAIN to let the go command download one" >&2
 		fi
 	fi
 	exit $status
 }
-mode=$2 target=$3 link=$4 go=$5 toolchain=$6 key=$7 used=
+mode=$2 target=$3 link=$4 go=$5 toolchain=$6 used=
 trap explain EXIT
 cd "$1"
-shift 7
+shift 6
 if [ "$mode" = gopath ]; then
 	export GO111MODULE=off GOPATH="` + InputDir + `${GOPATH:+:$GOPATH}"
 	mode=
@@ -50,81 +143,24 @@ else
 	mode=-mod=$mode
 fi
 prepare
-if [ "$mode" = -mod=readonly ]; then
-	find_modules
-fi
-if [ -n "$key" ] && [ -n "$others" ]; then # they win, so a key among ours would be lost: a cache of its own does the same
-	export GOCACHE="$GOCACHE/$key"
-	set --
-fi
-compile() { # CGO_ENABLED, flags for the linker, flags for the compiler, packages to compile under the key...
-	if [ -n "$1" ]; then
-		export CGO_ENABLED="$1"
-	fi
-	ldflags=$2 flags=$3
-	shift 3
-	count=$#
-	if [ -n "$flags" ]; then
-		set -- "$@" "-gcflags=all=$flags"
-	fi
-	while [ $count -gt 0 ]; do
-		set -- "$@" "-gcflags=$1=$flags -I=$key"
-		if [ "$1" = all ]; then
-			set -- "$@" "-gcflags=std=$flags"
-		fi
-		shift
-		count=$((count - 1))
-	done
-	exec go build -v $mode "$@" ${ldflags:+"-ldflags=$ldflags"} -o ` + OutputDir + `/chaincode "$target"
-}
-external="-linkmode external -extldflags '-static'"
-case "$link$CGO_ENABLED" in
-dynamic*)
-	(compile "" "" "" "$@")
-	exit
-	;;
-static0)
-	(compile 0 "-s -w" "$nodebug" "$@")
-	exit
-	;;
-static1)
-	(compile 1 "$external" "" "$@")
-	exit
-	;;
-esac
-directory=$(mktemp -d)
-mkfifo "$directory/output"
-exec 3<>"$directory/output" 4<"$directory/output"
-compile 0 "-s -w" "$nodebug" "$@" >&3 2>&3 3>&- 4<&- &
-exec 3>&-
-abandon() {
-	kill $! 2>/dev/null || true
-	wait $! 2>/dev/null || true # which says "Terminated"
-}
-cgo=$(CGO_ENABLED=1 go list $mode -deps -f '{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}' "$target" 4<&-) || {
-	status=$?
-	abandon
-	exit $status
-}
-if [ -z "$cgo" ]; then
-	cat <&4 >&2
-	wait $!
-else
-	abandon
-	(compile 1 "$external" "" "$@")
-fi
 `
 
-// goPrepare is what the scripts of builds have in common. They say which Go they have. Its tools live for a second and
-// hardly ever need to collect garbage: they do so from GOMEMLIMIT on, which Go knows since 1.19. Debug information is
-// not linked without cgo, so it is not compiled either, unless there are flags of others for the compiler.
+// goPrepare defines the shell functions that the build scripts share.
 //
-// No program holds a path of the build, and none is stamped with a state of version control: what is uploaded has none,
-// and the tools that would be asked run what a package's own settings name.
+// prepare prints the Go version and sets the environment. Go's tools run for about a second each and hardly ever need to
+// collect garbage, so they only do when they reach GOMEMLIMIT, which exists since Go 1.19. Programs without cgo are
+// linked without debug information, so the compiler need not generate it, unless GOFLAGS has other compiler flags.
+// Programs contain no build paths and no version control stamp: the upload contains no version control files, and
+// version control tools execute what a package's own settings name.
 //
-// Modules that the builder image brings are one more source, ahead of all others. Private ones are not asked of any
-// proxy, so those are fetched from there first. Where nobody has set GOPROXY, modules come from Go's public proxy alone,
-// as with the built-in controller: the last resort would let a package choose servers, and tools that talk to them.
+// goindex=0: the go command's index of package directories, which it keeps in the build cache, knows a file by its name,
+// size and time. All uploads have the same paths and times, so it would take one package's imports, constraints and
+// #cgo lines for another's.
+//
+// find_modules puts the modules of the builder image ahead of all other sources, as a file:// proxy. The go command does
+// not ask proxies for private modules, so the script first fetches those from the image with GONOPROXY=none. If GOPROXY
+// is not set, modules come from Go's public proxy alone, as with the built-in controller: with direct, a package could
+// choose the servers to download from and the tools to use.
 const goPrepare = `set -e
 number() (
 	version=${1#go}
@@ -134,7 +170,7 @@ number() (
 )
 prepare() {
 	image_modules=${GOMODCACHE:-}
-	export GOCACHE=` + goBuildCache + ` GOMODCACHE=` + goModuleCache + `
+	export GOCACHE=` + goBuildCache + ` GOMODCACHE=` + goModuleCache + ` GODEBUG="${GODEBUG:+$GODEBUG,}goindex=0"
 	version=$(go version)
 	echo "$version"
 	used=${version#go version } used=${used%% *}
@@ -168,13 +204,15 @@ find_modules() {
 }
 `
 
-// Where builds have their caches.
+// Paths of the caches in build containers.
 const (
 	goBuildCache  = CacheDir + "/build"
 	goModuleCache = CacheDir + "/mod"
+	// goStandardCache is in an image: the build cache as goStandard leaves it.
+	goStandardCache = CacheDir + "/std"
 )
 
-// goTransport are variables that say where modules come from, goOutput those that can change what is built.
+// goTransport lists the variables that decide where modules come from, goOutput those that can change the output.
 var (
 	goTransport = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "NETRC"}
 	goOutput    = []string{"GOFLAGS", "GOTOOLCHAIN"}
@@ -185,67 +223,132 @@ func planGolang(r request) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	r = r.rooted("go.mod", path.Join(name, "go.mod"))
+	r = r.findCode("go.mod", path.Join(name, "go.mod"))
 	layout, err := r.goLayout(name)
 	if err != nil {
 		return Plan{}, err
 	}
-	asked := r.goAsked(layout)
-	key, keyed := r.goKey(layout)
-	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), asked.version, asked.toolchain, key}
-	plan := r.goPlan(goBuild, append(args, keyed...)...)
-	plan.Rooted = r.atRoot
+	required := r.readGoVersions(layout)
+	key, patterns := r.goKey(layout)
+	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), required.version, required.toolchain}
+	plan := r.goPlan(goBuild, slices.Concat(args, []string{key}, patterns)...)
+	plan.CodeAtRoot = r.atRoot
+	if !r.atRoot {
+		plan.LeftOut = append(slices.Clone(plan.LeftOut), goPathPackages)
+	}
+	plan.WithC = r.goPlanC(plan, layout, args)
 	return plan, nil
 }
 
-// goMemory is from where on each of Go's tools collects garbage.
+// goPathPackages is where the go command, in GOPATH mode, takes compiled packages from whose contents it does not check.
+const goPathPackages = "/pkg"
+
+// goPlanC returns the plan of a build that needs gcc and ld.
+func (r request) goPlanC(plan Plan, layout goLayout, args []string) *Plan {
+	modules := plan.Caches[1]
+	online := layout.mode == "readonly" && modules.Name == ""
+	plan.Command = append(append([]string{"/bin/sh", "-c", goBuildC, "build"}, args...), "offline")
+	if online { // nothing keeps the modules that the first build has downloaded
+		plan.Command[len(plan.Command)-1] = "online"
+	} else {
+		plan.Environment = append(r.withoutTransport(plan.Environment), "GOPROXY=off")
+	}
+	modules.ReadOnly = modules.Name != ""
+	plan.Caches = []Cache{{Name: r.goCacheC(), Path: goBuildCache, Environment: plan.Caches[0].Environment}, modules}
+	plan.RunsNoCode, plan.NoNetwork = false, !online
+	plan.Base = r.goStandardPlan()
+	return &plan
+}
+
+// goCompiledByC lists the extensions of files that reach gcc or ld. Go files that use cgo are recognised by their import
+// of "C".
+var goCompiledByC = []string{".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
+
+// goCacheC returns the name of the cache of a build that needs gcc and ld. If the package itself brings files for them, it
+// may run any code, so it has no cache. Otherwise what they process follows from the package's dependencies, and packages
+// with the same dependencies share a cache.
+func (r request) goCacheC() string {
+	name := r.goCacheName("go-c")
+	upload := r.content.Without(goLeftOut...)
+	for _, f := range upload.Files {
+		if name == "" || f.MentionsC || !f.Dir && slices.Contains(goCompiledByC, path.Ext(f.Path)) {
+			return ""
+		}
+	}
+	digest := content.NewDigest()
+	digest.AddFiles("dependencies", upload.Only(func(f content.File) bool {
+		return slices.Contains([]string{"go.mod", "go.sum", "go.work", "go.work.sum"}, path.Base(f.Path))
+	}).Files)
+	return name + "-" + digest.Sum()[:16]
+}
+
+// goMemory is the memory use at which each of Go's tools starts to collect garbage.
 const goMemory = "GOMEMLIMIT=512MiB"
 
-// goLeftOut are the names of files that no build gets. Version control systems run what their settings name, and a
-// compiler that finds a precompiled header maps it into its memory as it is.
+// goLeftOut lists the names of files that are not uploaded. Version control systems execute what their settings name,
+// and compilers load precompiled headers into memory without checking them.
 var goLeftOut = []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"}
 
-// goPlan is the plan of anything that a Go image does: a script with its arguments.
+// goPlan returns a plan that runs a script with arguments in the Go builder image.
 func (r request) goPlan(script string, args ...string) Plan {
-	given := r.given(slices.Concat(goOutput, goTransport, proxies)...)
+	environment := r.buildEnvironment(slices.Concat(goOutput, goTransport, proxies)...)
 	plan := Plan{
 		Builder:     Image{r.settings.Chaincode.Builder, "chaincode.builder"},
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
 		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
-		Environment: given,
+		Environment: environment,
 		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
 		Caches: []Cache{
-			{Name: r.goCache("go-build"), Path: goBuildCache, Given: r.output(given)},
-			{Name: r.goCache("go-modules"), Path: goModuleCache, Given: given.without(proxies...)},
+			{Name: r.goCacheName("go-build"), Path: goBuildCache, Environment: r.withoutTransport(environment)},
+			{Name: r.goCacheName("go-modules"), Path: goModuleCache, Environment: slices.Sorted(slices.Values(environment))},
 		},
 		Target: "/usr/local/bin",
 	}
-	if r.settings.Builder.Build.Memory == 0 { // what a limit leaves is not known
+	if r.settings.Builder.Build.Memory == 0 { // with a limit, it is not known how much one tool may use
 		plan.Tuning = []string{goMemory}
 	}
 	return plan
 }
 
-// goLibrary compiles the standard library as builds use it. Its argument is how they link.
+// goLibrary is the script that compiles the standard library into the cache of builds without C.
 const goLibrary = goPrepare + `cd /
 prepare
-case "$1$CGO_ENABLED" in
-dynamic* | static1) exec go build std ;;
-esac
 CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 `
 
-// ForGoLibrary plans how the standard library gets into the cache that golang builds share, ahead of the first of
-// them. Where they share none there is nothing to do it for.
-func ForGoLibrary(settings config.Settings, environ []string) Plan {
+// NewGoLibraryPlan plans a build that compiles Go's standard library into the cache that golang builds share. The name
+// of the cache is empty if they share none.
+func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
-	plan := r.goPlan(goLibrary, r.goLink())
+	plan := r.goPlan(goLibrary)
 	plan.Type = "golang"
 	return plan
 }
 
-// goLink is how packages are linked, static or dynamic.
+// goStandard is the script that compiles the standard library for builds with C. Its argument is how to link. Its output
+// is a build cache: nothing but the builder image takes part in it.
+const goStandard = goPrepare + `cd /
+prepare
+export GOCACHE=` + OutputDir + `
+if [ "$1" = static ]; then
+	export CGO_ENABLED=1
+fi
+exec go build std
+`
+
+// goStandardPlan plans the image that builds with C start from: the builder image with the standard library.
+func (r request) goStandardPlan() *Plan {
+	plan := r.goPlan(goStandard, r.goLink())
+	plan.Type = "golang-std"
+	plan.Runtime = plan.Builder
+	plan.DigestInputs = r.withoutTransport(plan.Environment)
+	plan.Caches = nil
+	plan.Target = goStandardCache
+	return &plan
+}
+
+// goLink returns how to link packages, static or dynamic.
 func (r request) goLink() string {
 	if r.settings.Chaincode.Golang.DynamicLink {
 		return "dynamic"
@@ -253,10 +356,14 @@ func (r request) goLink() string {
 	return "static"
 }
 
-// goLayout is where a Go package is built from, how, and what of it.
-type goLayout struct{ dir, mode, target string }
+// goLayout is a layout of a golang package.
+type goLayout struct {
+	dir    string // directory to build in, relative to InputDir
+	mode   string // vendor, readonly or gopath
+	target string // package to build
+}
 
-// goLayout finds out which of the built-in controller's five layouts a package has, in its order.
+// goLayout returns the first of the built-in controller's five layouts that matches the package.
 func (r request) goLayout(name string) (goLayout, error) {
 	inside := path.Join("src", name)
 	switch {
@@ -268,61 +375,62 @@ func (r request) goLayout(name string) (goLayout, error) {
 		return goLayout{inside, "vendor", "."}, nil
 	case r.isFile(path.Join(inside, "go.mod")):
 		return goLayout{inside, "readonly", "."}, nil
-	case r.holds(r.at(inside), "*.go"):
+	case r.containsAny(r.sourcePath(inside), "*.go"):
 		return goLayout{"src", "gopath", name}, nil
 	case inside == "src":
-		return goLayout{}, errors.New("the package has no src/go.mod, and no Go files in src to build without one")
+		return goLayout{}, errors.New("the package has neither src/go.mod nor Go files in src")
 	}
-	return goLayout{}, fmt.Errorf("the package has no src/go.mod, no %s/go.mod, and no Go files in %s to build without one", inside, inside)
+	return goLayout{}, fmt.Errorf("the package has no src/go.mod, no %s/go.mod, and no Go files in %s", inside, inside)
 }
 
-// goPath is the package to build, from inside src: an import path, or a directory there.
+// goPath checks the path in metadata.json, which is an import path or a directory relative to src, and returns the
+// package to build.
 func goPath(name string) (string, error) {
 	switch cleaned := path.Clean(name); {
 	case name == "":
 		return ".", nil
 	case strings.HasPrefix(name, "-"):
-		return "", fmt.Errorf("path %q of metadata.json is no Go package", name)
+		return "", fmt.Errorf("invalid path %q in metadata.json: expected a Go import path or a directory inside src", name)
 	case path.IsAbs(name), cleaned == "..", strings.HasPrefix(cleaned, "../"):
-		return "", fmt.Errorf("path %q of metadata.json leads out of the package: expected a Go import path or a directory inside src", name)
+		return "", fmt.Errorf("path %q in metadata.json is outside the package: expected a Go import path or a directory inside src", name)
 	}
 	return name, nil
 }
 
-// goVersions are the versions of Go that a module asks for, as go.mod has them; empty where it does not.
+// goVersions holds the go and toolchain lines of go.mod, empty if there are none.
 type goVersions struct{ version, toolchain string }
 
-// goAsked reads them. A go.mod that is not right is the go command's to complain about.
-func (r request) goAsked(layout goLayout) goVersions {
-	var asked goVersions
+// readGoVersions reads the versions of Go that go.mod requires. It does not check go.mod, since the go command does.
+func (r request) readGoVersions(layout goLayout) goVersions {
+	var required goVersions
 	if layout.mode == "gopath" {
-		return asked
+		return required
 	}
-	text, _ := fs.ReadFile(r.content.FS, r.at(path.Join(layout.dir, "go.mod")))
+	text, _ := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	for line := range strings.Lines(string(text)) {
 		switch words := strings.Fields(line); {
 		case len(words) < 2:
 		case words[0] == "go":
-			asked.version = words[1]
+			required.version = words[1]
 		case words[0] == "toolchain":
-			asked.toolchain = words[1]
+			required.toolchain = words[1]
 		}
 	}
-	return asked
+	return required
 }
 
-// goCache is the name of a cache for those who share it, empty for none. Builds may use one at the same time, and go
-// build runs no code of a package.
-func (r request) goCache(kind string) string {
+// goCacheName returns the name of a cache according to builder.cache.scope, or an empty name for no cache. Concurrent
+// builds can share a cache, and go build runs no code of a package.
+func (r request) goCacheName(kind string) string {
 	switch scope := r.settings.Builder.Cache.Scope; scope {
 	case config.CacheOff:
 		return ""
 	case config.CacheLabel:
-		return r.labelled(kind)
+		return r.cacheNameByLabel(kind)
 	case config.CacheMSP:
 		msp := r.environ.value("CORE_PEER_LOCALMSPID")
 		if msp == "" {
-			return r.labelled(kind) // the closer bounds, where the organisation is not told
+			return r.cacheNameByLabel(kind) // the narrower scope if the MSP is not known
 		}
 		return kind + "-msp-" + volumePart(msp)
 	}

@@ -23,14 +23,14 @@ func TestGolangLayouts(t *testing.T) {
 	}{
 		"1 a module with its dependencies":    {path, []string{"src/go.mod", "src/vendor/modules.txt"}, []string{"src", "vendor", path}},
 		"2 a module":                          {path, []string{"src/go.mod"}, []string{"src", "readonly", path}},
-		"2 of the package itself":             {".", []string{"src/go.mod"}, []string{"src", "readonly", "."}},
-		"2 somebody else's vendor":            {"./cmd", []string{"src/go.mod", "src/cmd/vendor/modules.txt"}, []string{"src", "readonly", "./cmd"}},
-		"2 a vendor that is a file":           {".", []string{"src/go.mod", "src/vendor"}, []string{"src", "readonly", "."}},
+		"2 the root package":                  {".", []string{"src/go.mod"}, []string{"src", "readonly", "."}},
+		"2 vendor of a subdirectory":          {"./cmd", []string{"src/go.mod", "src/cmd/vendor/modules.txt"}, []string{"src", "readonly", "./cmd"}},
+		"2 vendor is a regular file":          {".", []string{"src/go.mod", "src/vendor"}, []string{"src", "readonly", "."}},
 		"2 before 3":                          {path, []string{"src/go.mod", "src/" + path + "/go.mod", "src/" + path + "/vendor/modules.txt"}, []string{"src", "readonly", path}},
 		"3 a module below, with dependencies": {path, []string{"src/" + path + "/go.mod", "src/" + path + "/vendor/modules.txt"}, []string{"src/" + path, "vendor", "."}},
 		"4 a module below":                    {path, []string{"src/" + path + "/go.mod"}, []string{"src/" + path, "readonly", "."}},
 		"4 in a directory":                    {"./cc/../basic/", []string{"src/basic/go.mod"}, []string{"src/basic", "readonly", "."}},
-		"4 vendor is not its own":             {"basic", []string{"src/basic/go.mod", "src/vendor/modules.txt"}, []string{"src/basic", "readonly", "."}},
+		"4 vendor outside the module":         {"basic", []string{"src/basic/go.mod", "src/vendor/modules.txt"}, []string{"src/basic", "readonly", "."}},
 		"5 no module":                         {path, []string{"src/" + path + "/main.go", "src/" + path + "/vendor/x/x.go"}, []string{"src", "gopath", path}},
 		"5 no module, right in src":           {".", []string{"src/main.go"}, []string{"src", "gopath", "."}},
 		"5 a go.mod elsewhere":                {"basic", []string{"src/basic/main.go", "src/other/go.mod"}, []string{"src", "gopath", "basic"}},
@@ -38,13 +38,13 @@ func TestGolangLayouts(t *testing.T) {
 		"by hand, with dependencies":          {"", []string{"go.mod", "vendor/modules.txt"}, []string{"src", "vendor", "."}},
 		"by hand, a module below":             {"basic", []string{"basic/go.mod"}, []string{"src/basic", "readonly", "."}},
 		"by hand, no module":                  {"basic", []string{"basic/main.go"}, []string{"src", "gopath", "basic"}},
-		"by hand, with a src of its own":      {"./src/cmd", []string{"go.mod", "src/cmd/main.go"}, []string{"src", "readonly", "./src/cmd"}},
+		"by hand, src is part of the code":    {"./src/cmd", []string{"go.mod", "src/cmd/main.go"}, []string{"src", "readonly", "./src/cmd"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "golang", Path: test.path}, source(test.files...))
 			assert.Equal(t, append([]string{platform.InputDir + "/" + test.want[0]}, test.want[1:]...), got.Command[4:7])
-			assert.Equal(t, name[:2] == "by", got.Rooted)
+			assert.Equal(t, name[:2] == "by", got.CodeAtRoot)
 		})
 	}
 }
@@ -58,17 +58,17 @@ func TestGolangDynamicLink(t *testing.T) {
 	assert.Equal(t, "static", plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command[7])
 }
 
-func TestWhatAModuleAsksFor(t *testing.T) {
+func TestGoVersionsInGoMod(t *testing.T) {
 	tests := map[string]struct {
 		mod  string
 		want []string
 	}{
-		"nothing":                          {"module x\n", []string{"", ""}},
-		"a version":                        {"module x\n\ngo 1.26.1 // or newer\n", []string{"1.26.1", ""}},
-		"both":                             {"module x\r\n\tgo   1.21\r\ntoolchain go1.26.1\r\n", []string{"1.21", "go1.26.1"}},
-		"a comment":                        {"// go 1.99\nmodule x\nrequire go 1.0\n", []string{"", ""}},
-		"half":                             {"go", []string{"", ""}},
-		"text that is none of a version's": {"go $(id)\n", []string{"$(id)", ""}}, // an argument, never a part of the script
+		"nothing":      {"module x\n", []string{"", ""}},
+		"a version":    {"module x\n\ngo 1.26.1 // or newer\n", []string{"1.26.1", ""}},
+		"both":         {"module x\r\n\tgo   1.21\r\ntoolchain go1.26.1\r\n", []string{"1.21", "go1.26.1"}},
+		"a comment":    {"// go 1.99\nmodule x\nrequire go 1.0\n", []string{"", ""}},
+		"incomplete":   {"go", []string{"", ""}},
+		"shell syntax": {"go $(id)\n", []string{"$(id)", ""}}, // an argument, not part of the script
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -105,15 +105,15 @@ func TestGolangCacheScope(t *testing.T) {
 	}
 }
 
-// The library is compiled as builds of packages compile it, into the cache that they share.
-func TestTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
-	eachShell(t, testTheGoLibraryIsCompiledAsBuildsUseIt)
+// The standard library is compiled with the flags of package builds, into the cache that they share.
+func TestGoLibraryIsCompiledAsForBuilds(t *testing.T) {
+	eachShell(t, testGoLibraryIsCompiledAsForBuilds)
 }
 
-func testTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
+func testGoLibraryIsCompiledAsForBuilds(t *testing.T) {
 	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
 	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
-		library := platform.ForGoLibrary(settings, environ)
+		library := platform.NewGoLibraryPlan(settings, environ)
 		build, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
 		require.NoError(t, err)
 		assert.Equal(t, build.Builder, library.Builder)
@@ -131,7 +131,7 @@ func testTheGoLibraryIsCompiledAsBuildsUseIt(t *testing.T) {
 	}
 	narrow := config.Defaults()
 	narrow.Builder.Cache.Scope = config.CacheLabel
-	assert.Empty(t, platform.ForGoLibrary(narrow, nil).Caches[0].Name, "no label, nobody to share with")
+	assert.Empty(t, platform.NewGoLibraryPlan(narrow, nil).Caches[0].Name, "without a label there is no shared cache")
 }
 
 func dynamic() config.Settings {

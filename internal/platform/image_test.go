@@ -22,7 +22,7 @@ func imagePlan(packageType, content string) (platform.Plan, error) {
 }
 
 func TestPrebuiltPlan(t *testing.T) {
-	names := map[string]string{ // in image.json -> on the engine
+	names := map[string]string{ // name in image.json -> name on the engine
 		"registry.example.com/example/chaincode": "registry.example.com/example/chaincode",
 		"example/chaincode":                      "example/chaincode",
 		"chaincode":                              "chaincode",
@@ -35,30 +35,30 @@ func TestPrebuiltPlan(t *testing.T) {
 		for _, packageType := range []string{"docker", "k8s"} {
 			got, err := imagePlan(packageType, fmt.Sprintf(`{"name":%q,"digest":%q,"more":1}`, name, digest))
 			require.NoError(t, err)
-			assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Prebuilt, Runtime: platform.Image{Name: want + "@" + digest}}, got)
+			assert.Equal(t, platform.Plan{Type: packageType, Kind: platform.Prebuilt, Runtime: platform.Image{Name: want + "@" + digest}}, got)
 		}
 	}
 }
 
-func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
+func TestInvalidImageJSON(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
-		"empty":             {"", "reading image.json: the file is empty"},
-		"not JSON":          {"{", "reading image.json: not the JSON expected here: line 1: unexpected end of JSON input"},
-		"wrong type":        {`{"name":1}`, "reading image.json: not the JSON expected here: line 1: "},
-		"no name":           {`{"digest":"` + digest + `"}`, `image.json has no "name": expected an object such as {"name":"example.com/chaincode","digest":"sha256:…"}`},
-		"no digest":         {`{"name":"chaincode:1.0"}`, `image.json has no "digest": expected an object such as `},
-		"null":              {"null", `image.json has no "name": `},
-		"a name in capital": {`{"name":"Chaincode","digest":"` + digest + `"}`, `reading image.json: "name": "Chaincode" is not the name of an image: `},
-		"a name with space": {`{"name":"a b","digest":"` + digest + `"}`, `reading image.json: "name": "a b" is not the name of an image: `},
-		"a path out":        {`{"name":"../x","digest":"` + digest + `"}`, `reading image.json: "name": "../x" is not the name of an image: `},
-		"an id":             {`{"name":"` + strings.TrimPrefix(digest, "sha256:") + `","digest":"` + digest + `"}`, `is not the name of an image: `},
-		"two digests":       {`{"name":"a@` + digest + `","digest":"` + digest + `"}`, `holds a digest, which belongs into "digest"`},
-		"a tag":             {`{"name":"a","digest":"latest"}`, `reading image.json: "digest": "latest" is not a digest, which is sha256: and 64 hex digits: `},
-		"a short digest":    {`{"name":"a","digest":"sha256:0123"}`, `is not a digest, `},
-		"another algorithm": {`{"name":"a","digest":"md5:0123456789abcdef0123456789abcdef"}`, `is not a digest, `},
-		"hex alone":         {`{"name":"a","digest":"` + strings.TrimPrefix(digest, "sha256:") + `"}`, `is not a digest, `},
-		"more behind it":    {`{"name":"a","digest":"` + digest + `@x"}`, `is not a digest, `},
-		"more before it":    {`{"name":"a","digest":"b:1@` + digest + `"}`, `is not a digest, `},
+		"empty":              {"", "reading image.json: the file is empty"},
+		"not JSON":           {"{", "reading image.json: parsing JSON: line 1: unexpected end of JSON input"},
+		"wrong type":         {`{"name":1}`, "reading image.json: parsing JSON: line 1: "},
+		"no name":            {`{"digest":"` + digest + `"}`, `image.json has no "name": expected an object such as {"name":"example.com/chaincode","digest":"sha256:…"}`},
+		"no digest":          {`{"name":"chaincode:1.0"}`, `image.json has no "digest": expected an object such as `},
+		"null":               {"null", `image.json has no "name": `},
+		"a name in capitals": {`{"name":"Chaincode","digest":"` + digest + `"}`, `reading image.json: invalid "name" "Chaincode": expected an image name: `},
+		"a name with space":  {`{"name":"a b","digest":"` + digest + `"}`, `reading image.json: invalid "name" "a b": expected an image name: `},
+		"a relative path":    {`{"name":"../x","digest":"` + digest + `"}`, `reading image.json: invalid "name" "../x": expected an image name: `},
+		"an image ID":        {`{"name":"` + strings.TrimPrefix(digest, "sha256:") + `","digest":"` + digest + `"}`, `: expected an image name: `},
+		"two digests":        {`{"name":"a@` + digest + `","digest":"` + digest + `"}`, `move the digest to "digest"`},
+		"a tag":              {`{"name":"a","digest":"latest"}`, `reading image.json: invalid "digest" "latest": expected sha256: and 64 hex digits: `},
+		"a short digest":     {`{"name":"a","digest":"sha256:0123"}`, `expected sha256: and 64 hex digits: `},
+		"another algorithm":  {`{"name":"a","digest":"md5:0123456789abcdef0123456789abcdef"}`, `expected sha256: and 64 hex digits: `},
+		"only hex digits":    {`{"name":"a","digest":"` + strings.TrimPrefix(digest, "sha256:") + `"}`, `expected sha256: and 64 hex digits: `},
+		"a suffix":           {`{"name":"a","digest":"` + digest + `@x"}`, `expected sha256: and 64 hex digits: `},
+		"a prefix":           {`{"name":"a","digest":"b:1@` + digest + `"}`, `expected sha256: and 64 hex digits: `},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +75,6 @@ func TestAnImageThatIsNotSaidExactlyIsRefused(t *testing.T) {
 func TestServicePlan(t *testing.T) {
 	for _, packageType := range []string{"ccaas", "external"} {
 		got := plan(t, metadata.Package{Type: packageType}, source("connection.json"))
-		assert.Equal(t, platform.Plan{Type: packageType, Way: platform.Service}, got)
+		assert.Equal(t, platform.Plan{Type: packageType, Kind: platform.Service}, got)
 	}
 }

@@ -1,14 +1,15 @@
 package platform
 
-// javaTarget is where the image's start script looks for the chaincode.
+// javaTarget is the directory in which the image's start script expects the chaincode.
 const javaTarget = "/root/chaincode-java/chaincode"
 
-// javaManifests are what the image's build.sh looks for. A jar is good enough for it.
+// javaManifests lists the files that the image's build.sh looks for. Any one of them is enough.
 var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.jar"}
 
-// javaBuild calls the image's build.sh, in the image's working directory. A build lasts for seconds, so Maven's JVM does
-// not compile what it runs as hard as it could, and collects garbage in one thread; unless anybody else has options for
-// a JVM: two choices of a collector end every build.
+// javaBuild is the script of the build container. It runs the image's build.sh in the image's working directory. Since a
+// build takes only seconds, the script tells Maven's JVM to use the fast compiler and the serial garbage collector. It
+// sets no options if the operator, the image or the package sets any, because a JVM that is told to use two garbage
+// collectors does not start.
 const javaBuild = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
 if [ -z "$others" ]; then
 	export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -16,18 +17,18 @@ fi
 exec ./build.sh
 `
 
-// planJava leaves everything to the image's build.sh. Maven and Gradle run the package's code, so what one package's
-// build could write is shared with no other: it has no cache.
+// planJava plans a java package, which the image's build.sh builds. The plan has no cache: Maven and Gradle run the
+// package's code, so a package could change what the build of another one finds there.
 func planJava(r request) (Plan, error) {
-	r = r.rooted(javaManifests...)
+	r = r.findCode(javaManifests...)
 	image := Image{r.settings.Chaincode.Java.Runtime, "chaincode.java.runtime"}
 	return Plan{
 		Builder:     image,
 		Runtime:     image,
 		Command:     []string{"/bin/sh", "-c", javaBuild},
-		Environment: r.given(proxies...),
-		Rooted:      r.atRoot,
-		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer's CLI drops the bit
+		Environment: r.buildEnvironment(proxies...),
+		CodeAtRoot:  r.atRoot,
+		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer CLI drops the execute bit
 		Target:      javaTarget,
 	}, nil
 }

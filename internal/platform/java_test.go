@@ -21,28 +21,28 @@ func TestJavaPlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
-		Type:        "java",
-		Builder:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
-		Runtime:     platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
-		Environment: []string{"HTTPS_PROXY=http://proxy:3128"},
-		Executables: []string{"src/gradlew", "src/mvnw"},
-		Target:      "/root/chaincode-java/chaincode",
-		Level:       "3.1",
+		Type:          "java",
+		Builder:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Runtime:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
+		Environment:   []string{"HTTPS_PROXY=http://proxy:3128"},
+		Executables:   []string{"src/gradlew", "src/mvnw"},
+		Target:        "/root/chaincode-java/chaincode",
+		FabricVersion: "3.1",
 	}, got)
 }
 
-// The image's script decides. Maven's JVM gets options where nobody else has any for a JVM: it takes one choice of a
-// collector only.
+// The script runs the image's build.sh. It sets options for Maven's JVM only if nothing else does, because a JVM accepts
+// only one choice of garbage collector.
 func TestJavaBuildScript(t *testing.T) { eachShell(t, testJavaBuildScript) }
 
 func testJavaBuildScript(t *testing.T) {
 	const ours = "-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 	for name, test := range map[string]struct{ before, want string }{
-		"nobody else's":              {"", ours},
+		"none":                       {"", ours},
 		"Maven's":                    {"export MAVEN_OPTS=-Xmx1g", "-Xmx1g"},
-		"of all JVMs":                {"JAVA_TOOL_OPTIONS=-XX:+UseG1GC", ""},
-		"of all JVMs since 9":        {"JDK_JAVA_OPTIONS=-XX:+UseG1GC", ""},
-		"of all JVMs, undocumented":  {"_JAVA_OPTIONS=-XX:+UseG1GC", ""},
+		"for all JVMs":               {"JAVA_TOOL_OPTIONS=-XX:+UseG1GC", ""},
+		"for all JVMs since 9":       {"JDK_JAVA_OPTIONS=-XX:+UseG1GC", ""},
+		"for all JVMs, undocumented": {"_JAVA_OPTIONS=-XX:+UseG1GC", ""},
 		"the package's":              {"mkdir -p /chaincode/input/src/.mvn; echo -XX:+UseG1GC >/chaincode/input/src/.mvn/jvm.config", ""},
 		"the package's, at its root": {"mkdir -p /chaincode/input/.mvn; echo -XX:+UseG1GC >/chaincode/input/.mvn/jvm.config", ""},
 		"the image's":                {"mkdir -p .mvn; echo -XX:+UseG1GC >.mvn/jvm.config", ""},
@@ -59,7 +59,7 @@ func testJavaBuildScript(t *testing.T) {
 	}
 }
 
-// A build runs the package's code, so what it could write is shared with no other.
+// A build runs the package's code, so builds share nothing that they can write to.
 func TestJavaHasNoCaches(t *testing.T) {
 	for _, scope := range []string{config.CacheEngine, config.CacheLabel, config.CacheOff} {
 		settings := config.Defaults()
@@ -70,12 +70,12 @@ func TestJavaHasNoCaches(t *testing.T) {
 	}
 }
 
-// Java keeps its sources in a src of their own: only the manifests tell whether src/ is the package's or the code's.
+// Java projects have a src/ as well. Only the manifests tell whether src/ belongs to the package or to the code.
 func TestWhereTheCodeOfAHandMadePackageStands(t *testing.T) {
 	tests := map[string]struct {
 		typ    string
 		files  []string
-		rooted bool
+		atRoot bool
 	}{
 		"java, as the CLI packs it":      {"java", []string{"src/pom.xml", "src/src/main/java/X.java"}, false},
 		"java, Maven at the root":        {"java", []string{"pom.xml", "src/main/java/X.java"}, true},
@@ -87,8 +87,8 @@ func TestWhereTheCodeOfAHandMadePackageStands(t *testing.T) {
 		"java, nothing to build from":    {"java", []string{"src/X.java"}, false},
 		"node, as the CLI packs it":      {"node", []string{"src/package.json"}, false},
 		"node, at the root":              {"node", []string{"package.json", "index.js"}, true},
-		"node, with a src of its own":    {"node", []string{"package.json", "src/index.ts"}, true},
-		"node, META-INF is no code":      {"node", []string{"package.json", "META-INF/x.json"}, true},
+		"node, src is part of the code":  {"node", []string{"package.json", "src/index.ts"}, true},
+		"node, with META-INF":            {"node", []string{"package.json", "META-INF/x.json"}, true},
 		"golang, as the CLI packs it":    {"golang", []string{"src/go.mod"}, false},
 		"golang, go.mod beside a GOPATH": {"golang", []string{"src/go.mod", "go.mod"}, false},
 	}
@@ -100,7 +100,7 @@ func TestWhereTheCodeOfAHandMadePackageStands(t *testing.T) {
 					file.Data = []byte("{}")
 				}
 			}
-			assert.Equal(t, test.rooted, plan(t, metadata.Package{Type: test.typ}, files).Rooted)
+			assert.Equal(t, test.atRoot, plan(t, metadata.Package{Type: test.typ}, files).CodeAtRoot)
 		})
 	}
 }

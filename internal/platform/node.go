@@ -2,9 +2,9 @@ package platform
 
 import "errors"
 
-// nodeBuild is the script of the build container: the image's own where there is one. A package that brings
-// node_modules is taken as it is. The peer refuses links in a package, so the commands of such dependencies are
-// missing from it: npm puts them back, which takes no network and runs no script.
+// nodeBuild is the script of the build container. It runs the image's own build script if there is one. If the package
+// contains node_modules, it copies the package unchanged. The peer rejects packages with links, so node_modules/.bin is
+// usually missing from such a package; npm rebuild creates it again, without network access and without running scripts.
 const nodeBuild = `set -e
 if [ -d ` + InputDir + `/src/node_modules ]; then
 	cp -R ` + InputDir + `/src/. ` + OutputDir + `
@@ -25,29 +25,30 @@ fi
 exec npm install --omit=dev
 `
 
+// nodeTarget is the directory in which the image's start script expects the chaincode.
 const nodeTarget = "/usr/local/src"
 
 func planNode(r request) (Plan, error) {
-	r = r.rooted("package.json")
+	r = r.findCode("package.json")
 	if !r.isFile("src/package.json") {
-		return Plan{}, errors.New("the package has no src/package.json: a Node chaincode is packaged as an npm package")
+		return Plan{}, errors.New("the package has no src/package.json: Node chaincode must be an npm package")
 	}
-	manifest, err := r.npmManifest()
+	manifest, err := r.readManifest()
 	if err != nil {
 		return Plan{}, err
 	}
 	image := Image{r.settings.Chaincode.Node.Runtime, "chaincode.node.runtime"}
-	snapshot, whole := r.nodeSnapshot(manifest)
+	snapshot, noSnapshotReason := r.nodeSnapshot(manifest)
 	return Plan{
-		Builder:     image,
-		Runtime:     image,
-		Command:     []string{"/bin/sh", "-c", nodeBuild},
-		Environment: r.given(proxies...),
-		Settings:    r.snapshotSettings(),
-		Rooted:      r.atRoot,
-		Target:      nodeTarget,
-		Snapshot:    snapshot,
-		Whole:       whole,
-		NPMStart:    r.npmStart(manifest),
+		Builder:          image,
+		Runtime:          image,
+		Command:          []string{"/bin/sh", "-c", nodeBuild},
+		Environment:      r.buildEnvironment(proxies...),
+		DigestInputs:     r.snapshotInputs(),
+		CodeAtRoot:       r.atRoot,
+		Target:           nodeTarget,
+		Snapshot:         snapshot,
+		NoSnapshotReason: noSnapshotReason,
+		NPMStart:         r.npmStart(manifest),
 	}, nil
 }

@@ -34,5 +34,5 @@ func TestPackageJSONMustBeJSON(t *testing.T) {
 		})
 	}
 	_, err := planFor(metadata.Package{Type: "node"}, fstest.MapFS{"package.json": {Data: []byte("x")}}, config.Defaults(), nil)
-	assert.ErrorContains(t, err, prefix+"package.json is not a JSON object", "named as it stands in the package")
+	assert.ErrorContains(t, err, prefix+"package.json is not a JSON object", "the path in the package")
 }

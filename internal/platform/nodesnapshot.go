@@ -9,67 +9,68 @@ import (
 	"strings"
 )
 
-// Snapshot is what of a package can be built ahead of its code: the installed dependencies.
+// Snapshot describes an image with the installed dependencies of a package. It is built ahead of the code and without
+// it, and reused by builds with the same Files, settings and base image.
 type Snapshot struct {
-	Files  []string // of the package, all that decides the result; paths in SOURCE_DIR
-	Script string   // of the builder image: the build runs it where it is there
-	Known  []string // SHA-256 of those scripts that do no more than install the dependencies of a copy of the code
+	Files  []string // the files of the package that determine the dependencies; paths in SOURCE_DIR
+	Script string   // build script of the builder image, which the build runs if it exists
+	Known  []string // SHA-256 of the build scripts that only copy the code and install its dependencies
 }
 
-// nodeBuildScript is the script of the official image that builds a package.
+// nodeBuildScript is the build script of the official Node image.
 const nodeBuildScript = "/chaincode/build.sh"
 
-// knownBuildScripts are those of the official images since 2.0: npm ci without development dependencies, where there
-// is a lock file.
+// knownBuildScripts lists the SHA-256 of the build scripts of the official images since 2.0. With a lock file they run
+// npm ci without development dependencies.
 var knownBuildScripts = []string{
 	"faa05dc8d58e243d66d4e6143446cb16d301cb3890d3d697425c0eb66f34624d", // 2.0 to 2.5.7
 	"c59f31ea59d95c1a2a4453dedcb4f3c485e5469e5cc84d8eaed448cafb7536de", // 2.5.8
 }
 
-// npmLocks are the lock files, in npm's order.
+// npmLocks lists the names of lock files in npm's order of precedence.
 var npmLocks = []string{"npm-shrinkwrap.json", "package-lock.json"}
 
-// yarnLock is where npm, from 7 on, looks for a URL or a hash that its own lock file does not have.
+// yarnLock is the file in which npm 7 and later look for URLs and hashes that npm's own lock file lacks.
 const yarnLock = "yarn.lock"
 
-// resolvedRemotely is a value of yarn.lock that is no file of the package.
+// resolvedRemotely matches a resolved value in yarn.lock that does not refer to a file in the package.
 var resolvedRemotely = regexp.MustCompile(`^"?(git\+)?(https?|ssh)://`)
 
-// rootEvents are the package's own scripts that npm runs while it installs dependencies: preprepare and postprepare from
-// npm 7 on, those around dependencies from 8.6 on, and those around shrinkwrap only in the npm install of npm 6.
+// rootEvents lists the scripts of the package itself that npm may run while it installs dependencies. npm runs preprepare
+// and postprepare since 7, the dependencies scripts since 8.6, and the shrinkwrap scripts only in npm 6's npm install.
 var rootEvents = []string{
 	"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
 	"predependencies", "dependencies", "postdependencies", "preshrinkwrap", "shrinkwrap", "postshrinkwrap",
 }
 
-// nodeSnapshot is the snapshot of a package, or the reason why its dependencies are installed together with its code:
-// what npm installs must follow from the files of the snapshot alone.
-func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) {
+// nodeSnapshot returns the snapshot of a package, or the reason why its dependencies must be installed together with its
+// code. A package has a snapshot only if the files of the snapshot alone determine what npm installs.
+func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReason string) {
 	locks := slices.DeleteFunc(slices.Clone(npmLocks), func(name string) bool { return !r.isFile("src/" + name) })
-	rootScript := m.script(rootEvents...)
+	rootScript := m.firstScript(rootEvents...)
 	switch {
 	case !r.settings.Builder.Node.Snapshots:
 		return nil, "builder.node.snapshots is false"
-	case m.strange != "":
-		return nil, m.strange
+	case m.invalid != "":
+		return nil, m.invalid
 	case len(locks) == 0:
 		return nil, "there is no lock file"
 	case r.isDir("src/node_modules") || r.isFile("src/node_modules"):
-		return nil, "the package brings node_modules"
+		return nil, "the package contains node_modules"
 	case rootScript != "":
 		return nil, fmt.Sprintf("package.json has a script %q, which may use the code", rootScript)
 	case r.isFile("src/binding.gyp"):
-		return nil, "there is a binding.gyp, which npm builds"
+		return nil, "the package has a binding.gyp, which npm builds"
 	case r.isDir("src/.hooks"):
-		return nil, "there is a .hooks directory, whose scripts npm 6 runs"
+		return nil, "the package has a .hooks directory, whose scripts npm 6 runs"
 	case m.Workspaces:
 		return nil, "package.json has workspaces"
 	case slices.ContainsFunc(m.Dependencies, isLocal):
-		return nil, "a dependency is a file of the package"
+		return nil, "a dependency refers to a file in the package"
 	case !r.plainNPMRC():
 		return nil, ".npmrc has settings that may refer to files"
 	case !r.plainYarnLock():
-		return nil, "yarn.lock may refer to a file of the package"
+		return nil, "yarn.lock may refer to a file in the package"
 	}
 	for _, name := range locks {
 		if reason := r.checkLock(name); reason != "" {
@@ -79,20 +80,20 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, whole string) 
 	snapshot = &Snapshot{Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...)}
 	for _, name := range slices.Concat([]string{".npmrc", "package.json"}, locks, []string{yarnLock}) {
 		if r.isFile("src/" + name) {
-			snapshot.Files = append(snapshot.Files, r.at("src/"+name))
+			snapshot.Files = append(snapshot.Files, r.sourcePath("src/"+name))
 		}
 	}
 	return snapshot, ""
 }
 
-// snapshotSettings are the settings that decide whether dependencies are installed ahead of the code, which one of them
-// may look at.
-func (r request) snapshotSettings() []string {
+// snapshotInputs returns the settings that decide whether dependencies are installed ahead of the code. They can change
+// the image, since an install script of a dependency may look at the code if it is there.
+func (r request) snapshotInputs() []string {
 	node := r.settings.Builder.Node
 	return append([]string{fmt.Sprintf("builder.node.snapshots=%t", node.Snapshots)}, node.KnownScripts...)
 }
 
-// npmLock is a lock file of any version: packages from version 2 on, dependencies up to it.
+// npmLock is a lock file of any version. Packages exists since version 2, Dependencies up to version 2.
 type npmLock struct {
 	Packages     map[string]npmLocked
 	Dependencies map[string]npmNested
@@ -100,33 +101,34 @@ type npmLock struct {
 
 type npmLocked struct {
 	Link     bool
-	Resolved any // a URL; a boolean in some files
+	Resolved any // usually a URL, but a boolean in some files
 	Version  string
 }
 
-// npmNested is what only versions below 3 have: there packages stand in one another.
+// npmNested is an entry of Dependencies, whose entries can be nested.
 type npmNested struct {
 	npmLocked
 	Dependencies map[string]npmNested
 }
 
-// checkLock says what in a lock file is a file of the package, if so.
+// checkLock returns why a lock file rules out a snapshot: it is invalid, or it refers to a file in the package. It returns
+// an empty string if it does neither.
 func (r request) checkLock(name string) string {
-	text, err := fs.ReadFile(r.content.FS, r.at("src/"+name))
+	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/"+name))
 	if err != nil {
-		return fmt.Sprintf("%s cannot be read: %v", name, err)
+		return fmt.Sprintf("cannot read %s: %v", name, err)
 	}
 	var lock npmLock
 	if err := json.Unmarshal(text, &lock); err != nil {
-		return fmt.Sprintf("%s is not as npm writes it: %v", name, err)
+		return fmt.Sprintf("%s is not a valid npm lock file: %v", name, err)
 	}
 	for path, locked := range lock.Packages {
 		if path != "" && !strings.HasPrefix(path, "node_modules/") || path != "" && locked.isLocal() {
-			return fmt.Sprintf("%s: %s is a file of the package", name, path)
+			return fmt.Sprintf("%s: %s refers to a file in the package", name, path)
 		}
 	}
-	if local := localIn(lock.Dependencies); local != "" {
-		return fmt.Sprintf("%s: %s is a file of the package", name, local)
+	if local := findLocal(lock.Dependencies); local != "" {
+		return fmt.Sprintf("%s: %s refers to a file in the package", name, local)
 	}
 	return ""
 }
@@ -136,12 +138,12 @@ func (l npmLocked) isLocal() bool {
 	return l.Link || isLocal(resolved) || isLocal(l.Version)
 }
 
-// plainYarnLock says whether nothing that yarn.lock refers to, if there is one, is a file of the package.
+// plainYarnLock reports whether the package has no yarn.lock, or one that does not refer to files in the package.
 func (r request) plainYarnLock() bool {
 	if !r.isFile("src/" + yarnLock) {
 		return true
 	}
-	text, err := fs.ReadFile(r.content.FS, r.at("src/"+yarnLock))
+	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/"+yarnLock))
 	if err != nil {
 		return false
 	}
@@ -154,13 +156,14 @@ func (r request) plainYarnLock() bool {
 	return true
 }
 
-// localIn is the name of a dependency that is local, at whatever depth; empty where none is.
-func localIn(dependencies map[string]npmNested) string {
+// findLocal returns the name of a dependency, at any depth, that refers to a file in the package, or an empty string if
+// there is none.
+func findLocal(dependencies map[string]npmNested) string {
 	for name, locked := range dependencies {
 		if locked.isLocal() {
 			return name
 		}
-		if nested := localIn(locked.Dependencies); nested != "" {
+		if nested := findLocal(locked.Dependencies); nested != "" {
 			return nested
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// lock is what npm writes for one dependency with a script of its own and one of its dependencies.
+// lock is a lock file for one dependency that has a dependency with an install script.
 const lock = `{"name":"kv","lockfileVersion":3,"packages":{
 "":{"name":"kv","dependencies":{"fabric-shim":"2.5.8"}},
 "node_modules/fabric-shim":{"version":"2.5.8","resolved":"https://registry.example.com/fabric-shim-2.5.8.tgz","dependencies":{"protobufjs":"^7"}},
@@ -21,7 +21,7 @@ const lock = `{"name":"kv","lockfileVersion":3,"packages":{
 const manifest = `{"name":"kv","version":"1.0.0","scripts":{"start":"fabric-chaincode-node start","test":"mocha","pack":"x"},
 "dependencies":{"fabric-shim":"2.5.8","other":"git+ssh://git@example.com/x.git#v1","third":"https://example.com/third.tgz","alias":"npm:fourth@^1"}}`
 
-// files are a package with these files in src, beside what npm needs.
+// files returns an npm package with the given paths and contents in src/. A file with empty content is removed.
 func files(pairs ...string) fstest.MapFS {
 	all := fstest.MapFS{"src/package.json": {Data: []byte(manifest)}, "src/package-lock.json": {Data: []byte(lock)}, "src/index.js": {Data: []byte("x")}}
 	for i := 0; i < len(pairs); i += 2 {
@@ -33,7 +33,7 @@ func files(pairs ...string) fstest.MapFS {
 	return all
 }
 
-func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
+func TestFilesOfASnapshot(t *testing.T) {
 	tests := map[string]struct {
 		files fstest.MapFS
 		want  []string
@@ -43,7 +43,7 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 		"both": {
 			files("npm-shrinkwrap.json", lock), []string{"src/package.json", "src/npm-shrinkwrap.json", "src/package-lock.json"},
 		},
-		"a registry of its own": {
+		"another registry": {
 			files(".npmrc", "# ours\nregistry = https://npm.example.com/\n@org:registry=https://npm.example.com\n//npm.example.com/:_authToken=${TOKEN}\nomit[]=dev\n"),
 			[]string{"src/.npmrc", "src/package.json", "src/package-lock.json"},
 		},
@@ -63,7 +63,7 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 			files("package.json", `{"dependencies":{"a":"owner/name","b":"owner/name#some/branch","c":"git@example.com:owner/some/name.git","d":"GitHub:owner/name","e":"npm:@org/e@^1"}}`),
 			[]string{"src/package.json", "src/package-lock.json"},
 		},
-		"what has no say in what is installed": {
+		"fields that do not affect what is installed": {
 			files("package.json", `{"bundleDependencies":["fabric-shim"],"overrides":{"fabric-shim":{".":"$fabric-shim","x":"^1"},"y":"npm:@org/y@1"},
 				"devEngines":{"runtime":{"name":"node"}},"packageManager":"yarn@4.0.0","script":{"prepare":"x"},"scripts":{"Prepare":"x","prestart":"x","uninstall":"x"},
 				"patchedDependencies":{"a":"patches/a"},"resolutions":{"a":"file:a"},"directories":{"bin":"bin"}}`),
@@ -73,15 +73,15 @@ func TestWhatDecidesTheDependenciesOfANodePackage(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "node"}, test.files)
-			require.NotNil(t, got.Snapshot, got.Whole)
-			assert.Empty(t, got.Whole)
+			require.NotNil(t, got.Snapshot, got.NoSnapshotReason)
+			assert.Empty(t, got.NoSnapshotReason)
 			assert.Equal(t, test.want, got.Snapshot.Files)
 			assert.Equal(t, "/chaincode/build.sh", got.Snapshot.Script)
 		})
 	}
 }
 
-// Whatever npm would install from the code itself is installed with it.
+// If npm may install something from the code itself, there is no snapshot.
 func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 	in := func(field, value string) fstest.MapFS {
 		return files("package.json", `{"name":"kv","`+field+`":`+value+`}`)
@@ -96,39 +96,39 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"no lock file":                   {files("package-lock.json", ""), "there is no lock file"},
 		"a lock file of another manager": {files("package-lock.json", "", "yarn.lock", "x"), "there is no lock file"},
 		"packaged dependencies":          {files("node_modules/a/index.js", "x"), "node_modules"},
-		"a file in place of them":        {files("node_modules", "x"), "node_modules"},
+		"node_modules is a file":         {files("node_modules", "x"), "node_modules"},
 		"hooks":                          {files(".hooks/postinstall", "x"), ".hooks"},
 		"a native addon":                 {files("binding.gyp", "{}"), "binding.gyp"},
 		"workspaces":                     {in("workspaces", `["a"]`), "workspaces"},
-		"a setting with a file":          {files(".npmrc", "registry=https://x\ncafile=ca.pem\n"), ".npmrc"},
-		"a setting of a section":         {files(".npmrc", "[x]\nregistry=https://x\n"), ".npmrc"},
+		"a setting that names a file":    {files(".npmrc", "registry=https://x\ncafile=ca.pem\n"), ".npmrc"},
+		"a section":                      {files(".npmrc", "[x]\nregistry=https://x\n"), ".npmrc"},
 		"a certificate of a registry":    {files(".npmrc", "//npm.example.com/:certfile=x\n"), ".npmrc"},
 		"options of node":                {files(".npmrc", "node-options=--require ./x.js\n"), ".npmrc"},
-		"a setting after another end":    {files(".npmrc", "# ours\rcafile=ca.pem\r"), ".npmrc"},
-		"an override":                    {in("overrides", `{"a":"file:a"}`), "a file of the package"},
-		"an override of some":            {in("overrides", `{"a":{"b@^1":{".":"1.0.0","c":"./c"}}}`), "a file of the package"},
+		"a setting after \\r":            {files(".npmrc", "# ours\rcafile=ca.pem\r"), ".npmrc"},
+		"an override":                    {in("overrides", `{"a":"file:a"}`), "a file in the package"},
+		"a nested override":              {in("overrides", `{"a":{"b@^1":{".":"1.0.0","c":"./c"}}}`), "a file in the package"},
 		"yarn's archive":                 {files("yarn.lock", "a@1:\n  resolved \"file:a.tgz#1\"\n"), "yarn.lock"},
 		"yarn's directory":               {files("yarn.lock", "a@1:\r\n  \"resolved\" ./a\r\n"), "yarn.lock"},
 		"yarn's mirror":                  {files("yarn.lock", "a@1:\n  resolved a-1.0.0.tgz#1\n"), "yarn.lock"},
-		"a scheme in capitals":           {in("dependencies", `{"a":"FILE:a"}`), "a file of the package"},
-		"an archive in capitals":         {in("dependencies", `{"a":"a.TGZ"}`), "a file of the package"},
-		"a path without a dot":           {in("dependencies", `{"a":"libs/x/a"}`), "a file of the package"},
-		"a path with a slash behind":     {in("dependencies", `{"a":"libs/a/"}`), "a file of the package"},
-		"a path of Windows":              {in("dependencies", `{"a":"c:a"}`), "a file of the package"},
-		"a directory":                    {in("dependencies", `{"a":"file:a"}`), "a file of the package"},
-		"a path":                         {in("dependencies", `{"a":"./a"}`), "a file of the package"},
-		"an archive":                     {in("optionalDependencies", `{"a":"a.tgz"}`), "a file of the package"},
-		"a link":                         {in("devDependencies", `{"a":"link:a"}`), "a file of the package"},
-		"another workspace":              {in("peerDependencies", `{"a":"workspace:*"}`), "a file of the package"},
-		"a locked link":                  {locked(`"node_modules/a":{"resolved":"a","link":true}`), "node_modules/a is a file of the package"},
-		"a locked directory":             {locked(`"libs/a":{"version":"1.0.0"}`), "libs/a is a file of the package"},
-		"a locked archive":               {locked(`"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz"}`), "node_modules/a is a file of the package"},
+		"a scheme in capitals":           {in("dependencies", `{"a":"FILE:a"}`), "a file in the package"},
+		"an archive in capitals":         {in("dependencies", `{"a":"a.TGZ"}`), "a file in the package"},
+		"a path without a dot":           {in("dependencies", `{"a":"libs/x/a"}`), "a file in the package"},
+		"a path with a trailing slash":   {in("dependencies", `{"a":"libs/a/"}`), "a file in the package"},
+		"a Windows path":                 {in("dependencies", `{"a":"c:a"}`), "a file in the package"},
+		"a directory":                    {in("dependencies", `{"a":"file:a"}`), "a file in the package"},
+		"a path":                         {in("dependencies", `{"a":"./a"}`), "a file in the package"},
+		"an archive":                     {in("optionalDependencies", `{"a":"a.tgz"}`), "a file in the package"},
+		"a link":                         {in("devDependencies", `{"a":"link:a"}`), "a file in the package"},
+		"another workspace":              {in("peerDependencies", `{"a":"workspace:*"}`), "a file in the package"},
+		"a locked link":                  {locked(`"node_modules/a":{"resolved":"a","link":true}`), "node_modules/a refers to a file in the package"},
+		"a locked directory":             {locked(`"libs/a":{"version":"1.0.0"}`), "libs/a refers to a file in the package"},
+		"a locked archive":               {locked(`"node_modules/a":{"version":"1.0.0","resolved":"file:a.tgz"}`), "node_modules/a refers to a file in the package"},
 		"an old locked file": {
-			files("package-lock.json", `{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"file:b"}}}}}`), "b is a file of the package",
+			files("package-lock.json", `{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"file:b"}}}}}`), "b refers to a file in the package",
 		},
-		"a lock file that is none":   {files("package-lock.json", "x"), "package-lock.json is not as npm writes it"},
-		"scripts that are no object": {in("scripts", `"x"`), `"scripts" of package.json`},
-		"dependencies that are none": {in("dependencies", `[1]`), `"dependencies" of package.json`},
+		"an invalid lock file": {files("package-lock.json", "x"), "package-lock.json is not a valid npm lock file"},
+		"invalid scripts":      {in("scripts", `"x"`), `"scripts" in package.json`},
+		"invalid dependencies": {in("dependencies", `[1]`), `"dependencies" in package.json`},
 	}
 	for _, script := range []string{
 		"preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare",
@@ -143,13 +143,14 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "node"}, test.files)
 			assert.Nil(t, got.Snapshot)
-			assert.Contains(t, got.Whole, test.why)
+			assert.Contains(t, got.NoSnapshotReason, test.why)
 		})
 	}
 }
 
-// npm runs this after an install, and does so without a word where the files are missing: the dependency stayed as it was.
-func TestADependencyThatIsPatchedWithTheCode(t *testing.T) {
+// npm runs this script after an install. Without the code it would do nothing and report no error, and the dependency
+// would not be patched.
+func TestNoSnapshotForAPatchedDependency(t *testing.T) {
 	got := plan(t, metadata.Package{Type: "node"}, files("package.json", `{
   "name": "n1", "version": "1.0.0", "main": "index.js",
   "scripts": {
@@ -168,20 +169,20 @@ func TestADependencyThatIsPatchedWithTheCode(t *testing.T) {
   }
 }`, "tools/patch.js", "x", "patches/is-number.js", "x"))
 	assert.Nil(t, got.Snapshot)
-	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.Whole)
+	assert.Equal(t, `package.json has a script "dependencies", which may use the code`, got.NoSnapshotReason)
 }
 
-func TestSnapshotsAreTheOperatorsChoice(t *testing.T) {
+func TestSettingsOfSnapshots(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.Node.KnownScripts = []string{strings.Repeat("a", 64)}
 	got, err := planFor(metadata.Package{Type: "node"}, files(), settings, nil)
 	require.NoError(t, err)
 	require.NotNil(t, got.Snapshot)
 	assert.Contains(t, got.Snapshot.Known, strings.Repeat("a", 64))
-	assert.Len(t, got.Snapshot.Known, 3, "beside the official ones")
+	assert.Len(t, got.Snapshot.Known, 3, "in addition to the official ones")
 	settings.Builder.Node.Snapshots = false
 	got, err = planFor(metadata.Package{Type: "node"}, files(), settings, nil)
 	require.NoError(t, err)
 	assert.Nil(t, got.Snapshot)
-	assert.Equal(t, "builder.node.snapshots is false", got.Whole)
+	assert.Equal(t, "builder.node.snapshots is false", got.NoSnapshotReason)
 }

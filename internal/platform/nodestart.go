@@ -7,27 +7,28 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// nodeStartScript is the script of the official image that starts a chaincode: npm start.
+// nodeStartScript is the start script of the official Node image. It runs npm start.
 const nodeStartScript = "/chaincode/start.sh"
 
-// knownStartScripts are those of the official images, all since 2.0.
+// knownStartScripts lists the SHA-256 of the start scripts of the official images. All images since 2.0 have the same.
 var knownStartScripts = []string{"106a9deba16e0f11e0fc26a504165d8b9aa05283802cfcba29d931f6ca12d3b7"}
 
-// shimCommand is the start script of nearly every Node chaincode, and the command that npm would find for it.
+// The start script in the package.json of nearly every Node chaincode, and the shim's command that it runs.
 const (
 	shimCommand = "fabric-chaincode-node"
 	shimStart   = shimCommand + " start"
 )
 
-// nodeStart is the command of the chaincode's container. Its arguments are the peer's address and, where the package
-// can be started without npm, the known start scripts, and the package's name and version for the variables that npm
-// sets. npm takes longer to start than the chaincode, so the shim's command is called directly where npm would do
-// nothing else.
+// nodeStart is the script of the chaincode container. Its arguments are the peer's address and, if the package can be
+// started without npm, the SHA-256 of the known start scripts and the name and version of the package, for the variables
+// that npm sets. Since npm takes longer to start than the chaincode, the script runs the shim's command directly if npm
+// would do nothing else.
 //
-// Between the container's first process and node stand a shell or two and npm, which end at SIGTERM at once, and with
-// the first process the container: node would be killed before it could do anything. So this shell stays until nobody
-// else is left. An init hands the signal to all; without one this shell is process 1 and does it. The shim's command
-// takes the shell's place under an init: then node gets the signal itself.
+// The first process of the container starts node through one or two shells and npm. These exit on SIGTERM at once, and
+// the container would stop with its first process and kill node before it could shut down. This shell therefore waits
+// until all other processes have exited. An init forwards the signal to all processes; without one, this shell is
+// process 1 and does so itself. If the script runs the shim's command under an init, it uses exec, so that node receives
+// the signal directly.
 const nodeStart = `stop=
 trap 'stop=yes; if [ $$ -eq 1 ]; then kill -TERM -1; fi' TERM
 direct() {
@@ -69,10 +70,11 @@ fi
 exit $status
 `
 
-// npmStart says whether npm would do no more than call the shim's command: nothing before or after it, and no setting
-// that changes how. What the image's start script does is seen when the chaincode is started.
+// npmStart returns what is needed to start the package without npm, or nil if npm would do more than run the shim's
+// command: run scripts before or after it, or change how it runs because of a setting. The image's start script is
+// checked when the chaincode starts.
 func (r request) npmStart(m npmManifest) *metadata.NPMStart {
-	if m.strange != "" || m.Scripts["start"] != shimStart || m.script("prestart", "poststart") != "" || !r.plainNPMRC() {
+	if m.invalid != "" || m.Scripts["start"] != shimStart || m.firstScript("prestart", "poststart") != "" || !r.plainNPMRC() {
 		return nil
 	}
 	return &metadata.NPMStart{Name: m.Name, Version: m.Version}

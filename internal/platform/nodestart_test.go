@@ -26,13 +26,13 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 		"no name, no version":    {`{"scripts":{"start":"fabric-chaincode-node start"}}`, "", &metadata.NPMStart{}},
 		"arguments":              {with(`{"start":"fabric-chaincode-node start --x"}`), "", nil},
 		"a shell":                {with(`{"start":"set -x && fabric-chaincode-node start"}`), "", nil},
-		"a file of its own":      {with(`{"start":"node index.js"}`), "", nil},
+		"another program":        {with(`{"start":"node index.js"}`), "", nil},
 		"none":                   {with(`{}`), "", nil},
-		"something before":       {with(`{"start":"fabric-chaincode-node start","prestart":"x"}`), "", nil},
-		"something after":        {with(`{"start":"fabric-chaincode-node start","poststart":"x"}`), "", nil},
+		"a script before it":     {with(`{"start":"fabric-chaincode-node start","prestart":"x"}`), "", nil},
+		"a script after it":      {with(`{"start":"fabric-chaincode-node start","poststart":"x"}`), "", nil},
 		"settings for node":      {with(`{"start":"fabric-chaincode-node start"}`), "node-options=--inspect", nil},
 		"another shell":          {with(`{"start":"fabric-chaincode-node start"}`), "script-shell=/bin/bash", nil},
-		"strange":                {`{"name":1,"scripts":{"start":"fabric-chaincode-node start"}}`, "", nil},
+		"invalid":                {`{"name":1,"scripts":{"start":"fabric-chaincode-node start"}}`, "", nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +42,7 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 	}
 }
 
-// The shim's command is called as npm would call it, unless the image's start script may do more.
+// The script runs the shim's command as npm would, unless the image's start script may do more.
 func TestNodeStartScriptWithoutNPM(t *testing.T) { eachShell(t, testNodeStartScriptWithoutNPM) }
 
 func testNodeStartScriptWithoutNPM(t *testing.T) {
@@ -53,9 +53,9 @@ func testNodeStartScriptWithoutNPM(t *testing.T) {
 		npm    = "npm in /usr/local/src: start -- --peer.address " + address
 	)
 	tests := map[string]struct {
-		image os.FileMode // of start.sh
-		known bool        // the operator knows it
-		shim  bool        // the command is installed
+		image os.FileMode // mode of start.sh; 0 for none
+		known bool        // start.sh is in builder.node.knownScripts
+		shim  bool        // the shim's command is installed
 		want  string
 	}{
 		"no start.sh":                        {0, false, true, direct},
@@ -82,7 +82,7 @@ func testNodeStartScriptWithoutNPM(t *testing.T) {
 				}
 			}
 			record := metadata.Record{Type: "node", NPMStart: &metadata.NPMStart{Name: "@org/kv", Version: "1.2.3"}}
-			command, err := platform.Start(record, settings, address)
+			command, err := platform.StartCommand(record, settings, address)
 			require.NoError(t, err)
 			status, stderr, calls := b.run(command)
 			assert.Equal(t, 5, status, stderr)

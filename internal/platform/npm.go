@@ -9,20 +9,22 @@ import (
 	"strings"
 )
 
-// npmManifest is what of package.json decides how a package may be built and started. Fields that are not as npm
-// documents them make it strange, which is npm's business; nothing is then done in another way than npm's own.
+// npmManifest holds the fields of package.json that decide how a package can be built and started. If a field does not
+// have the documented type, the manifest is invalid: the package is then built and started by npm alone, which handles
+// such fields in its own way.
 type npmManifest struct {
 	Name         string
 	Version      string
 	Scripts      map[string]string
-	Dependencies []string // what dependencies of every kind refer to
+	Dependencies []string // references of all kinds of dependencies
 	Workspaces   bool
-	strange      string // why nothing of this can be relied on; empty when it can
+	invalid      string // why the other fields cannot be relied on; empty if they can
 }
 
-// npmManifest reads package.json, and finds what npm would stumble over after minutes.
-func (r request) npmManifest() (npmManifest, error) {
-	name := r.at("src/package.json")
+// readManifest reads package.json. It returns an error if the file is not a JSON object, which npm would only report
+// after the build has started.
+func (r request) readManifest() (npmManifest, error) {
+	name := r.sourcePath("src/package.json")
 	text, err := fs.ReadFile(r.content.FS, name)
 	if err != nil {
 		return npmManifest{}, fmt.Errorf("reading %s: %w", name, err)
@@ -37,14 +39,14 @@ func (r request) npmManifest() (npmManifest, error) {
 	return parseManifest(content), nil
 }
 
-// npmDependencies are the fields that name packages. Development dependencies are not installed, but npm looks at them.
+// npmDependencies lists the fields with dependencies. npm does not install development dependencies, but it reads them.
 var npmDependencies = []string{"dependencies", "optionalDependencies", "peerDependencies", "devDependencies"}
 
 func parseManifest(content map[string]json.RawMessage) npmManifest {
 	m := npmManifest{}
-	read := func(field string, into any) {
-		if raw, ok := content[field]; ok && json.Unmarshal(raw, into) != nil {
-			m.strange = fmt.Sprintf("%q of package.json is not as npm documents it", field)
+	read := func(field string, v any) {
+		if raw, ok := content[field]; ok && json.Unmarshal(raw, v) != nil {
+			m.invalid = fmt.Sprintf("%q in package.json is invalid", field)
 		}
 	}
 	read("name", &m.Name)
@@ -59,31 +61,31 @@ func parseManifest(content map[string]json.RawMessage) npmManifest {
 	}
 	var overrides any
 	read("overrides", &overrides)
-	m.Dependencies = append(m.Dependencies, textsIn(overrides)...)
+	m.Dependencies = append(m.Dependencies, collectStrings(overrides)...)
 	_, m.Workspaces = content["workspaces"]
 	return m
 }
 
-// textsIn are the strings in a JSON value, at whatever depth; names of fields are none of them.
-func textsIn(value any) []string {
-	var texts []string
+// collectStrings returns all strings in a JSON value, at any depth, without the keys of objects.
+func collectStrings(value any) []string {
+	var all []string
 	switch value := value.(type) {
 	case string:
-		texts = append(texts, value)
+		all = append(all, value)
 	case []any:
 		for _, nested := range value {
-			texts = append(texts, textsIn(nested)...)
+			all = append(all, collectStrings(nested)...)
 		}
 	case map[string]any:
 		for _, nested := range value {
-			texts = append(texts, textsIn(nested)...)
+			all = append(all, collectStrings(nested)...)
 		}
 	}
-	return texts
+	return all
 }
 
-// script is the first of these scripts that there is.
-func (m npmManifest) script(names ...string) string {
+// firstScript returns the first of the given names that is a script of the package, or an empty string.
+func (m npmManifest) firstScript(names ...string) string {
 	for _, name := range names {
 		if _, ok := m.Scripts[name]; ok {
 			return name
@@ -92,8 +94,8 @@ func (m npmManifest) script(names ...string) string {
 	return ""
 }
 
-// What a dependency may refer to. npm looks for a path first, then for a URL or a repository (user@host:path, owner/name);
-// whatever else has a slash, or ends as an archive does, is a path again.
+// The kinds of references in dependencies. npm first checks for a path, then for a URL or a repository (user@host:path,
+// owner/name). It treats anything else with a slash, or with the extension of an archive, as a path.
 var (
 	localPath  = regexp.MustCompile(`(?i)^(\.|~?/|[a-z]:|(git\+)?file:|link:|portal:|workspace:)`)
 	remoteURL  = regexp.MustCompile(`(?i)^(git\+)?[a-z]+:`)
@@ -101,7 +103,7 @@ var (
 	archive    = regexp.MustCompile(`(?i)\.(tgz|tar\.gz|tar)$`)
 )
 
-// isLocal says whether a dependency refers to the file system: file:, link:, workspace:, a path, or an archive.
+// isLocal reports whether a dependency refers to the file system: file:, link:, workspace:, a path, or an archive.
 func isLocal(reference string) bool {
 	switch {
 	case localPath.MatchString(reference):
@@ -114,7 +116,7 @@ func isLocal(reference string) bool {
 	return strings.Contains(reference, "/")
 }
 
-// npmConfig are keys of .npmrc that neither refer to files nor change how programs are called, whatever their value.
+// npmConfig lists the keys of .npmrc that never refer to files or change how npm runs programs, whatever their value.
 var npmConfig = []string{
 	"audit", "engine-strict", "fetch-retries", "fetch-retry-factor", "fetch-retry-maxtimeout", "fetch-retry-mintimeout",
 	"fetch-timeout", "fund", "https-proxy", "ignore-scripts", "include", "install-strategy", "legacy-peer-deps", "loglevel", "maxsockets",
@@ -122,12 +124,12 @@ var npmConfig = []string{
 	"strict-peer-deps", "strict-ssl", "update-notifier",
 }
 
-// npmAuth are keys of a registry of its own, behind //HOST/PATH/:.
+// npmAuth lists the keys of a single registry, which follow //HOST/PATH/: in .npmrc.
 var npmAuth = []string{"_authToken", "_auth", "_password", "username", "email", "always-auth"}
 
-// plainNPMRC says whether the package's .npmrc, if there is one, has nothing but such keys.
+// plainNPMRC reports whether the package has no .npmrc, or one with only the keys above.
 func (r request) plainNPMRC() bool {
-	text, err := fs.ReadFile(r.content.FS, r.at("src/.npmrc"))
+	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/.npmrc"))
 	if err != nil {
 		return true
 	}
@@ -144,7 +146,7 @@ func (r request) plainNPMRC() bool {
 	return true
 }
 
-// npmLines are the lines of a text as npm splits it: a carriage return ends one as well.
+// npmLines splits a text into lines as npm does: a carriage return also ends a line.
 func npmLines(text []byte) []string {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' || r == '\r' })
 }

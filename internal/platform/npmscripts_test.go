@@ -71,7 +71,7 @@ func TestNoSnapshotForAnyScriptThatNpmRuns(t *testing.T) {
 					require.NoError(t, err)
 					got := plan(t, metadata.Package{Type: "node"}, files("package.json", fmt.Sprintf(npmPackage, alone), "package-lock.json", npmPackageLock))
 					assert.Nil(t, got.Snapshot, "npm %s runs %s", command[0], event)
-					assert.Equal(t, fmt.Sprintf("package.json has a script %q, which may use the code", event), got.Whole)
+					assert.Equal(t, fmt.Sprintf("package.json has a script %q, which may use the code", event), got.NoSnapshotReason)
 				}
 			}
 		})

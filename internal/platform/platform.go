@@ -1,6 +1,6 @@
-// Package platform knows how each kind of package is built and started: which images, which command, which input,
-// which caches, which directory the result goes to. It follows what the peer's built-in Docker controller does for
-// the same package (peer contract, "What the built-in Docker controller does for each language").
+// Package platform plans how each type of package is built and started: which images, command, input and caches it needs,
+// and which directory of the image receives the output. The plans follow what the peer's built-in Docker controller does
+// for the same package (peer contract, "What the built-in Docker controller does for each language").
 package platform
 
 import (
@@ -15,69 +15,72 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// Where a build container finds its input and leaves its output, as in the official builder images.
+// Directories in build containers. The official builder images expect the same input and output directories.
 const (
 	InputDir  = "/chaincode/input"
 	OutputDir = "/chaincode/output"
 	CacheDir  = "/chaincode/cache"
 )
 
-// Way is how a package becomes something that runs.
-type Way int
+// Kind is the kind of a build.
+type Kind int
 
 const (
-	Container  Way = iota // built in a build container
-	Prebuilt              // an image that is there already, by digest
-	Dockerfile            // built by the engine from a Dockerfile
-	Service               // it runs elsewhere; nothing is built
+	Container  Kind = iota // a build container builds the package
+	Prebuilt               // the package names an image by digest, which is pulled
+	Dockerfile             // the engine builds an image from the package's Dockerfile
+	Service                // the chaincode runs as a service elsewhere, and nothing is built
 )
 
-// Plan is how one package becomes an image.
+// Plan describes how to build the image of one package.
 type Plan struct {
-	Type        string // golang, node, java, docker, k8s, ccaas, external
-	Way         Way    // which of the other fields count
-	Builder     Image
-	Runtime     Image
-	Command     []string // of the build container
-	Environment []string // of the build container, KEY=VALUE; none of it reaches the image
-	Tuning      []string // of the build container as well, KEY=VALUE: changes how fast it is, and nothing else
-	BuildArgs   []string // of a Dockerfile, KEY=VALUE
-	Settings    []string // what of the settings changes the output, for the content digest; nothing that is transport
-	Rooted      bool     // the code stands at the package's root: it is uploaded as if it stood in src/
-	Executables []string // files that are uploaded with their execute bit, whatever the package says
-	LeftOut     []string // names of files and directories that are not uploaded, patterns as path.Match has them
-	Caches      []Cache
-	RunsNoCode  bool   // of the package, nor of what it depends on: the build may use the network that its chaincode will
-	Target      string // where the output stands in the image
-	Level       string // of Fabric, as the built-in controller notes it in its images
+	Type          string // golang, node, java, docker, k8s, ccaas, external
+	Kind          Kind   // decides which of the other fields are used
+	Builder       Image
+	Runtime       Image
+	Command       []string // of the build container
+	Environment   []string // KEY=VALUE; environment of the build container, none of which reaches the image
+	Tuning        []string // KEY=VALUE; more variables for the build container, which only affect its speed
+	BuildArgs     []string // KEY=VALUE; build arguments of a Dockerfile
+	DigestInputs  []string // settings and variables that can change the output; part of the content digest
+	CodeAtRoot    bool     // the code is at the root of the package; it is uploaded to src/ all the same
+	Executables   []string // files to upload with the execute bit, whatever their mode in the package
+	LeftOut       []string // names of files and directories not to upload; patterns for path.Match
+	Caches        []Cache
+	NoNetwork     bool   // the build gets no network, whatever the settings say
+	RunsNoCode    bool   // the build runs no code of the package or its dependencies, so it may use the chaincode's network
+	Target        string // directory of the image that receives the output
+	FabricVersion string // for the label and variable that the built-in controller sets on images
 
-	Snapshot *Snapshot          // what can be built ahead of the code; nil: all is built together
-	Whole    string             // why there is no snapshot of a package whose kind can have one, for the log
-	NPMStart *metadata.NPMStart // how it can be started without npm; nil: it cannot
+	WithC            *Plan              // takes over if the build ends with [NeedsC]; nil for other types than golang
+	Base             *Plan              // makes the image to build in from the builder image, without the package; nil: the builder image itself
+	Snapshot         *Snapshot          // what to build ahead of the code; nil if everything is built together
+	NoSnapshotReason string             // for the log: why a package of a type with snapshots has none
+	NPMStart         *metadata.NPMStart // how to start the chaincode without npm; nil if it needs npm
 }
 
-// Image is a base image and the setting that names it. A prebuilt image is named by the package, by no setting.
+// Image is a base image and the setting that names it. Setting is empty for a prebuilt image, which the package names.
 type Image struct {
 	Name    string
 	Setting string
 }
 
-// platform is one kind of package.
+// platform plans packages of one type and starts their chaincode.
 type platform struct {
 	plan  func(request) (Plan, error)
-	start func(launch) []string // nil: the peer connects to what runs elsewhere
+	start func(launch) []string // nil if the chaincode runs as a service
 }
 
-// request is what a plan is made from.
+// request holds the inputs of a plan.
 type request struct {
 	pkg      metadata.Package
-	content  *content.Package // in SOURCE_DIR
-	atRoot   bool             // src/ is the package's root
+	content  *content.Package // SOURCE_DIR
+	atRoot   bool             // whether the code is at the root of the package instead of in src/
 	settings config.Settings
-	environ  environment // of the program
+	environ  environment // environment of this program
 }
 
-// launch is what a command is made from.
+// launch holds the inputs of a start command.
 type launch struct {
 	record      metadata.Record
 	settings    config.Settings
@@ -94,9 +97,9 @@ var platforms = map[string]platform{
 	"external": {plan: planService},
 }
 
-// For plans the build of a package. Environ is the program's own environment: settings of the language's tools that
-// are found there are handed to the build, and all that the operator has set for builds.
-func For(pkg metadata.Package, content *content.Package, settings config.Settings, environ []string) (Plan, error) {
+// NewPlan plans the build of a package. environ is the environment of this program. The build gets the variables in it
+// that configure the tools of the language, and everything in builder.build.environment.
+func NewPlan(pkg metadata.Package, content *content.Package, settings config.Settings, environ []string) (Plan, error) {
 	p, err := find(pkg.Type)
 	if err != nil {
 		return Plan{}, err
@@ -107,27 +110,27 @@ func For(pkg metadata.Package, content *content.Package, settings config.Setting
 		return Plan{}, fmt.Errorf("planning the build of a %s package: %w", pkg.Type, err)
 	}
 	plan.Type = pkg.Type
-	if plan.Way == Container {
-		plan.Level = settings.Builder.FabricVersion
-		plan.Settings = append(plan.Settings, r.output(plan.Environment)...)
+	if plan.Kind == Container {
+		plan.FabricVersion = settings.Builder.FabricVersion
+		plan.DigestInputs = append(plan.DigestInputs, r.withoutTransport(plan.Environment)...)
 	}
 	return plan, nil
 }
 
-// CheckRun says why packages of that type are never run here, if so.
+// CheckRun returns an error if run cannot start chaincode of the given type.
 func CheckRun(packageType string) error {
 	p, err := find(packageType)
 	if err != nil {
 		return err
 	}
 	if p.start == nil {
-		return fmt.Errorf("a package of type %s is a service that runs elsewhere: the peer connects to it, there is nothing to run", packageType)
+		return fmt.Errorf("chaincode of type %s runs as a service: the peer connects to it, and there is nothing to run", packageType)
 	}
 	return nil
 }
 
-// Start is the command of a chaincode's container; nil for the image's own.
-func Start(record metadata.Record, settings config.Settings, peerAddress string) ([]string, error) {
+// StartCommand returns the command of the chaincode container, or nil for the command of the image.
+func StartCommand(record metadata.Record, settings config.Settings, peerAddress string) ([]string, error) {
 	if err := CheckRun(record.Type); err != nil {
 		return nil, err
 	}
@@ -138,29 +141,30 @@ func find(packageType string) (platform, error) {
 	p, ok := platforms[packageType]
 	if !ok {
 		last := len(config.KnownTypes) - 1
-		return platform{}, fmt.Errorf("type %q is not known: this builder serves %s and %s",
+		return platform{}, fmt.Errorf("unknown package type %q: this builder handles %s and %s",
 			packageType, strings.Join(config.KnownTypes[:last], ", "), config.KnownTypes[last])
 	}
 	return p, nil
 }
 
-// planService is the plan of a package that holds no code, only how to connect to it.
-func planService(request) (Plan, error) { return Plan{Way: Service}, nil }
+// planService plans a package without code, which only says how to connect to the chaincode.
+func planService(request) (Plan, error) { return Plan{Kind: Service}, nil }
 
-// rooted is the request with src/ being the package's root, where a hand-made package has its code there: no src/ at
-// all, or one that belongs to the code, since none of the manifests is in it and one of them is at the root.
-func (r request) rooted(manifests ...string) request {
+// findCode returns the request with atRoot set if the code is at the root of the package. Packages made by hand may have
+// it there: they have no src/, or their src/ belongs to the code, because the root contains one of the manifests and src/
+// contains none.
+func (r request) findCode(manifests ...string) request {
 	r.atRoot = false
 	if !r.isDir("src") {
 		r.atRoot = true
 		return r
 	}
-	r.atRoot = !r.holds("src", manifests...) && r.holds(".", manifests...)
+	r.atRoot = !r.containsAny("src", manifests...) && r.containsAny(".", manifests...)
 	return r
 }
 
-// holds says whether a directory of SOURCE_DIR holds one of these files: a path, or *.EXTENSION.
-func (r request) holds(dir string, names ...string) bool {
+// containsAny reports whether a directory in SOURCE_DIR contains one of the given files. A name is a path or *.EXTENSION.
+func (r request) containsAny(dir string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
 		if extension, ok := strings.CutPrefix(name, "*"); ok {
 			entries, _ := fs.ReadDir(r.content.FS, dir)
@@ -171,8 +175,8 @@ func (r request) holds(dir string, names ...string) bool {
 	})
 }
 
-// at is a path that begins with src, where it stands in SOURCE_DIR.
-func (r request) at(name string) string {
+// sourcePath converts a path that begins with src to the path in SOURCE_DIR, which differs if the code is at the root.
+func (r request) sourcePath(name string) string {
 	name = path.Clean(name)
 	if !r.atRoot {
 		return name
@@ -184,11 +188,11 @@ func (r request) at(name string) string {
 }
 
 func (r request) isFile(name string) bool {
-	info, err := fs.Stat(r.content.FS, r.at(name))
+	info, err := fs.Stat(r.content.FS, r.sourcePath(name))
 	return err == nil && info.Mode().IsRegular()
 }
 
 func (r request) isDir(name string) bool {
-	info, err := fs.Stat(r.content.FS, r.at(name))
+	info, err := fs.Stat(r.content.FS, r.sourcePath(name))
 	return err == nil && info.IsDir()
 }

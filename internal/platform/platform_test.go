@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// source is a package that holds these files.
+// source returns a package that contains the given files.
 func source(names ...string) fstest.MapFS {
 	files := fstest.MapFS{}
 	for _, name := range names {
@@ -25,13 +25,13 @@ func source(names ...string) fstest.MapFS {
 	return files
 }
 
-// planFor plans the build of a package that holds these files.
+// planFor plans the build of a package that contains the given files.
 func planFor(pkg metadata.Package, files fs.FS, settings config.Settings, environ []string) (platform.Plan, error) {
 	source, err := content.Read(files)
 	if err != nil {
 		return platform.Plan{}, err
 	}
-	return platform.For(pkg, source, settings, environ)
+	return platform.NewPlan(pkg, source, settings, environ)
 }
 
 func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...string) platform.Plan {
@@ -41,23 +41,23 @@ func plan(t *testing.T, pkg metadata.Package, files fstest.MapFS, environ ...str
 	return plan
 }
 
-// What detect claims, build and run must know.
+// build and run must know every type that detect accepts.
 func TestWhatIsClaimedIsKnown(t *testing.T) {
 	for _, claimed := range config.KnownTypes {
 		if err := platform.CheckRun(claimed); err != nil {
-			assert.NotContains(t, err.Error(), "is not known")
+			assert.NotContains(t, err.Error(), "unknown package type")
 		}
 	}
 	for _, foreign := range []string{"", "wasm", "GOLANG", "golang ", "go"} {
-		assert.ErrorContains(t, platform.CheckRun(foreign), "is not known", foreign)
+		assert.ErrorContains(t, platform.CheckRun(foreign), "unknown package type", foreign)
 	}
 }
 
-func TestAnUnknownTypeIsAnErrorOfItsOwn(t *testing.T) {
-	const want = `type "wasm" is not known: this builder serves golang, node, java, docker, k8s, ccaas and external`
+func TestUnknownType(t *testing.T) {
+	const want = `unknown package type "wasm": this builder handles golang, node, java, docker, k8s, ccaas and external`
 	_, err := planFor(metadata.Package{Type: "wasm"}, source(), config.Defaults(), nil)
 	assert.EqualError(t, err, want)
-	_, err = platform.Start(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
+	_, err = platform.StartCommand(metadata.Record{Type: "wasm"}, config.Defaults(), "peer:7052")
 	assert.EqualError(t, err, want)
 	assert.EqualError(t, platform.CheckRun("wasm"), want)
 }
@@ -71,16 +71,16 @@ func TestGolangPlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
 	assert.Equal(t, platform.Plan{
-		Type:       "golang",
-		Builder:    platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
-		Runtime:    platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
-		Command:    []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
-		Tuning:     []string{"GOMEMLIMIT=512MiB"},
-		LeftOut:    []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
-		RunsNoCode: true,
-		Caches:     []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
-		Target:     "/usr/local/bin",
-		Level:      "3.1",
+		Type:          "golang",
+		Builder:       platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
+		Runtime:       platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
+		Command:       []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
+		Tuning:        []string{"GOMEMLIMIT=512MiB"},
+		LeftOut:       []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
+		RunsNoCode:    true,
+		Caches:        []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
+		Target:        "/usr/local/bin",
+		FabricVersion: "3.1",
 	}, got)
 }
 
@@ -92,7 +92,7 @@ func TestGolangTarget(t *testing.T) {
 		"cmd/../chaincode":         "cmd/../chaincode",
 		"..chaincode":              "..chaincode",
 		"github.com/example/basic": "github.com/example/basic",
-		"a b; rm -rf $HOME":        "a b; rm -rf $HOME", // an argument, never a part of the script
+		"a b; rm -rf $HOME":        "a b; rm -rf $HOME", // an argument, not part of the script
 	}
 	for path, want := range targets {
 		t.Run(path, func(t *testing.T) {
@@ -105,20 +105,21 @@ func TestGolangTarget(t *testing.T) {
 		t.Run("outside "+path, func(t *testing.T) {
 			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
 			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+
-				"\" of metadata.json leads out of the package: expected a Go import path or a directory inside src")
+				"\" in metadata.json is outside the package: expected a Go import path or a directory inside src")
 		})
 	}
 	for _, path := range []string{"-flag", "-o=/x", "-", "--"} {
 		t.Run("flag "+path, func(t *testing.T) {
 			_, err := planFor(metadata.Package{Type: "golang", Path: path}, source("src/go.mod"), config.Defaults(), nil)
-			assert.EqualError(t, err, "planning the build of a golang package: path \""+path+"\" of metadata.json is no Go package")
+			assert.EqualError(t, err, "planning the build of a golang package: invalid path \""+path+
+				"\" in metadata.json: expected a Go import path or a directory inside src")
 		})
 	}
 }
 
-func TestAPackageThatLacksItsManifest(t *testing.T) {
-	const noGo = "planning the build of a golang package: the package has no src/go.mod, and no Go files in src to build without one"
-	const noNode = "planning the build of a node package: the package has no src/package.json: a Node chaincode is packaged as an npm package"
+func TestPackageWithoutAManifest(t *testing.T) {
+	const noGo = "planning the build of a golang package: the package has neither src/go.mod nor Go files in src"
+	const noNode = "planning the build of a node package: the package has no src/package.json: Node chaincode must be an npm package"
 	tests := map[string]struct {
 		pkg   metadata.Package
 		files fstest.MapFS
@@ -126,8 +127,8 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}{
 		"golang":              {metadata.Package{Type: "golang"}, source("src/README.md", "src/cmd/main.go"), noGo},
 		"golang, empty":       {metadata.Package{Type: "golang"}, source(), noGo},
-		"golang, no such dir": {metadata.Package{Type: "golang", Path: "github.com/x/y"}, source("src/github.com/x/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/github.com/x/y/go.mod, and no Go files in src/github.com/x/y to build without one"},
-		"golang, a pattern":   {metadata.Package{Type: "golang", Path: "[a*"}, source("src/a/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/[a*/go.mod, and no Go files in src/[a* to build without one"},
+		"golang, no such dir": {metadata.Package{Type: "golang", Path: "github.com/x/y"}, source("src/github.com/x/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/github.com/x/y/go.mod, and no Go files in src/github.com/x/y"},
+		"golang, a pattern":   {metadata.Package{Type: "golang", Path: "[a*"}, source("src/a/main.go"), "planning the build of a golang package: the package has no src/go.mod, no src/[a*/go.mod, and no Go files in src/[a*"},
 		"node":                {metadata.Package{Type: "node"}, source("src/index.js"), noNode},
 		"node, empty":         {metadata.Package{Type: "node"}, source(), noNode},
 		"node, a directory":   {metadata.Package{Type: "node"}, source("src/package.json/x"), noNode},
@@ -140,7 +141,7 @@ func TestAPackageThatLacksItsManifest(t *testing.T) {
 	}
 }
 
-// nodePackage is a package that npm would take.
+// nodePackage returns a package that npm accepts.
 func nodePackage() fstest.MapFS {
 	return fstest.MapFS{"src/package.json": {Data: []byte(`{"name":"x"}`)}}
 }
@@ -154,13 +155,13 @@ func TestNodePlan(t *testing.T) {
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
-		Type:     "node",
-		Builder:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Runtime:  platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
-		Settings: []string{"builder.node.snapshots=true"},
-		Target:   "/usr/local/src",
-		Level:    "3.1",
-		Whole:    "there is no lock file",
+		Type:             "node",
+		Builder:          platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		Runtime:          platform.Image{Name: "example/nodeenv:1", Setting: "chaincode.node.runtime"},
+		DigestInputs:     []string{"builder.node.snapshots=true"},
+		Target:           "/usr/local/src",
+		FabricVersion:    "3.1",
+		NoSnapshotReason: "there is no lock file",
 	}, got)
 }
 
@@ -183,35 +184,35 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
 	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
-	assert.Equal(t, output, golang.Settings, "these change what is built, and no other")
-	assert.Equal(t, output, golang.Caches[0].Given, "so they decide what is in the cache of builds")
-	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Given, "a module is for those alone who were given the way to it")
+	assert.Equal(t, output, golang.DigestInputs, "only these change the output")
+	assert.Equal(t, output, golang.Caches[0].Environment, "so only these select the build cache")
+	assert.ElementsMatch(t, slices.Concat(output, transport), golang.Caches[1].Environment, "builds share modules only if they get them in the same way")
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)
-	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.Settings)
+	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.DigestInputs)
 
 	for _, planned := range []platform.Plan{golang, node} {
-		for _, setting := range planned.Settings {
-			assert.NotContains(t, strings.ToLower(setting), "proxy", "a proxy would give each network its own image")
-			assert.NotContains(t, setting, "secret", "a credential would end up in a name that everybody can test guesses against")
+		for _, setting := range planned.DigestInputs {
+			assert.NotContains(t, strings.ToLower(setting), "proxy", "every network with its own proxy would get its own image")
+			assert.NotContains(t, setting, "secret", "anyone could test guesses at a credential against the name of the image")
 		}
-		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "a command can be read by all who can inspect the container")
+		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "anyone who can inspect the container can read its command")
 	}
 }
 
-// What the operator sets for builds is handed over whole, and wins.
+// The build gets everything in builder.build.environment, which overrides the program's own environment.
 func TestTheOperatorsEnvironmentForBuilds(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.Build.Environment = config.Environment{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}
 	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"GOFLAGS=-tags=x", "GOPROXY=off", "OTHER=1"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"GOFLAGS=-tags=y", "GOPROXY=https://mirror", "GOCACHE=/tmp/cache", "CUSTOM=1"}, got.Environment)
-	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.Settings, "who knows what a variable changes")
+	assert.Equal(t, []string{"CUSTOM=1", "GOCACHE=/tmp/cache", "GOFLAGS=-tags=y"}, got.DigestInputs, "an unknown variable may change the output")
 	settings.Builder.Build.Transport = []string{"CUSTOM", "GOCACH[E]"}
 	got, err = planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.Settings)
+	assert.Equal(t, []string{"GOFLAGS=-tags=y"}, got.DigestInputs)
 	assert.Len(t, got.Environment, 4)
 }
 
@@ -228,7 +229,7 @@ func TestAnEmptyVariableCountsAsNotSet(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	start := func(packageType, address string) ([]string, error) {
-		return platform.Start(metadata.Record{Type: packageType}, config.Defaults(), address)
+		return platform.StartCommand(metadata.Record{Type: packageType}, config.Defaults(), address)
 	}
 	golang, err := start("golang", "peer0.example.com:7052")
 	require.NoError(t, err)
@@ -238,7 +239,7 @@ func TestStart(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, node, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, node[:2])
-	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, never a part of the script")
+	assert.Equal(t, []string{"start", `peer:7052"; id`}, node[3:], "an argument, not part of the script")
 
 	java, err := start("java", "peer:7052")
 	require.NoError(t, err)
@@ -251,7 +252,7 @@ func TestStart(t *testing.T) {
 		assert.NoError(t, platform.CheckRun(prebuilt))
 	}
 	for _, service := range []string{"ccaas", "external"} {
-		want := "a package of type " + service + " is a service that runs elsewhere: the peer connects to it, there is nothing to run"
+		want := "chaincode of type " + service + " runs as a service: the peer connects to it, and there is nothing to run"
 		_, err := start(service, "peer:7052")
 		assert.EqualError(t, err, want)
 		assert.EqualError(t, platform.CheckRun(service), want)

@@ -152,6 +152,28 @@ func testTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
 	assert.NotContains(t, strings.Join(calls, "\n"), "dwarf")
 }
 
+// Without GOPROXY, a package cannot choose the servers that its modules come from.
+func TestDefaultGOPROXYHasNoDirect(t *testing.T) { eachShell(t, testDefaultGOPROXYHasNoDirect) }
+
+func testDefaultGOPROXYHasNoDirect(t *testing.T) {
+	for environment, want := range map[string]string{
+		"": "https://proxy.example.com",
+		"GOPROXY=https://mirror.example.com,direct": "https://mirror.example.com,direct",
+	} {
+		b := newBox(t)
+		b.tool("/tools/go", `[ "$1" = env ] && echo https://proxy.example.com,direct; [ "$1" = build ] && echo "$GOPROXY" >ROOT/goproxy; exit 0`)
+		command := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod")).Command
+		if environment != "" {
+			command[2] = "export " + environment + "\n" + command[2]
+		}
+		status, stderr, _ := b.run(command)
+		require.Zero(t, status, stderr)
+		got, err := os.ReadFile(b.path("/goproxy"))
+		require.NoError(t, err)
+		assert.Equal(t, want+"\n", string(got))
+	}
+}
+
 // Garbage is left where the tools are new enough to know how much they may leave, and nobody has said otherwise.
 func TestHowGosToolsCollectGarbage(t *testing.T) { eachShell(t, testHowGosToolsCollectGarbage) }
 
@@ -323,11 +345,11 @@ func testAPackageThatAsksForANewerGo(t *testing.T) {
 			assert.NotZero(t, status)
 			last := stderr[strings.LastIndex(strings.TrimSuffix(stderr, "\n"), "\n")+1:]
 			if test.asked == "" {
-				assert.NotContains(t, stderr, "asks for Go")
+				assert.NotContains(t, stderr, "requires Go")
 				return
 			}
-			assert.Equal(t, "the package asks for Go "+test.asked+" and the build has "+test.has+": set chaincode.builder to an image with a newer Go, "+
-				"or GOTOOLCHAIN so that the go command fetches one\n", last)
+			assert.Equal(t, "the package requires Go "+test.asked+", but this build uses Go "+test.has+": set chaincode.builder to an image with a newer Go, "+
+				"or set GOTOOLCHAIN to let the go command download one\n", last)
 		})
 	}
 }
@@ -344,7 +366,7 @@ func testTheRealGoCommandIsTooOld(t *testing.T) {
 		files := fstest.MapFS{"src/go.mod": {Data: []byte("module x\n\ngo 1.999.0\n")}}
 		status, stderr, _ := b.run(plan(t, metadata.Package{Type: "golang"}, files).Command)
 		assert.NotZero(t, status)
-		assert.Contains(t, stderr, "the package asks for Go 1.999.0 and the build has 1.", toolchain)
+		assert.Contains(t, stderr, "the package requires Go 1.999.0, but this build uses Go 1.", toolchain)
 	}
 }
 
@@ -491,7 +513,7 @@ func testNodeStartScript(t *testing.T) {
 			if test.image != 0 {
 				b.file("/chaincode/start.sh", tool+"exit 5\n", test.image)
 			}
-			command, err := platform.Start(metadata.Record{Type: "node"}, config.Defaults(), address)
+			command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), address)
 			require.NoError(t, err)
 			status, _, calls := b.run(command)
 			assert.Equal(t, 5, status, "the end of the chaincode is the end of the script")
@@ -516,7 +538,7 @@ func testNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/npm", `sh -c 'trap "sleep 0.3; echo ended >ROOT/ended; exit 0" TERM; echo $$ >ROOT/node; touch ROOT/ready; while :; do sleep 0.01; done' &
 wait`+"\n")
-	command, err := platform.Start(metadata.Record{Type: "node"}, config.Defaults(), "peer:7052")
+	command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), "peer:7052")
 	require.NoError(t, err)
 	// On a machine with more on it than a container, "all others" is the one that is waited for.
 	script := strings.ReplaceAll(b.inside(command[2]), "kill -0 -1", "kill -0 $(cat "+b.path("/node")+")")

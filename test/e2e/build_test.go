@@ -37,7 +37,7 @@ func TestAFailingBuildSaysWhy(t *testing.T) {
 	}{
 		"code that does not compile":       {config(""), "golang", broken, []string{"main.go:5:2", "undefined: undefinedFunction", "exit status 1"}},
 		"a dependency that does not exist": {config(""), "node", missing, []string{"npm", "fabric-builder-docker-no-such-package", "404"}},
-		"no go.mod":                        {config(""), "golang", []peer.Entry{peer.File("src/README.md", "")}, []string{"no src/go.mod", "no Go files in src"}},
+		"no go.mod":                        {config(""), "golang", []peer.Entry{peer.File("src/README.md", "")}, []string{"neither src/go.mod", "nor Go files in src"}},
 		"no package.json":                  {config(""), "node", []peer.Entry{peer.File("src/index.js", "")}, []string{"no src/package.json"}},
 		"no such runtime image": {strings.ReplaceAll(config(""), world.baseos, gone), "golang", broken,
 			[]string{"the runtime image", gone, "chaincode.golang.runtime"}},

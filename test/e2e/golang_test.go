@@ -101,7 +101,7 @@ func TestAGoPathThatLeadsOut(t *testing.T) {
 		p := newPeer(t)
 		_, err := p.Install(timeout(t), packed(t, "golang", path, entries(t, filepath.Join(world.samples, "dies"))...))
 		require.ErrorContains(t, err, "exit status 1")
-		assert.Contains(t, p.said("build"), `path "`+path+`" of metadata.json leads out of the package`)
+		assert.Contains(t, p.said("build"), `path "`+path+`" in metadata.json is outside the package`)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
 	require.ErrorContains(t, err, "exit status 1")
 	lines := strings.Split(strings.TrimSpace(p.said("build")), "\n")
 	require.Greater(t, len(lines), 2)
-	assert.Contains(t, lines[len(lines)-2], "new_1.0 | the package asks for Go 1.999.0 and the build has 1.")
+	assert.Contains(t, lines[len(lines)-2], "new_1.0 | the package requires Go 1.999.0, but this build uses Go 1.")
 	assert.Contains(t, lines[len(lines)-2], "set chaincode.builder")
 	assert.Contains(t, lines[len(lines)-2], "GOTOOLCHAIN")
 }

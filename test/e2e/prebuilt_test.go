@@ -46,12 +46,12 @@ func TestAPrebuiltImage(t *testing.T) {
 	users := map[string]struct {
 		packageType, user string
 		based             bool
-		want              metadata.Owner
+		want              metadata.UIDGID
 	}{
-		"root":           {"k8s", "", false, metadata.Owner{}},
-		"by number":      {"docker", "1234:5678", false, metadata.Owner{UID: 1234, GID: 5678}},
-		"by name":        {"k8s", "chaincode", true, metadata.Owner{UID: 500, GID: 500}},
-		"by both, named": {"docker", "chaincode:chaincode", true, metadata.Owner{UID: 500, GID: 500}},
+		"root":           {"k8s", "", false, metadata.UIDGID{}},
+		"by number":      {"docker", "1234:5678", false, metadata.UIDGID{UID: 1234, GID: 5678}},
+		"by name":        {"k8s", "chaincode", true, metadata.UIDGID{UID: 500, GID: 500}},
+		"by both, named": {"docker", "chaincode:chaincode", true, metadata.UIDGID{UID: 500, GID: 500}},
 	}
 	for name, test := range users {
 		for _, tls := range []bool{true, false} {

@@ -115,10 +115,10 @@ func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
 func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
 	for connection, want := range map[string]string{
 		`{"address":"{{.peername}}:9999"}`:                     `map has no entry for key "peername"`,
-		`{"address":"cc"}`:                                     `"address" is "cc": expected host:port`,
+		`{"address":"cc"}`:                                     `invalid "address" "cc": expected host:port`,
 		`{"address":"cc:9999","tls_required":true}`:            `"root_cert" is missing`,
-		`{"address":"cc:9999","dial_timeout":"soon"}`:          `"dial_timeout" is "soon"`,
-		`{"address":"cc:9999","tls_required":"{{.tls}}","x":1`: "not the JSON expected here",
+		`{"address":"cc:9999","dial_timeout":"soon"}`:          `invalid "dial_timeout" "soon"`,
+		`{"address":"cc:9999","tls_required":"{{.tls}}","x":1`: "parsing JSON",
 	} {
 		p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 		_, err := p.Install(timeout(t), servicePackage(t, "ccaas", connection))
@@ -134,7 +134,7 @@ func TestRunRefusesAService(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(p.Build(id).Release, "chaincode")))
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 1")
-	assert.Equal(t, fmt.Sprintf("[ERROR] run: a package of type ccaas is a service that runs elsewhere: the peer connects to it, there is nothing to run; "+
+	assert.Equal(t, fmt.Sprintf("[ERROR] run: chaincode of type ccaas runs as a service: the peer connects to it, and there is nothing to run; "+
 		"delete %s and restart the peer, which then builds the chaincode again\n", filepath.Dir(p.Build(id).Output)), p.said("run"))
 }
 
