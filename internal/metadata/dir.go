@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// CheckDir returns an error if path is not a directory. The error calls it the NAME directory.
+// CheckDir returns an error if path is not a directory. name says in the error which directory it is, such as "source".
 func CheckDir(name, path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -29,7 +29,7 @@ const (
 // The values of LabelKind.
 const (
 	KindBuild     = "build"     // container that builds a package; its name is the lock
-	KindAssembly  = "assembly"  // container that is committed as an image and never started
+	KindAssembly  = "assembly"  // container that is never started, only created to make or inspect an image
 	KindChaincode = "chaincode" // image of a chaincode, or container that runs it
 	KindSnapshot  = "snapshot"  // image with the dependencies of a package, the base of the package's build
 	KindCache     = "cache"     // cache volume, which is shared by builds

@@ -35,8 +35,9 @@ const maxGoPatterns = 200
 // goKey returns the key and the patterns of the packages to compile with it: the directories with assembly,
 // relative to layout.dir, or allGo. Both are empty if the go command hashes all inputs.
 //
-// The pattern is allGo if the path and version of a module do not determine its files, or if a directory may have
-// another path than in the upload. Replacements and workspaces have that effect.
+// The pattern is allGo if the path and version of a module may not determine its files, or a directory may have another
+// path than in the upload (with a replacement or a workspace). It is also allGo if there are too many directories, or one
+// that no pattern can name.
 func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	upload := r.content.Without(goLeftOut...)
 	var dirs []string

@@ -20,10 +20,10 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// pkgFiles are a package's, by path.
+// pkgFiles maps the paths of a package's files to their contents.
 type pkgFiles map[string]string
 
-// with is the files with others, which replace those of the same path; a path with an empty text is removed.
+// with returns the files with others added or replaced. A path with an empty text is removed.
 func (f pkgFiles) with(others pkgFiles) pkgFiles {
 	all := maps.Clone(f)
 	for name, text := range others {
@@ -51,7 +51,7 @@ func TestWhatIsCompiledUnderAKey(t *testing.T) {
 	tests := map[string]struct {
 		path  string
 		files pkgFiles
-		want  []string // empty: nothing
+		want  []string // patterns; nil if there is no key
 	}{
 		"Go alone":                          {"", module, nil},
 		"Go alone, vendored":                {"", module.with(pkgFiles{"src/vendor/a/a.go": "package a", "src/vendor/modules.txt": "#"}), nil},
@@ -68,7 +68,7 @@ func TestWhatIsCompiledUnderAKey(t *testing.T) {
 		"a workspace":                       {"", module.with(pkgFiles{"src/go.work": "go 1.21"}), []string{"all"}},
 		"a name that no pattern can hold":   {"", module.with(pkgFiles{"src/a=b/a.s": "x"}), []string{"all"}},
 		"a name with dots":                  {"", module.with(pkgFiles{"src/a.../a.s": "x"}), []string{"all"}},
-		"version control and what it hides": {"", module.with(pkgFiles{"src/.git/a.s": "x"}), nil},
+		"assembly in version control files": {"", module.with(pkgFiles{"src/.git/a.s": "x"}), nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,10 +102,10 @@ func TestWhatChangesTheKey(t *testing.T) {
 	}
 }
 
-// builds are builds one after another with one cache and the real toolchain, as on one engine.
+// builds runs builds one after another with one cache and the real toolchain, as on one engine.
 type builds struct {
 	box
-	proxy string // of modules
+	proxy string // directory of a file:// module proxy
 }
 
 func newBuilds(t *testing.T) builds {
@@ -138,8 +138,8 @@ func (b builds) module(path string, content pkgFiles) {
 	}
 }
 
-// build builds a package as the build container does, and returns what its program prints and which packages were
-// compiled. Environment is that of the container.
+// build builds a package as the build container does, with the given variables. It returns what the program prints, and
+// which packages were compiled.
 func (b builds) build(pkg pkgFiles, environment ...string) (printed string, compiled []string) {
 	b.t.Helper()
 	require.NoError(b.t, os.RemoveAll(b.path("/chaincode/input")))
@@ -178,7 +178,7 @@ var (
 	withCgo2  = chaincode.with(pkgFiles{"src/rate/rate.go": strings.ReplaceAll(goCgo, "INCLUDE", `#include "rate.h"`)})
 )
 
-// asm is a function in assembly that returns a value.
+// asm returns the source of an assembly function that returns value.
 func asm(value string, includes ...string) string {
 	text := "#include \"textflag.h\"\n"
 	for _, include := range includes {
@@ -187,10 +187,10 @@ func asm(value string, includes ...string) string {
 	return text + "TEXT ·Rate(SB), NOSPLIT, $0-8\n\tMOVQ $" + value + ", AX\n\tMOVQ AX, ret+0(FP)\n\tRET\n"
 }
 
-// hostileHeader is found ahead of the toolchain's textflag.h, and the go command leaves it out.
+// hostileHeader is included instead of the toolchain's textflag.h, but the go command does not hash it.
 const hostileHeader = "//go:build ignore\n#define NOSPLIT 4\n#define RET NEGQ ret+0(FP); BYTE $0xc3\n"
 
-// What the go command does not hash must change a program all the same, and compile no more than is needed.
+// A change to a file that the go command does not hash must change the program, and must not compile more than needed.
 func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 	oneShell(t, "dash", testAChangeThatTheGoCommandDoesNotHash)
 }
@@ -234,12 +234,12 @@ func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 			assert.Equal(t, "8", printed)
 			assert.Subset(t, []string{"example.com/cc/rate", "example.com/cc"}, compiled, "no more than that")
 			_, compiled = b.build(test.before.with(pkgFiles{"src/print.go": goPrint + "\n// " + name}))
-			assert.Equal(t, []string{"example.com/cc"}, compiled, "a Go line compiles its own package alone")
+			assert.Equal(t, []string{"example.com/cc"}, compiled, "a change to a Go file compiles only its own package")
 		})
 	}
 }
 
-// The operator's flags for the compiler stay, and what the go command does not hash still counts.
+// The operator's compiler flags are preserved, and changes that the go command does not hash are still noticed.
 func TestFlagsForTheCompilerAndAKey(t *testing.T) {
 	oneShell(t, "busybox", testFlagsForTheCompilerAndAKey)
 }
@@ -258,14 +258,14 @@ func testFlagsForTheCompilerAndAKey(t *testing.T) {
 	assert.Empty(t, compiled)
 }
 
-// A package is never given what another package's files have made of the same dependency.
+// No build uses a dependency that was compiled with the files of another package.
 func TestAHostilePackageChangesNoOther(t *testing.T) {
 	oneShell(t, "busybox", testAHostilePackageChangesNoOther)
 }
 
 func testAHostilePackageChangesNoOther(t *testing.T) {
 	const inRoot = "/proc/self/root/chaincode/input/src/dep"
-	b := newBuilds(t)
+	b, number := newBuilds(t), 0
 	for name, test := range map[string]struct {
 		hostile    pkgFiles
 		directives string // of its go.mod
@@ -273,17 +273,18 @@ func testAHostilePackageChangesNoOther(t *testing.T) {
 		"vendored":                 {hostile: vendored("textflag.h", hostileHeader)},
 		"replaced by another":      {directives: "replace DEP => EVIL v1.0.0\n"},
 		"replaced by a directory":  {hostile: hostileCopy, directives: "replace DEP => ./dep\n"},
-		"replaced by a way around": {hostile: hostileCopy, directives: "replace DEP => " + inRoot + "\n"},
+		"replaced by a /proc path": {hostile: hostileCopy, directives: "replace DEP => " + inRoot + "\n"},
 		"a workspace":              {hostile: hostileCopy.with(pkgFiles{"src/go.work": "go 1.21\n\nuse .\nuse ./dep\n"})},
-		"a workspace's way around": {hostile: hostileCopy.with(pkgFiles{"src/go.work": "go 1.21\n\nuse .\nuse " + inRoot + "\n"})},
-		"from the cache of modules": {
+		"a workspace's /proc path": {hostile: hostileCopy.with(pkgFiles{"src/go.work": "go 1.21\n\nuse .\nuse " + inRoot + "\n"})},
+		"from the module cache": {
 			hostile:    pkgFiles{"src/more.go": "package main\n\nimport _ \"EVIL\"\n"},
 			directives: "require EVIL v1.0.0\nreplace DEP => /chaincode/cache/mod/EVIL@v1.0.0\n",
 		},
 	} {
+		number++
 		t.Run(name, func(t *testing.T) {
 			b.t = t
-			dep := "example.com/dep" + strconv.Itoa(len(name)) // one for each, in a cache for all
+			dep := "example.com/dep" + strconv.Itoa(number) // unique, because all cases share one cache
 			names := strings.NewReplacer("DEP", dep, "EVIL", dep+"evil")
 			module := pkgFiles{"go.mod": "module " + dep + "\n\ngo 1.21\n", "dep.go": depGo, "dep_amd64.s": asm("7")}
 			b.module(dep, module)
@@ -292,20 +293,20 @@ func testAHostilePackageChangesNoOther(t *testing.T) {
 				"src/go.mod": goMod + "\nrequire DEP v1.0.0\n", "src/print.go": goPrint,
 				"src/main.go": strings.NewReplacer("example.com/cc/rate", "DEP", "rate.", "dep.").Replace(goMain),
 			}
-			b.download(dep + "evil@v1.0.0") // an earlier package of the hostile author
+			b.download(dep + "evil@v1.0.0") // for an earlier package of the attacker
 			hostile := victim.with(test.hostile).with(pkgFiles{"src/go.mod": victim["src/go.mod"] + test.directives})
 
 			printed, _ := b.build(b.tidy(hostile.replaced(names)))
-			require.Equal(t, "-7", printed, "the hostile package does what it is meant to")
+			require.Equal(t, "-7", printed, "the hostile package works as intended")
 			printed, _ = b.build(b.tidy(victim.replaced(names)))
-			assert.Equal(t, "7", printed, "a victim that downloads it")
+			assert.Equal(t, "7", printed, "a victim that downloads the dependency")
 			printed, _ = b.build(victim.with(vendored("LICENSE", "x")).replaced(names))
-			assert.Equal(t, "7", printed, "a victim that has it vendored")
+			assert.Equal(t, "7", printed, "a victim that vendors the dependency")
 		})
 	}
 }
 
-// replaced is the files with other names in them.
+// replaced applies a replacer to the paths and contents of the files.
 func (f pkgFiles) replaced(names *strings.Replacer) pkgFiles {
 	all := pkgFiles{}
 	for name, text := range f {
@@ -316,13 +317,13 @@ func (f pkgFiles) replaced(names *strings.Replacer) pkgFiles {
 
 var (
 	depGo = strings.Replace(goAsm, "rate", "dep", 1)
-	// hostileCopy is a dependency in a directory of the package, with a header that is not its own.
+	// hostileCopy is a copy of the dependency in a directory of the package, with an added header.
 	hostileCopy = pkgFiles{
 		"src/dep/go.mod": "module DEP\n\ngo 1.21\n", "src/dep/dep.go": depGo, "src/dep/dep_amd64.s": asm("7"), "src/dep/textflag.h": hostileHeader,
 	}
 )
 
-// vendored is a dependency that a package brings, with one file more.
+// vendored returns a vendored dependency with one additional file.
 func vendored(name, text string) pkgFiles {
 	return pkgFiles{
 		"src/vendor/modules.txt": "# DEP v1.0.0\n## explicit; go 1.21\nDEP\n", "src/vendor/DEP/dep.go": depGo,
@@ -330,7 +331,7 @@ func vendored(name, text string) pkgFiles {
 	}
 }
 
-// download puts a module into the cache.
+// download adds a module to the module cache.
 func (b builds) download(module string) {
 	b.t.Helper()
 	cmd := exec.Command(b.path("/tools/go"), "mod", "download", module)
@@ -340,13 +341,13 @@ func (b builds) download(module string) {
 	require.NoError(b.t, err, string(output))
 }
 
-// tidy adds the sums of what a module depends on.
+// tidy adds go.sum to a package.
 func (b builds) tidy(pkg pkgFiles) pkgFiles {
 	b.t.Helper()
 	if pkg["src/vendor/modules.txt"] != "" {
 		return pkg
 	}
-	dir := b.path("/chaincode/input") // where a replacement may point to
+	dir := b.path("/chaincode/input") // a replacement may refer to it
 	require.NoError(b.t, os.RemoveAll(dir))
 	for name, text := range pkg {
 		b.file("/chaincode/input/"+name, text, 0o644)
@@ -366,7 +367,7 @@ func (b builds) tidy(pkg pkgFiles) pkgFiles {
 	return pkg.with(pkgFiles{"src/go.sum": string(sums)})
 }
 
-// CGO_ENABLED counts, whoever has set it.
+// CGO_ENABLED in the environment decides whether cgo is used.
 func TestGoBuildScriptHeedsCGO(t *testing.T) { eachShell(t, testGoBuildScriptHeedsCGO) }
 
 func testGoBuildScriptHeedsCGO(t *testing.T) {
@@ -378,11 +379,11 @@ func testGoBuildScriptHeedsCGO(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(want, "BOX", b.root), calls[len(calls)-1])
-		assert.NotContains(t, strings.Join(calls, "\n"), " list ", "nothing is looked for")
+		assert.NotContains(t, strings.Join(calls, "\n"), " list ", "the script does not search for cgo")
 	}
 }
 
-// The image's own modules are one more source, ahead of the others.
+// The modules of the image take precedence over other sources.
 func TestModulesOfTheBuilderImage(t *testing.T) { eachShell(t, testModulesOfTheBuilderImage) }
 
 func testModulesOfTheBuilderImage(t *testing.T) {
@@ -395,13 +396,13 @@ func testModulesOfTheBuilderImage(t *testing.T) {
 	baked := b.path("/baked")
 	require.NoError(t, os.Rename(b.path("/chaincode/cache/mod"), baked))
 	for name, environment := range map[string][]string{
-		"offline":                 {"GOPROXY=off", "GOMODCACHE=" + baked},
-		"of a private module":     {"GOPROXY=off", "GOPRIVATE=example.com", "GOMODCACHE=" + baked},
-		"without its own setting": {"GOPROXY=off", "GOPATH=" + b.path("/go") + ":/other"},
+		"offline":             {"GOPROXY=off", "GOMODCACHE=" + baked},
+		"of a private module": {"GOPROXY=off", "GOPRIVATE=example.com", "GOMODCACHE=" + baked},
+		"without GOMODCACHE":  {"GOPROXY=off", "GOPATH=" + b.path("/go") + ":/other"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.t = t
-			if name == "without its own setting" {
+			if name == "without GOMODCACHE" {
 				require.NoError(t, os.MkdirAll(b.path("/go/pkg"), 0o755))
 				require.NoError(t, os.Symlink(baked, b.path("/go/pkg/mod")))
 			}
@@ -413,7 +414,7 @@ func testModulesOfTheBuilderImage(t *testing.T) {
 	}
 }
 
-// What the package has of version control must run nothing and disturb nothing.
+// Version control files in a package must not run anything or fail the build.
 func TestVersionControlIsLeftOut(t *testing.T) {
 	got := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"))
 	for _, name := range []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "*.gch"} {
@@ -421,5 +422,5 @@ func TestVersionControlIsLeftOut(t *testing.T) {
 	}
 	node, err := planFor(metadata.Package{Type: "node"}, nodePackage(), config.Defaults(), nil)
 	require.NoError(t, err)
-	assert.Empty(t, node.LeftOut, "nobody runs anything because of it there")
+	assert.Empty(t, node.LeftOut, "node builds do not run version control tools")
 }

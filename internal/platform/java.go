@@ -18,7 +18,7 @@ exec ./build.sh
 `
 
 // planJava plans a java package, which the image's build.sh builds. The plan has no cache: Maven and Gradle run the
-// package's code, so a package could change what the build of another one finds there.
+// package's code, so through a cache one package could change the build of another.
 func planJava(r request) (Plan, error) {
 	r = r.findCode(javaManifests...)
 	image := Image{r.settings.Chaincode.Java.Runtime, "chaincode.java.runtime"}

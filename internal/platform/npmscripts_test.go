@@ -17,36 +17,36 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// npmEvents are the lifecycle events in the documentation of npm 6 to 11, and two that only older documentation has:
-// shrinkwrap and uninstall. Each is tried with pre and post in front as well, whether npm knows such an event or not.
+// npmEvents lists the lifecycle events in the documentation of npm 6 to 11, and two that only older documentation has:
+// shrinkwrap and uninstall. The test also tries each with the prefixes pre and post, whether or not npm has such an event.
 var npmEvents = []string{
 	"install", "prepare", "prepublish", "prepublishOnly", "publish", "prepack", "pack", "dependencies", "start", "stop",
 	"restart", "test", "version", "shrinkwrap", "uninstall",
 }
 
-// npmEvent is how npm's documentation lists one.
+// npmEvent matches a lifecycle event in npm's documentation.
 var npmEvent = regexp.MustCompile("(?m)^ *\\* `([a-zA-Z]+)`$")
 
-// npmPackage is a package with one dependency and these scripts.
+// npmPackage is a package.json with one dependency and the given scripts.
 const npmPackage = `{"name":"events","version":"1.0.0","scripts":%s,"dependencies":{"is-number":"7.0.0"}}`
 
-// npmPackageLock is its lock file, of a version that every npm reads.
+// npmPackageLock is its lock file, in a version that every npm reads.
 const npmPackageLock = `{"name":"events","version":"1.0.0","lockfileVersion":2,"requires":true,
 "packages":{"":{"name":"events","version":"1.0.0","dependencies":{"is-number":"7.0.0"}},"node_modules/is-number":{` + isNumber + `}},
 "dependencies":{"is-number":{` + isNumber + `}}}`
 
-// isNumber has no URL, so that it comes from the machine's registry.
+// isNumber has no URL, so that npm downloads it from the registry that the machine is configured to use.
 const isNumber = `"version":"7.0.0","integrity":"sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="`
 
-// A script of the package itself that npm runs while it installs dependencies may use the code. npm's documentation does not
-// name all of them where it should, so npm itself is asked.
+// A script of the package itself that npm runs while it installs dependencies may use the code. npm's documentation is
+// incomplete, so the test runs npm to find all of them.
 func TestNoSnapshotForAnyScriptThatNpmRuns(t *testing.T) {
 	const (
 		installs = "preinstall install postinstall "
 		shrinks  = " preshrinkwrap shrinkwrap postshrinkwrap"
 		all      = "predependencies dependencies postdependencies " + installs + "prepublish preprepare prepare postprepare"
 	)
-	// What each command runs. The last one needs what the others have installed.
+	// Each command and the scripts that it runs. The last command needs what the others have installed.
 	newer := [][2]string{
 		{"ci --omit=dev", all}, {"ci --production", all}, {"install --omit=dev", all}, {"install --production", all}, {"rebuild --ignore-scripts", ""},
 	}
@@ -78,10 +78,10 @@ func TestNoSnapshotForAnyScriptThatNpmRuns(t *testing.T) {
 	}
 }
 
-// testNpm is an npm of the registry's, and a package for it.
+// testNpm is an npm from the registry, and a directory with a package for it.
 type testNpm struct{ dir, cache, work string }
 
-// installNpm installs that version of npm where later runs find it.
+// installNpm installs a version of npm in the user's cache directory, unless it is already there.
 func installNpm(t *testing.T, version string) testNpm {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -97,18 +97,18 @@ func installNpm(t *testing.T, version string) testNpm {
 		return npm
 	}
 	_, err = exec.LookPath("npm")
-	require.NoError(t, err, "this test gets npm %s from the npm registry, with the npm of this machine", version)
+	require.NoError(t, err, "this test installs npm %s from the npm registry, with the npm of this machine", version)
 	fresh, err := os.MkdirTemp(cache, "installing-")
 	require.NoError(t, err)
 	defer os.RemoveAll(fresh)
 	npm.call(t, fresh, "npm", "install", "--prefix", fresh, "npm@"+version)
-	if err := os.Rename(fresh, npm.dir); err != nil { // unless another run was faster
+	if err := os.Rename(fresh, npm.dir); err != nil { // another run may have been faster
 		require.DirExists(t, npm.dir, err)
 	}
 	return npm
 }
 
-// events are all that may be an event of this npm, with those that its documentation lists.
+// events returns npmEvents with all prefixes, and checks that they include the events in the documentation of this npm.
 func (n testNpm) events(t *testing.T) []string {
 	t.Helper()
 	var events []string
@@ -125,7 +125,7 @@ func (n testNpm) events(t *testing.T) []string {
 	return events
 }
 
-// run runs one command of npm in the package, and returns the events whose scripts have run.
+// run runs an npm command in the package and returns the events whose scripts npm ran.
 func (n testNpm) run(t *testing.T, events []string, command string) []string {
 	t.Helper()
 	noted := filepath.Join(n.work, "noted")
@@ -147,11 +147,11 @@ func (n testNpm) run(t *testing.T, events []string, command string) []string {
 	require.NoError(t, err)
 	events = strings.Fields(string(ran))
 	slices.Sort(events)
-	return slices.Compact(events) // a call that was repeated has noted some twice
+	return slices.Compact(events) // a repeated call notes some of them twice
 }
 
-// settings are npm's. The registry is the machine's. npm 6 leaves out scripts without a word where root calls it, unless
-// unsafe-perm is set.
+// settings returns npm's settings as environment variables. They do not include the registry, so npm uses the machine's.
+// Without unsafe-perm, npm 6 silently skips scripts when root runs it.
 func (n testNpm) settings() []string {
 	return []string{
 		"npm_config_cache=" + n.cache, "npm_config_prefer_offline=true", "npm_config_ignore_scripts=false", "npm_config_unsafe_perm=true",
@@ -160,10 +160,10 @@ func (n testNpm) settings() []string {
 	}
 }
 
-// lost is what npm says of a connection that the registry, or a proxy before it, has given up.
+// lost matches npm's errors for a connection that the registry, or a proxy in front of it, has closed.
 var lost = regexp.MustCompile(`ECONNRESET|EPIPE|socket hang up`)
 
-// call runs npm in a directory, up to twice more where a connection is lost.
+// call runs npm in a directory. It retries up to twice if a connection is lost.
 func (n testNpm) call(t *testing.T, dir, name string, args ...string) {
 	t.Helper()
 	var output []byte

@@ -22,14 +22,14 @@ import (
 	"fabric-builder-docker/test/shells"
 )
 
-// box stands for a container: the directories of the images are below a temporary one.
+// box simulates a container: it has the directories of the images in a temporary directory.
 type box struct {
 	t     *testing.T
 	root  string
 	shell *shells.Shell
 }
 
-// tool is a program that notes how it was called.
+// tool is a program that records how it was called.
 const tool = `#!/bin/sh
 echo "$(basename "$0") in ${PWD#ROOT}: $*${CGO_ENABLED:+ (CGO_ENABLED=$CGO_ENABLED)}" >>ROOT/calls
 `
@@ -51,20 +51,20 @@ func (b box) file(name, content string, mode os.FileMode) {
 	require.NoError(b.t, os.WriteFile(b.path(name), []byte(b.inside(content)), mode))
 }
 
-// tool puts a program on the PATH; after its note it does what body says.
+// tool creates a program that records its call and then runs body.
 func (b box) tool(name, body string) { b.file(name, tool+body, 0o755) }
 
-// inside replaces the directories of the images.
+// inside replaces the directories of the images in a script with those of the box.
 func (b box) inside(script string) string {
 	return strings.NewReplacer("ROOT", b.root, "/chaincode/", b.root+"/chaincode/", "/usr/local/src", b.root+"/usr/local/src").Replace(script)
 }
 
-// command calls the shell, which finds the box's tools first.
+// command returns a command for the shell, with the box's tools first in PATH.
 func (b box) command(args ...string) *exec.Cmd {
 	return b.shell.Command([]string{b.path("/tools")}, args...)
 }
 
-// run runs a command of a plan, and returns its status, its stderr and the calls of the tools.
+// run runs the command of a plan and returns its exit status, its stderr and the recorded calls of tools.
 func (b box) run(command []string) (int, string, []string) {
 	b.t.Helper()
 	require.Equal(b.t, []string{"/bin/sh", "-c"}, command[:2])
@@ -96,7 +96,7 @@ const (
 	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
 
-// The build without cgo begins before it is known whether cgo is needed, and counts only if it is not.
+// The script starts the build without cgo before it knows whether cgo is needed, and abandons it if so.
 func TestGoBuildScript(t *testing.T) { eachShell(t, testGoBuildScript) }
 
 func testGoBuildScript(t *testing.T) {
@@ -111,7 +111,7 @@ func testGoBuildScript(t *testing.T) {
 		"list fails":      {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", proxy, listCgo}, 3, "no such package\n"},
 		"build fails":     {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
 		"cgo build fails": {`[ "$1" = list ] && echo c; [ "$1" = build ] && exit 2; exit 0`, []string{"version", proxy, listCgo, withCgo}, 2, ""},
-		"what the build without cgo says does not count": {
+		"the output of the abandoned build is not shown": {
 			`[ "$1" = list ] && sleep 0.2 && echo c; [ "$CGO_ENABLED" = 0 ] && echo "excluded all Go files" >&2 && exit 1; exit 0`,
 			[]string{"version", proxy, listCgo, withCgo}, 0, "",
 		},
@@ -127,7 +127,7 @@ func testGoBuildScript(t *testing.T) {
 			inSrc := func(call string) string {
 				return "go in /chaincode/input/src: " + strings.ReplaceAll(call, "BOX", b.root)
 			}
-			if !slices.Contains(test.calls, noCgo) { // it may have begun
+			if !slices.Contains(test.calls, noCgo) { // the abandoned build may have started
 				calls = slices.DeleteFunc(calls, func(call string) bool { return call == inSrc(noCgo) })
 			}
 			var want []string
@@ -139,11 +139,11 @@ func testGoBuildScript(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
-	eachShell(t, testTheOperatorsFlagsForTheCompilerStay)
+func TestCompilerFlagsOfTheOperatorArePreserved(t *testing.T) {
+	eachShell(t, testCompilerFlagsOfTheOperatorArePreserved)
 }
 
-func testTheOperatorsFlagsForTheCompilerStay(t *testing.T) {
+func testCompilerFlagsOfTheOperatorArePreserved(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/go", "")
 	command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command
@@ -174,14 +174,14 @@ func testDefaultGOPROXYHasNoDirect(t *testing.T) {
 	}
 }
 
-// Garbage is left where the tools are new enough to know how much they may leave, and nobody has said otherwise.
+// Go's tools do not collect garbage before they reach GOMEMLIMIT, if they know that variable and GOGC is not set.
 func TestHowGosToolsCollectGarbage(t *testing.T) { eachShell(t, testHowGosToolsCollectGarbage) }
 
 func testHowGosToolsCollectGarbage(t *testing.T) {
 	tests := map[string]struct{ version, environment, want string }{
 		"no limit":          {"go1.26.8", "", ""},
 		"a limit":           {"go1.26.8", "GOMEMLIMIT=512MiB", "off"},
-		"the first to know": {"go1.19", "GOMEMLIMIT=512MiB", "off"},
+		"the first version": {"go1.19", "GOMEMLIMIT=512MiB", "off"},
 		"an older Go":       {"go1.18.10", "GOMEMLIMIT=512MiB", ""},
 		"the operator's":    {"go1.26.8", "GOMEMLIMIT=512MiB GOGC=50", "50"},
 	}
@@ -204,14 +204,14 @@ func testHowGosToolsCollectGarbage(t *testing.T) {
 	limited.Builder.Build.Memory = 1 << 30
 	got, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), limited, nil)
 	require.NoError(t, err)
-	assert.NotContains(t, strings.Join(got.Environment, " "), "GOMEMLIMIT", "what the limit of the container leaves is not known")
+	assert.NotContains(t, strings.Join(got.Environment, " "), "GOMEMLIMIT", "with a limit, it is not known how much one tool may use")
 }
 
-func TestGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
-	eachShell(t, testGoBuildScriptTakesAModeAndAPathAsTheyAre)
+func TestGoBuildScriptQuotesItsArguments(t *testing.T) {
+	eachShell(t, testGoBuildScriptQuotesItsArguments)
 }
 
-func testGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
+func testGoBuildScriptQuotesItsArguments(t *testing.T) {
 	b := newBox(t)
 	b.tool("/tools/go", "")
 	command := plan(t, metadata.Package{Type: "golang", Path: "a b; touch $PWD/c"}, source("src/go.mod", "src/vendor/modules.txt")).Command
@@ -225,7 +225,7 @@ func testGoBuildScriptTakesAModeAndAPathAsTheyAre(t *testing.T) {
 	assert.NoFileExists(t, b.path("/chaincode/input/src/c"))
 }
 
-// The same script with the real toolchain: what it leaves runs where there is nothing but a kernel.
+// With the real toolchain, the script builds a program that needs no libraries.
 func TestGoBuildScriptMakesAStaticProgram(t *testing.T) {
 	eachShell(t, testGoBuildScriptMakesAStaticProgram)
 }
@@ -243,10 +243,10 @@ func testGoBuildScriptMakesAStaticProgram(t *testing.T) {
 	assert.Equal(t, 7, chaincode.ProcessState.ExitCode())
 	binary, err := os.ReadFile(b.path("/chaincode/output/chaincode"))
 	require.NoError(t, err)
-	assert.NotContains(t, string(binary), "/ld-linux", "a dynamic loader is named: the runtime image has no such file")
+	assert.NotContains(t, string(binary), "/ld-linux", "the program names a dynamic loader, which the runtime image lacks")
 }
 
-// The built-in's dynamicLink: no flags, and cgo as the image is set up.
+// As with the built-in controller's dynamicLink, the script sets no flags and leaves cgo to the image.
 func TestGoBuildScriptLinksDynamically(t *testing.T) { eachShell(t, testGoBuildScriptLinksDynamically) }
 
 func testGoBuildScriptLinksDynamically(t *testing.T) {
@@ -286,7 +286,7 @@ func testGoBuildScriptWithoutAModule(t *testing.T) {
 	}
 }
 
-// A build that goes on after its script would write where nobody looks any more.
+// No build may continue after the script has exited.
 func TestAFailedSearchForCgoLeavesNoBuildBehind(t *testing.T) {
 	eachShell(t, testAFailedSearchForCgoLeavesNoBuildBehind)
 }
@@ -308,13 +308,13 @@ esac
 	syscall.Kill(building, syscall.SIGKILL)
 }
 
-// user-needs 8: a toolchain that is too old for the package has to be said, with the setting.
+// If the toolchain is too old for the package, the last line says so and names the setting.
 func TestAPackageThatAsksForANewerGo(t *testing.T) { eachShell(t, testAPackageThatAsksForANewerGo) }
 
 func testAPackageThatAsksForANewerGo(t *testing.T) {
 	const (
 		fails = "echo the error of the go command >&2; exit 1\n"
-		// With GOTOOLCHAIN=auto the go command gets the toolchain first, whatever it is asked to do.
+		// With GOTOOLCHAIN=auto, every go command downloads the toolchain first.
 		noDownload = `[ "$GOTOOLCHAIN" = local ] && echo go1.26.8 && exit 0
 ` + fails
 		tooOld     = "case $1 in version) echo go version go1.26.8 linux/amd64; exit 0;; env) exit 7;; esac\n" + fails
@@ -322,19 +322,19 @@ func testAPackageThatAsksForANewerGo(t *testing.T) {
 		noGo       = "exit 127\n"
 	)
 	tests := map[string]struct{ mod, tool, asked, has string }{
-		"none to be had":                      {"go 1.99.0\n", noDownload, "1.99.0", "1.26.8"},
-		"the toolchain is what is missing":    {"go 1.21\ntoolchain go1.99.1\n", noDownload, "1.99.1", "1.26.8"},
-		"the image's own and no other":        {"go 1.99.0\n", tooOld, "1.99.0", "1.26.8"},
-		"a patch":                             {"go 1.26.9\n", tooOld, "1.26.9", "1.26.8"},
-		"a release candidate":                 {"go 1.27rc1\n", tooOld, "1.27rc1", "1.26.8"},
-		"a toolchain that need not be":        {"go 1.21\ntoolchain go1.99.0\n", tooOld, "", ""},
-		"another reason":                      {"go 1.26.8\n", tooOld, "", ""},
-		"another reason, after a download":    {"go 1.99.0\n", downloaded, "", ""},
-		"an older one":                        {"go 1.9\n", tooOld, "", ""},
-		"nothing asked for":                   {"", tooOld, "", ""},
-		"no go command at all":                {"go 1.99.0\n", noGo, "", ""},
-		"something that is no version":        {"go $(touch${IFS}x)[a]\n", tooOld, "", ""},
-		"a version that is more than a digit": {"go 99999.x\n", tooOld, "99999.x", "1.26.8"},
+		"no toolchain can be downloaded":   {"go 1.99.0\n", noDownload, "1.99.0", "1.26.8"},
+		"only the toolchain line is newer": {"go 1.21\ntoolchain go1.99.1\n", noDownload, "1.99.1", "1.26.8"},
+		"GOTOOLCHAIN=local":                {"go 1.99.0\n", tooOld, "1.99.0", "1.26.8"},
+		"a newer patch release":            {"go 1.26.9\n", tooOld, "1.26.9", "1.26.8"},
+		"a release candidate":              {"go 1.27rc1\n", tooOld, "1.27rc1", "1.26.8"},
+		"a toolchain that is not required": {"go 1.21\ntoolchain go1.99.0\n", tooOld, "", ""},
+		"another reason":                   {"go 1.26.8\n", tooOld, "", ""},
+		"another reason, after a download": {"go 1.99.0\n", downloaded, "", ""},
+		"an older version":                 {"go 1.9\n", tooOld, "", ""},
+		"no version in go.mod":             {"", tooOld, "", ""},
+		"no go command at all":             {"go 1.99.0\n", noGo, "", ""},
+		"an invalid version":               {"go $(touch${IFS}x)[a]\n", tooOld, "", ""},
+		"a partly invalid version":         {"go 99999.x\n", tooOld, "99999.x", "1.26.8"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -354,7 +354,7 @@ func testAPackageThatAsksForANewerGo(t *testing.T) {
 	}
 }
 
-// The real go command behaves as the ones above.
+// The real go command behaves like the fake ones above.
 func TestTheRealGoCommandIsTooOld(t *testing.T) { eachShell(t, testTheRealGoCommandIsTooOld) }
 
 func testTheRealGoCommandIsTooOld(t *testing.T) {
@@ -377,7 +377,7 @@ func (b box) realGo(environment ...string) {
 	cache, err := exec.Command("go", "env", "GOCACHE").Output()
 	require.NoError(b.t, err)
 	var exports strings.Builder
-	exports.WriteString("export GOCACHE=" + strings.TrimSpace(string(cache)) + "\n") // not the script's, which is empty
+	exports.WriteString("export GOCACHE=" + strings.TrimSpace(string(cache)) + "\n") // the script's own cache is empty
 	for _, variable := range append([]string{"GOPATH=${GOPATH:-ROOT/go}", "GOPROXY=off"}, environment...) {
 		name, value, _ := strings.Cut(variable, "=")
 		exports.WriteString("export " + name + "=\"${" + name + ":-" + value + "}\"\n")
@@ -410,19 +410,19 @@ func testNodeBuildScript(t *testing.T) {
 		install = "npm in /chaincode/output: install --omit=dev"
 	)
 	tests := map[string]struct {
-		files  []string // in src, beside package.json
+		files  []string // in src, next to package.json
 		image  os.FileMode
 		calls  []string
 		copied bool
 	}{
-		"a lock file":                          {[]string{"package-lock.json"}, 0, []string{ci}, true},
-		"a shrinkwrap file":                    {[]string{"npm-shrinkwrap.json"}, 0, []string{ci}, true},
-		"no lock file":                         {nil, 0, []string{install}, true},
-		"a lock file of another manager":       {[]string{"yarn.lock"}, 0, []string{install}, true},
-		"a lock file further down":             {[]string{"lib/package-lock.json"}, 0, []string{install}, true},
-		"the image's build.sh":                 {[]string{"package-lock.json"}, 0o755, []string{"build.sh in : "}, false},
-		"a build.sh that cannot be executed":   {[]string{"package-lock.json"}, 0o644, []string{ci}, true},
-		"a build.sh of the package is no more": {[]string{"build.sh"}, 0, []string{install}, true},
+		"a lock file":                        {[]string{"package-lock.json"}, 0, []string{ci}, true},
+		"a shrinkwrap file":                  {[]string{"npm-shrinkwrap.json"}, 0, []string{ci}, true},
+		"no lock file":                       {nil, 0, []string{install}, true},
+		"a lock file of another manager":     {[]string{"yarn.lock"}, 0, []string{install}, true},
+		"a lock file further down":           {[]string{"lib/package-lock.json"}, 0, []string{install}, true},
+		"the image's build.sh":               {[]string{"package-lock.json"}, 0o755, []string{"build.sh in : "}, false},
+		"a build.sh that cannot be executed": {[]string{"package-lock.json"}, 0o644, []string{ci}, true},
+		"a build.sh in the package":          {[]string{"build.sh"}, 0, []string{install}, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -446,8 +446,8 @@ func testNodeBuildScript(t *testing.T) {
 	}
 }
 
-// Dependencies that came with the package are not fetched again, whatever the image's build.sh would do. Their commands
-// are links, which the peer refuses in a package.
+// Dependencies in the package are not downloaded again, whatever the image's build.sh would do. Their commands are
+// links, which the peer rejects in a package.
 func TestNodeBuildScriptKeepsDependencies(t *testing.T) {
 	eachShell(t, testNodeBuildScriptKeepsDependencies)
 }
@@ -458,9 +458,9 @@ func testNodeBuildScriptKeepsDependencies(t *testing.T) {
 		files []string
 		calls []string
 	}{
-		"without commands":     {[]string{"node_modules/fabric-shim/cli.js", "package-lock.json"}, []string{rebuild}},
-		"with commands":        {[]string{"node_modules/.bin/fabric-chaincode-node", "package-lock.json"}, nil},
-		"of a package further": {[]string{"lib/node_modules/x/x.js"}, []string{"build.sh in : "}},
+		"without commands":  {[]string{"node_modules/fabric-shim/cli.js", "package-lock.json"}, []string{rebuild}},
+		"with commands":     {[]string{"node_modules/.bin/fabric-chaincode-node", "package-lock.json"}, nil},
+		"in a subdirectory": {[]string{"lib/node_modules/x/x.js"}, []string{"build.sh in : "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
@@ -516,20 +516,20 @@ func testNodeStartScript(t *testing.T) {
 			command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), address)
 			require.NoError(t, err)
 			status, _, calls := b.run(command)
-			assert.Equal(t, 5, status, "the end of the chaincode is the end of the script")
+			assert.Equal(t, 5, status, "the script exits with the status of the chaincode")
 			assert.Equal(t, []string{test.want}, calls)
 		})
 	}
 }
 
-// Only what is left of the build script counts for its end.
+// The exit status of the build script must be that of its last command.
 func TestTheNodeBuildScriptEndsInAnExec(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(plan(t, metadata.Package{Type: "node"}, nodePackage()).Command[2]), "\n")
 	assert.True(t, strings.HasPrefix(lines[len(lines)-1], "exec "))
 }
 
-// An init hands SIGTERM to all processes. The shells and npm end at once, and the container must not end with them:
-// node may have something to do.
+// An init forwards SIGTERM to all processes. The shells and npm exit at once, but the container must keep running until
+// node has shut down.
 func TestNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
 	eachShell(t, testNodeStartScriptWaitsForTheLastProcess)
 }
@@ -540,7 +540,7 @@ func testNodeStartScriptWaitsForTheLastProcess(t *testing.T) {
 wait`+"\n")
 	command, err := platform.StartCommand(metadata.Record{Type: "node"}, config.Defaults(), "peer:7052")
 	require.NoError(t, err)
-	// On a machine with more on it than a container, "all others" is the one that is waited for.
+	// Outside a container, kill -0 -1 would wait for all processes of the machine, so the test waits for one.
 	script := strings.ReplaceAll(b.inside(command[2]), "kill -0 -1", "kill -0 $(cat "+b.path("/node")+")")
 	require.NotContains(t, script, "kill -0 -1")
 	cmd := b.command(append([]string{"-c", script}, command[3:]...)...)
@@ -550,5 +550,5 @@ wait`+"\n")
 	require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM))
 	_ = cmd.Wait()
 	assert.FileExists(t, b.path("/ended"))
-	assert.Equal(t, 143, cmd.ProcessState.ExitCode(), "it says by what it has ended")
+	assert.Equal(t, 143, cmd.ProcessState.ExitCode(), "the status shows the signal")
 }

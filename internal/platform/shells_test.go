@@ -6,10 +6,10 @@ import (
 	"fabric-builder-docker/test/shells"
 )
 
-// shell is the one that boxes have: eachShell's.
+// shell is the shell that newBox uses. eachShell and oneShell set it.
 var shell *shells.Shell
 
-// eachShell runs a test of scripts under every shell that images have.
+// eachShell runs a test of a script under every kind of shell that images have.
 func eachShell(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	for _, s := range shells.All(t) {
@@ -21,7 +21,7 @@ func eachShell(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// oneShell runs a test under one of them: for tests that take long, since the real toolchain compiles in them.
+// oneShell runs a test under one shell. It is for slow tests, which compile with the real toolchain.
 func oneShell(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	for _, s := range shells.All(t) {
