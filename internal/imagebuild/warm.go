@@ -31,6 +31,9 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	switch {
 	case err != nil:
 		return err
+	case plan.Base != nil:
+		_, err := b.ensureBase(ctx, j, *plan.Base)
+		return err
 	case plan.Snapshot != nil:
 		return b.warmSnapshot(ctx, j)
 	case !slices.ContainsFunc(plan.Caches, func(c platform.Cache) bool { return c.Name != "" }):

@@ -17,7 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
 )
 
 // pkgFiles maps the paths of a package's files to their contents.
@@ -57,11 +59,11 @@ func TestWhatIsCompiledUnderAKey(t *testing.T) {
 		"Go alone, vendored":                {"", module.with(pkgFiles{"src/vendor/a/a.go": "package a", "src/vendor/modules.txt": "#"}), nil},
 		"files that are not compiled":       {"", module.with(pkgFiles{"src/README.md": "x", "src/lib/a.h": "x", "src/lib/a.c": "x"}), nil},
 		"assembly":                          {"", module.with(assembly), []string{"./vendor/x.org/sys"}},
-		"cgo":                               {"", module.with(cgo), []string{"./c"}},
-		"in the package itself":             {"", module.with(pkgFiles{"src/a.S": "x"}), []string{"./."}},
-		"below the root":                    {"cc", pkgFiles{"src/cc/go.mod": "module x", "src/cc/a.s": "x", "src/other/b.sx": "x"}, []string{"./.", "../other"}},
-		"without a module":                  {"cc", pkgFiles{"src/cc/main.go": `import "C"`}, []string{"./cc"}},
-		"at the root of the package":        {"", pkgFiles{"go.mod": "module x", "a/a.swig": "x"}, []string{"./a"}},
+		"cgo is built elsewhere":            {"", module.with(cgo), nil},
+		"in the package itself":             {"", module.with(pkgFiles{"src/a.s": "x"}), []string{"./."}},
+		"below the root":                    {"cc", pkgFiles{"src/cc/go.mod": "module x", "src/cc/a.s": "x", "src/other/b.s": "x"}, []string{"./.", "../other"}},
+		"without a module":                  {"cc", pkgFiles{"src/cc/main.go": "package main", "src/cc/a.s": "x"}, []string{"./cc"}},
+		"at the root of the package":        {"", pkgFiles{"go.mod": "module x", "a/a.s": "x"}, []string{"./a"}},
 		"a replacement":                     {"", module.with(pkgFiles{"src/go.mod": "module x\nreplace a => ./a"}), []string{"all"}},
 		"a replacement that is vendored":    {"", module.with(pkgFiles{"src/go.mod": "module x\nreplace a => ./a", "src/vendor/modules.txt": "#"}), nil},
 		"a replacement in another module":   {"", module.with(pkgFiles{"src/a/go.mod": "module x\nreplace a => ./a"}), nil},
@@ -138,29 +140,64 @@ func (b builds) module(path string, content pkgFiles) {
 	}
 }
 
-// build builds a package as the build container does, with the given variables. It returns what the program prints, and
-// which packages were compiled.
+// build builds a package as the build containers do, and returns what its program prints and which packages were compiled.
+// Environment is that of the containers. A build with C has a cache of its own, which goes with it.
 func (b builds) build(pkg pkgFiles, environment ...string) (printed string, compiled []string) {
 	b.t.Helper()
-	require.NoError(b.t, os.RemoveAll(b.path("/chaincode/input")))
-	require.NoError(b.t, os.RemoveAll(b.path("/chaincode/output")))
-	require.NoError(b.t, os.MkdirAll(b.path("/chaincode/output"), 0o755))
-	planned := plan(b.t, metadata.Package{Type: "golang"}, pkg.source())
-	for name, text := range pkg {
-		if planned.CodeAtRoot {
-			name = "src/" + name
-		}
-		b.file("/chaincode/input/"+name, text, 0o644)
-	}
-	command := planned.Command
-	for _, variable := range environment {
-		command[2] = "export " + variable + "\n" + command[2]
-	}
-	status, stderr, _ := b.run(command)
+	status, stderr := b.attempt(pkg, environment...)
 	require.Zero(b.t, status, stderr)
 	output, err := exec.Command(b.path("/chaincode/output/chaincode")).Output()
 	require.NoError(b.t, err)
 	return string(output), strings.Fields(stderr)
+}
+
+// attempt builds a package and returns the exit status and stderr of its last container.
+func (b builds) attempt(pkg pkgFiles, environment ...string) (int, string) {
+	b.t.Helper()
+	for _, dir := range []string{"/chaincode/input", "/chaincode/output"} {
+		require.NoError(b.t, os.RemoveAll(b.path(dir)))
+	}
+	require.NoError(b.t, os.MkdirAll(b.path("/chaincode/output"), 0o755))
+	planned := plan(b.t, metadata.Package{Type: "golang"}, pkg.source())
+	left, err := content.Read(pkg.source())
+	require.NoError(b.t, err)
+	for _, f := range left.Without(planned.LeftOut...).Files {
+		if f.Dir {
+			continue
+		}
+		name := f.Path
+		if planned.CodeAtRoot {
+			name = "src/" + name
+		}
+		b.file("/chaincode/input/"+name, pkg[f.Path], 0o644)
+	}
+	status, stderr := b.call(planned.Command, environment...)
+	if status != platform.NeedsC {
+		return status, stderr
+	}
+	shared := b.path("/chaincode/cache/build")
+	require.NoError(b.t, os.Rename(shared, shared+"-shared"))
+	defer func() {
+		require.NoError(b.t, os.RemoveAll(shared))
+		require.NoError(b.t, os.Rename(shared+"-shared", shared))
+	}()
+	if _, err := os.Stat(b.path("/chaincode/cache/std")); err != nil {
+		status, stderr := b.call(planned.WithC.Base.Command, environment...)
+		require.Zero(b.t, status, stderr)
+		require.NoError(b.t, os.Rename(b.path("/chaincode/output"), b.path("/chaincode/cache/std")))
+		require.NoError(b.t, os.Mkdir(b.path("/chaincode/output"), 0o755))
+	}
+	require.NoError(b.t, os.MkdirAll(shared, 0o755))
+	return b.call(planned.WithC.Command, append(environment, "GOPROXY=off")...)
+}
+
+func (b builds) call(command []string, environment ...string) (int, string) {
+	command = slices.Clone(command)
+	for _, variable := range environment {
+		command[2] = "export " + variable + "\n" + command[2]
+	}
+	status, stderr, _ := b.run(command)
+	return status, stderr
 }
 
 const (
@@ -234,7 +271,7 @@ func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 			assert.Equal(t, "8", printed)
 			assert.Subset(t, []string{"example.com/cc/rate", "example.com/cc"}, compiled, "no more than that")
 			_, compiled = b.build(test.before.with(pkgFiles{"src/print.go": goPrint + "\n// " + name}))
-			assert.Equal(t, []string{"example.com/cc"}, compiled, "a change to a Go file compiles only its own package")
+			assert.Subset(t, []string{"example.com/cc", "example.com/cc/rate"}, compiled, "a changed Go line compiles nothing else")
 		})
 	}
 }
@@ -371,15 +408,19 @@ func (b builds) tidy(pkg pkgFiles) pkgFiles {
 func TestGoBuildScriptHeedsCGO(t *testing.T) { eachShell(t, testGoBuildScriptHeedsCGO) }
 
 func testGoBuildScriptHeedsCGO(t *testing.T) {
-	for value, want := range map[string]string{"0": noCgo, "1": withCgo} {
+	const list = "list -mod=readonly -deps -f {{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
+	for value, want := range map[string]struct {
+		status int
+		last   string
+	}{"0": {0, noCgo}, "1": {platform.NeedsC, list}} {
 		b := newBox(t)
 		b.tool("/tools/go", "")
 		command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).Command
 		command[2] = "export CGO_ENABLED=" + value + "\n" + command[2]
 		status, stderr, calls := b.run(command)
-		require.Zero(t, status, stderr)
-		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(want, "BOX", b.root), calls[len(calls)-1])
-		assert.NotContains(t, strings.Join(calls, "\n"), " list ", "the script does not search for cgo")
+		assert.Equal(t, want.status, status, stderr)
+		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(want.last, "BOX", b.root), calls[len(calls)-1])
+		assert.NotContains(t, strings.Join(calls[:len(calls)-1], "\n"), " list ", "the script does not search for cgo")
 	}
 }
 
@@ -423,4 +464,106 @@ func TestVersionControlIsLeftOut(t *testing.T) {
 	node, err := planFor(metadata.Package{Type: "node"}, nodePackage(), config.Defaults(), nil)
 	require.NoError(t, err)
 	assert.Empty(t, node.LeftOut, "node builds do not run version control tools")
+}
+
+// The go command's index of directories knows files by name, size and time: with it, an upgrade that changed an import or
+// a constraint of equal length was built as before, and a package could decide which files of another one count.
+func TestFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
+	oneShell(t, "dash", testFilesOfEqualSizeAreNotMixedUp)
+}
+
+func testFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
+	b := newBuilds(t)
+	rate := func(import_, constraint string) pkgFiles {
+		return chaincode.with(pkgFiles{
+			"src/main.go":  "package main\n\nimport \"example.com/cc/" + import_ + "\"\n\nvar add int64\n\nfunc main() { print2(rate.Rate() + add) }\n",
+			"src/guard.go": "//go:build " + constraint + "\n\npackage main\n\nfunc init() { add = 10 }\n",
+			"src/v1/r.go":  "package rate\n\nfunc Rate() int64 { return 1 }\n", "src/v2/r.go": "package rate\n\nfunc Rate() int64 { return 2 }\n",
+		})
+	}
+	for _, test := range []struct{ path, constraint, want string }{
+		{"v1", "linux ", "11"}, {"v2", "linux ", "12"}, {"v2", "ignore", "2"}, {"v1", "linux ", "11"},
+	} {
+		printed, _ := b.build(rate(test.path, test.constraint))
+		assert.Equal(t, test.want, printed, "%s, %s", test.path, test.constraint)
+	}
+}
+
+// An upload may hold what the go command, without modules, takes for compiled packages and does not check.
+func TestCompiledPackagesInTheUploadAreLeftOut(t *testing.T) {
+	left := func(f pkgFiles) []string {
+		planned := plan(t, metadata.Package{Type: "golang", Path: "cc"}, f.source())
+		read, err := content.Read(f.source())
+		require.NoError(t, err)
+		var names []string
+		for _, file := range read.Without(planned.LeftOut...).Files {
+			if !file.Dir {
+				names = append(names, file.Path)
+			}
+		}
+		return names
+	}
+	assert.Equal(t, []string{"src/cc/main.go", "src/pkg/a.go"},
+		left(pkgFiles{"src/cc/main.go": "package main", "src/pkg/a.go": "package pkg", "pkg/linux_amd64/victim.com/x.a": "forged"}))
+	assert.Equal(t, []string{"cc/main.go", "pkg/a.go"}, left(pkgFiles{"cc/main.go": "package main", "pkg/a.go": "package pkg"}),
+		"code at the root of the package goes into src")
+}
+
+// What gcc or ld would process is never built where the shared caches can be written to, cgo or not.
+func TestWhatNeedsAnExternalLinkerIsBuiltApart(t *testing.T) {
+	oneShell(t, "busybox", testWhatNeedsAnExternalLinkerIsBuiltApart)
+}
+
+func testWhatNeedsAnExternalLinkerIsBuiltApart(t *testing.T) {
+	b := newBuilds(t)
+	ran := b.path("/ran")
+	b.file("/tools/gcc", "#!/bin/sh\ntouch "+ran+"\nexec /usr/bin/gcc \"$@\"\n", 0o755)
+	unknown := chaincode.with(pkgFiles{"src/main.go": "package main\n\nfunc main() { print2(7) }\n", "src/x.syso": "/* */ INPUT(/chaincode/input/src/evil.o)"})
+	status, stderr := b.call(plan(t, metadata.Package{Type: "golang"}, unknown.source()).Command)
+	_ = stderr
+	assert.NotZero(t, status)
+	for name, pkg := range map[string]pkgFiles{"an object file": unknown, "cgo": withCgo2.with(pkgFiles{"src/include/rate.h": "#define RATE 7"})} {
+		require.NoError(t, os.RemoveAll(b.path("/chaincode/input")))
+		for file, text := range pkg {
+			b.file("/chaincode/input/"+file, text, 0o644)
+		}
+		status, stderr := b.call(plan(t, metadata.Package{Type: "golang"}, pkg.source()).Command)
+		assert.Equal(t, platform.NeedsC, status, "%s: %s", name, stderr)
+		assert.NoFileExists(t, ran, "no tool of C has been called")
+	}
+	// With CGO_ENABLED=0 nobody has searched: the linker must refuse it.
+	require.NoError(t, os.RemoveAll(b.path("/chaincode/input")))
+	for file, text := range unknown {
+		b.file("/chaincode/input/"+file, text, 0o644)
+	}
+	status, _ = b.call(plan(t, metadata.Package{Type: "golang"}, unknown.source()).Command, "CGO_ENABLED=0")
+	assert.NotZero(t, status)
+	assert.NoFileExists(t, ran)
+}
+
+// A build with C shares a cache only where what C gets follows from the dependencies alone, and it writes to no other.
+func TestWhichCachesABuildWithCHas(t *testing.T) {
+	pure := chaincode.with(pkgFiles{"src/go.sum": "x"})
+	withC := func(f pkgFiles) *platform.Plan { return plan(t, metadata.Package{Type: "golang"}, f.source()).WithC }
+	shared := withC(pure).Caches[0].Name
+	assert.Regexp(t, "^go-c-[0-9a-f]{16}$", shared)
+	for name, change := range map[string]pkgFiles{"Go": {"src/main.go": "package main // 2"}, "a README": {"src/README.md": "x"}} {
+		assert.Equal(t, shared, withC(pure.with(change)).Caches[0].Name, name)
+	}
+	assert.NotEqual(t, shared, withC(pure.with(pkgFiles{"src/go.sum": "y"})).Caches[0].Name)
+	for name, change := range map[string]pkgFiles{
+		"cgo": {"src/c.go": `import "C"`}, "assembly": {"src/a.s": "x"}, "gcc's": {"src/a.S": "x"}, "an object file": {"src/a.syso": "x"}, "swig": {"src/a.swig": "x"},
+	} {
+		assert.Empty(t, withC(pure.with(change)).Caches[0].Name, name)
+	}
+	got := withC(pure)
+	assert.Equal(t, platform.Cache{Name: "go-modules", Path: "/chaincode/cache/mod", ReadOnly: true}, got.Caches[1])
+	assert.False(t, got.RunsNoCode)
+	assert.True(t, got.NoNetwork)
+
+	settings := config.Defaults()
+	settings.Builder.Build.Environment = config.Environment{"GOPROXY=https://user:secret@proxy.example.com", "GOFLAGS=-tags=x"}
+	planned, err := planFor(metadata.Package{Type: "golang"}, pure.source(), settings, []string{"HTTPS_PROXY=http://user:secret@proxy"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"GOFLAGS=-tags=x", "GOPROXY=off"}, []string(planned.WithC.Environment), "it gets no credentials")
 }

@@ -318,11 +318,14 @@ CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 `
 
 // NewGoLibraryPlan plans a build that compiles Go's standard library into the cache that golang builds share. The name
-// of the cache is empty if they share none.
+// of the cache is empty if they share none. If the plan has a Base, that is what builds start from instead.
 func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary)
 	plan.Type = "golang"
+	if settings.Chaincode.Golang.DynamicLink { // all builds are with C then
+		plan.Base = r.goStandardPlan()
+	}
 	return plan
 }
 

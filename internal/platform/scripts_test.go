@@ -91,8 +91,8 @@ func (b box) run(command []string) (int, string, []string) {
 
 const (
 	proxy   = "env GOPROXY"
-	listCgo = "list -mod=readonly -deps -f {{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
-	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
+	listCgo = "list -mod=readonly -deps -f {{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
+	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
 	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
 
@@ -106,14 +106,13 @@ func testGoBuildScript(t *testing.T) {
 		status int
 		stderr string
 	}{
-		"without cgo":     {"", []string{"version", proxy, listCgo, noCgo}, 0, ""},
-		"with cgo":        {`[ "$1" = list ] && echo github.com/example/c; exit 0`, []string{"version", proxy, listCgo, withCgo}, 0, ""},
-		"list fails":      {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", proxy, listCgo}, 3, "no such package\n"},
-		"build fails":     {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
-		"cgo build fails": {`[ "$1" = list ] && echo c; [ "$1" = build ] && exit 2; exit 0`, []string{"version", proxy, listCgo, withCgo}, 2, ""},
+		"without cgo": {"", []string{"version", proxy, listCgo, noCgo}, 0, ""},
+		"with cgo":    {`[ "$1" = list ] && echo github.com/example/c; exit 0`, []string{"version", proxy, listCgo}, platform.NeedsC, ""},
+		"list fails":  {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", proxy, listCgo}, 3, "no such package\n"},
+		"build fails": {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
 		"the output of the abandoned build is not shown": {
 			`[ "$1" = list ] && sleep 0.2 && echo c; [ "$CGO_ENABLED" = 0 ] && echo "excluded all Go files" >&2 && exit 1; exit 0`,
-			[]string{"version", proxy, listCgo, withCgo}, 0, "",
+			[]string{"version", proxy, listCgo}, platform.NeedsC, "",
 		},
 		"no toolchain": {`echo "download go1.99: not found" >&2; exit 1`, []string{"version"}, 1, "download go1.99: not found\n"},
 	}
@@ -256,13 +255,41 @@ func testGoBuildScriptLinksDynamically(t *testing.T) {
 	require.NoError(t, err)
 	b := newBox(t)
 	b.tool("/tools/go", `[ "$1" = build ] && exit 4; exit 0`)
-	status, _, calls := b.run(planned.Command)
+	status, _, _ := b.run(planned.Command)
+	assert.Equal(t, platform.NeedsC, status)
+	require.NoError(t, os.Remove(b.path("calls")))
+	b.standard()
+	status, _, calls := b.run(planned.WithC.Command)
 	assert.Equal(t, 4, status)
 	assert.Equal(t, []string{
 		"go in /chaincode/input/src: version",
-		"go in /chaincode/input/src: env GOPROXY",
 		"go in /chaincode/input/src: build -v -mod=readonly -o " + b.root + "/chaincode/output/chaincode ./cmd",
 	}, calls)
+}
+
+// standard leaves what the image of a build with C brings.
+func (b box) standard() {
+	b.file("/chaincode/cache/std/00/x-d", "compiled", 0o644)
+	require.NoError(b.t, os.MkdirAll(b.path("/chaincode/cache/build"), 0o755))
+}
+
+// The cache of a build with C begins as the image has it, once.
+func TestGoBuildScriptWithC(t *testing.T) { eachShell(t, testGoBuildScriptWithC) }
+
+func testGoBuildScriptWithC(t *testing.T) {
+	b := newBox(t)
+	b.standard()
+	b.tool("/tools/go", "")
+	command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).WithC.Command
+	for range 2 {
+		status, stderr, calls := b.run(command)
+		require.Zero(t, status, stderr)
+		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(withCgo, "BOX", b.root), calls[len(calls)-1])
+		seeded, err := os.ReadFile(b.path("/chaincode/cache/build/00/x-d"))
+		require.NoError(t, err)
+		assert.Equal(t, "compiled", string(seeded))
+		b.file("/chaincode/cache/std/00/x-d", "another image's", 0o644)
+	}
 }
 
 func TestGoBuildScriptWithoutAModule(t *testing.T) { eachShell(t, testGoBuildScriptWithoutAModule) }
@@ -280,7 +307,7 @@ func testGoBuildScriptWithoutAModule(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		require.Len(t, calls, 6)
-		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags=-s -w -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
+		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
 		calls = slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "go in ") })
 		assert.Equal(t, slices.Repeat([]string{"GO111MODULE=off GOPATH=" + b.path(platform.InputDir) + gopath}, 3), calls)
 	}
