@@ -191,7 +191,9 @@ func asm(value string, includes ...string) string {
 const hostileHeader = "//go:build ignore\n#define NOSPLIT 4\n#define RET NEGQ ret+0(FP); BYTE $0xc3\n"
 
 // What the go command does not hash must change a program all the same, and compile no more than is needed.
-func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) { oneShell(t, "dash", testAChangeThatTheGoCommandDoesNotHash) }
+func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
+	oneShell(t, "dash", testAChangeThatTheGoCommandDoesNotHash)
+}
 
 func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 	b := newBuilds(t)
@@ -238,7 +240,9 @@ func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 }
 
 // The operator's flags for the compiler stay, and what the go command does not hash still counts.
-func TestFlagsForTheCompilerAndAKey(t *testing.T) { oneShell(t, "busybox", testFlagsForTheCompilerAndAKey) }
+func TestFlagsForTheCompilerAndAKey(t *testing.T) {
+	oneShell(t, "busybox", testFlagsForTheCompilerAndAKey)
+}
 
 func testFlagsForTheCompilerAndAKey(t *testing.T) {
 	const flags = "GOFLAGS=-gcflags=all=-N"
@@ -255,7 +259,9 @@ func testFlagsForTheCompilerAndAKey(t *testing.T) {
 }
 
 // A package is never given what another package's files have made of the same dependency.
-func TestAHostilePackageChangesNoOther(t *testing.T) { oneShell(t, "busybox", testAHostilePackageChangesNoOther) }
+func TestAHostilePackageChangesNoOther(t *testing.T) {
+	oneShell(t, "busybox", testAHostilePackageChangesNoOther)
+}
 
 func testAHostilePackageChangesNoOther(t *testing.T) {
 	const inRoot = "/proc/self/root/chaincode/input/src/dep"

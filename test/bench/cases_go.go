@@ -135,7 +135,7 @@ func (l *language) warm(ctx context.Context) (time.Duration, error) {
 	if err := os.WriteFile(file, pkg, 0o600); err != nil {
 		return 0, fmt.Errorf("writing a package: %w", err)
 	}
-	cmd, said := program(ctx, l.builder, "build", "--warm", file)
+	cmd, said := buildCommand(ctx, l.builder, "--warm", file)
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return 0, fmt.Errorf("warming the caches: %w\n%s", err, said)

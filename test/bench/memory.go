@@ -98,7 +98,7 @@ func (b *bench) peakOfBuild(ctx context.Context, pkg []byte) (most float64, err 
 		return 0, err
 	}
 	defer os.RemoveAll(d.root)
-	cmd, said := program(ctx, b.builder, "build", d.source, d.metadata, d.output)
+	cmd, said := buildCommand(ctx, b.builder, d.source, d.metadata, d.output)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("building our way: %w", err)
 	}

@@ -251,8 +251,3 @@ func (p *testPeer) record(t *testing.T, id string) metadata.Record {
 	require.NoError(t, err)
 	return record
 }
-
-// digest is the content digest in an image's name.
-func digest(record metadata.Record) string {
-	return record.Image[strings.LastIndex(record.Image, ":")+1:]
-}

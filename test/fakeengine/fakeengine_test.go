@@ -1,6 +1,7 @@
 package fakeengine_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -61,8 +62,8 @@ func send(t *testing.T, engine *fakeengine.Engine, call, body string) string {
 	request, err := http.NewRequestWithContext(t.Context(), method, "http://engine"+path, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	transport := &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) {
-		return net.Dial("unix", strings.TrimPrefix(engine.Host(), "unix://"))
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(engine.Host(), "unix://"))
 	}}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -90,21 +91,6 @@ func Drop() Fault {
 	return func(*Call) { panic(http.ErrAbortHandler) }
 }
 
-// LoseAnswer loses the connection after the work.
-func LoseAnswer() Fault {
-	return func(c *Call) {
-		c.w = discard{http.Header{}}
-		c.Pass()
-		panic(http.ErrAbortHandler)
-	}
-}
-
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
-
 // Cut loses the connection in the middle of the answer, after that many bytes of it. The frames of an attached
 // container count, its HTTP header does not.
 func Cut(after int) Fault {
@@ -183,12 +169,9 @@ func (e *Engine) Disconnect(routes ...Route) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for s := range e.streams {
-		for _, route := range routes {
-			if s.route == route {
-				delete(e.streams, s)
-				close(s.drop)
-				break
-			}
+		if slices.Contains(routes, s.route) {
+			delete(e.streams, s)
+			close(s.drop)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package fakeengine
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -16,11 +17,7 @@ type Volume struct {
 func (e *Engine) Volumes() map[string]Volume {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := map[string]Volume{}
-	for name, volume := range e.volumes {
-		all[name] = volume
-	}
-	return all
+	return maps.Clone(e.volumes)
 }
 
 // volumeCreate makes a volume, or finds it, as engines do.

@@ -176,9 +176,11 @@ func (c *clientCerts) check(cert []byte, name string) error {
 	owner, known := c.names[hash]
 	c.mutex.Unlock()
 	if !known {
+		//lint:ignore ST1005 the words of the real peer
 		return fmt.Errorf("Chaincode %s with given certificate hash %v not found in registry", name, hash[:])
 	}
 	if owner != name {
+		//lint:ignore ST1005 the words of the real peer
 		return fmt.Errorf("Chaincode %s with given certificate hash %v belongs to a different chaincode", name, hash[:])
 	}
 	return nil

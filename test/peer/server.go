@@ -99,6 +99,7 @@ func (s *support) Register(stream chat.ChaincodeSupport_RegisterServer) error {
 // to the chaincode which registers.
 func (p *Peer) authenticate(ctx context.Context, message *chat.ChaincodeMessage) error {
 	if message.GetType() != chat.ChaincodeMessage_REGISTER {
+		//lint:ignore ST1005 the words of the real peer
 		return errors.New("First message needs to be a register")
 	}
 	id := &chat.ChaincodeID{}
