@@ -7,14 +7,14 @@ LDFLAGS := -s -w -X fabric-builder-docker/internal/cli.release=$(VERSION)
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
-# Static and stripped: the peer's image may be Alpine or Ubuntu. Nobody speaks HTTP/2 with engines, so it stays out. The
-# compiler knows best what is up to date.
+# The programs are static, since the peer's image may be Alpine or Ubuntu, and stripped. They leave out HTTP/2, which no
+# engine needs. They are always rebuilt: the go command knows which packages have changed.
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
 	CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
-# demo and test bring up what they need: an engine and base images, where there are none, below .work/. A built
-# withengine hands on signals and exit statuses, which "go run" does not.
+# withengine starts an engine and makes base images below .work/ where the machine has none. It is built rather than
+# started with "go run", which passes on neither signals nor exit statuses.
 WITHENGINE := .work/tools/withengine
 .PHONY: $(WITHENGINE)
 $(WITHENGINE):
@@ -25,20 +25,32 @@ demo: build $(WITHENGINE)
 	$(GO) build -o .work/tools/demo ./test/demo
 	$(WITHENGINE) -- .work/tools/demo
 
-.PHONY: test
-test: build $(WITHENGINE)
+# The linters are pinned in go.mod. deadcode exits with 0 whatever it finds.
+.PHONY: lint
+lint:
 	$(GO) vet ./...
-	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	$(WITHENGINE) --program busybox -- $(GO) test -count=1 -timeout 60m ./...
+	@unformatted=$$(gofmt -l cmd internal test testdata); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) tool staticcheck ./...
+	$(GO) tool go-errorlint ./...
+	$(GO) tool unparam ./...
+	@dead=$$($(GO) tool deadcode -test ./...) && test -z "$$dead" || { echo "$$dead"; exit 1; }
+	$(GO) tool misspell -error cmd docs internal packaging test testdata *.md Makefile
 
-# How fast and how small it is beside the peer's built-in controller: takes half an hour, and writes docs/performance.md.
-# BENCH="-n 1 -only Node" measures some of it and writes nothing.
+# The end-to-end tests run the built programs, which the race detector would not see.
+.PHONY: test
+test: build lint $(WITHENGINE)
+	$(WITHENGINE) --program busybox -- sh -c '\
+		$(GO) test -race -count=1 -timeout 20m $$($(GO) list ./... | grep -v /test/e2e) && \
+		$(GO) test -count=1 -timeout 60m ./test/e2e'
+
+# Measures builds and launches beside the peer's built-in controller for half an hour, and updates docs/performance.md.
+# BENCH="-n 1 -only Node" measures some cases and writes nothing.
 .PHONY: bench
 bench: build $(WITHENGINE)
 	$(GO) build -o .work/tools/bench ./test/bench
 	$(WITHENGINE) -- .work/tools/bench -write docs/performance.md $(BENCH)
 
-# The engine of demo and test with its images and caches, and all that was built.
+# Removes the programs, and the engine of demo and test with its images and caches.
 .PHONY: clean
 clean: $(WITHENGINE)
 	$(WITHENGINE) --clean
