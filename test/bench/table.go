@@ -22,7 +22,7 @@ func (r *report) table() string {
 		}
 		if row.section != section {
 			section = row.section
-			fmt.Fprintf(&text, "\n| %s | ours | beside it | ratio | asked | reached |\n|---|---|---|---|---|---|\n", section)
+			fmt.Fprintf(&text, "\n| %s | ours | compared with | ratio | target | met |\n|---|---|---|---|---|---|\n", section)
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n",
 			row.name, row.unit.text(&row.ours), row.besideText(), row.ratio(), row.asked, row.verdict())
