@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// What the engines were measured to answer, where they differ.
+// The expected answers were measured on real engines, where Docker and podman differ.
 func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 	const create = `{"Image":"base:1","Cmd":["x"]}`
 	tests := []struct {
@@ -55,7 +55,7 @@ func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 	}
 }
 
-// send makes a call and tells its status, and the code that a wait answers.
+// send sends a request and returns the status of the answer, followed by the exit code if it is a wait's.
 func send(t *testing.T, engine *fakeengine.Engine, call, body string) string {
 	t.Helper()
 	method, path, _ := strings.Cut(call, " ")
