@@ -50,7 +50,7 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-func TestWhatIsLeftBehindIsListedInTheOrderOfRemoval(t *testing.T) {
+func TestLeftoversAreListedInTheOrderOfRemoval(t *testing.T) {
 	after := holding(
 		object{kind: image, id: "sha256:1", names: []string{"x:y"}},
 		object{kind: volume, id: "v"},
@@ -58,8 +58,8 @@ func TestWhatIsLeftBehindIsListedInTheOrderOfRemoval(t *testing.T) {
 		object{kind: container, id: "c2", names: []string{"/b"}},
 		object{kind: container, id: "c1", names: []string{"/a"}},
 	)
-	err := leftBehind(leftovers(state{}, after, true))
-	assert.EqualError(t, err, "checking what the command left behind: 5 too many:\n"+
+	err := leftoversError(leftovers(state{}, after, true))
+	assert.EqualError(t, err, "checking what the command left on the engine: 5 objects:\n"+
 		"  container /a\n  container /b\n  network net\n  volume v\n  image x:y")
-	assert.NoError(t, leftBehind(nil))
+	assert.NoError(t, leftoversError(nil))
 }
