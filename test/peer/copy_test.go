@@ -66,7 +66,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// socket leaves a socket behind that nobody listens on.
+// socket creates a socket that nothing listens on.
 func socket(dir string) error {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + "/x"})
 	if err != nil {
