@@ -7,7 +7,7 @@ import (
 	"net/url"
 )
 
-// warmedRepository is the image that both ways use where the Java image is a stand-in.
+// warmedRepository is the image that both ways use if the Java image is a stand-in.
 const warmedRepository = prefix + "-javaenv"
 
 // warmScript leaves what the official image has: in ~/.m2 the shim's own artifact, published without what it depends on,
@@ -23,7 +23,7 @@ mvn --batch-mode --no-transfer-progress -q -N wrapper:wrapper
 rm -rf /tmp/warm
 `
 
-// warmJava makes the Java image as warm as the official one, once.
+// warmJava fills the Maven repository of the Java image like the official one's, once.
 func (b *bench) warmJava(ctx context.Context) error {
 	if b.warmed != "" || !standInImage(b.images.javaenv) {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// patience is how long a program may take to end after SIGTERM.
+// patience is how long a program may take to exit after SIGTERM.
 const patience = 10 * time.Second
 
 // buildCommand returns a call of a builder's build as the peer makes it, with a bare environment, and the buffer that
@@ -27,7 +27,7 @@ func buildCommand(ctx context.Context, builder string, args ...string) (*exec.Cm
 	return cmd, said
 }
 
-// ours builds a package our way and returns how long bin/build took, from its exec to its end.
+// ours builds a package with bin/build and returns how long that took, from exec to exit.
 func (b *bench) ours(ctx context.Context, pkg []byte) (time.Duration, error) {
 	return b.oursWith(ctx, b.builder, pkg)
 }
@@ -46,7 +46,7 @@ func (b *bench) oursWith(ctx context.Context, builder string, pkg []byte) (time.
 	return time.Since(began), nil
 }
 
-// oursAtOnce builds packages side by side and returns how long it took until the last one was done.
+// oursAtOnce builds packages in parallel and returns how long it took until the last one was done.
 func (b *bench) oursAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duration, error) {
 	commands, said := make([]*exec.Cmd, len(pkgs)), make([]*bytes.Buffer, len(pkgs))
 	for i, pkg := range pkgs {
