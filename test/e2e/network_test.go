@@ -14,13 +14,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// networked is config.yaml with a network mode and more of the builder section.
+// networked returns config.yaml with a network mode and more lines of the builder section.
 func networked(mode, extra string) string {
 	return strings.Replace(config(extra), "chaincode:\n", fmt.Sprintf("  docker: {hostConfig: {NetworkMode: %q}}\nchaincode:\n", mode), 1)
 }
 
-// A list of networks, and names in them, on an engine of any age: those that take one network at a create have to be
-// asked again for the others.
+// A list of networks, with aliases, works on engines of any age. Some accept only one network at a create, and need
+// further calls for the others.
 func TestAChaincodeOnSeveralNetworks(t *testing.T) {
 	unique := strings.ToLower(rand.Text()[:10])
 	one, two := createNetwork(t, "one-"+unique), createNetwork(t, "two-"+unique)
