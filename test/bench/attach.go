@@ -77,7 +77,7 @@ func requestOutput(ctx context.Context, connection net.Conn, id string) (io.Read
 // drain reads the output of a container that has ended. The built-in does not read earlier.
 func (a *attachment) drain() []byte {
 	_ = a.connection.SetReadDeadline(time.Now().Add(attachLimit))
-	said, _ := io.ReadAll(a.output) // what is missing of it changes no figure
+	said, _ := io.ReadAll(a.output) // An incomplete output changes no figure.
 	return said
 }
 

@@ -84,7 +84,7 @@ func (b *builtin) build(ctx context.Context, pkg []byte) (image string, took tim
 	}
 	var found struct{ ID string }
 	if err := b.engine.Get(ctx, "/images/"+image+"/json", &found); err != nil {
-		return "", 0, fmt.Errorf("building the built-in's way: inspecting what it has built: %w", err)
+		return "", 0, fmt.Errorf("building the built-in's way: inspecting the image: %w", err)
 	}
 	return image, took, nil
 }

@@ -20,7 +20,7 @@ func (b *bench) machine(ctx context.Context) (string, error) {
 		MemTotal                                              float64
 	}
 	if err := b.engine.Get(ctx, "/info", &info); err != nil {
-		return "", fmt.Errorf("asking the engine what it is: %w", err)
+		return "", fmt.Errorf("inspecting the engine: %w", err)
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	lines := []string{

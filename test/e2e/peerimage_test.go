@@ -128,7 +128,7 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 	})
 
 	image := peerImage(t)
-	t.Run("in a network of its own", func(t *testing.T) {
+	t.Run("in its own network", func(t *testing.T) {
 		p := containedPeer{
 			image: image, pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
 			user: 500, coreDir: "/etc/hyperledger/fabric", socket: "/var/run/docker.sock",

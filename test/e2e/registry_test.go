@@ -186,7 +186,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	r.Push(t, "base/node:1", copier(t, "old"))
 	image := r.Ref("base/node:1")
 	forget(t, image)
-	untagged := image // the older one, once it has lost its name; it goes after what was made of it
+	untagged := image // the older image, after it has lost its name; it is removed after the images based on it
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+untagged+"?force=1")) })
 	status, said, _ := buildOnce(t, pulling(image, "  pullPolicy: never\n"))
 	assert.Equal(t, 1, status)
@@ -205,7 +205,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	r.Push(t, "base/node:1", copier(t, "new"))
 	status, said = build("  pullPolicy: missing\n")
 	require.Equal(t, 0, status, said)
-	assert.Equal(t, old, builtImage(t, u), "what is there is good enough")
+	assert.Equal(t, old, builtImage(t, u), "an image that exists is used")
 	untagged = imageID(t, image)
 	status, said = build("  pullPolicy: always\n")
 	require.Equal(t, 0, status, said)

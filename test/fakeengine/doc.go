@@ -1,7 +1,7 @@
-// Package fakeengine is a container engine for tests: it speaks the part of the Docker Engine API that this project
-// uses, over HTTP on a socket of its own, with real semantics in memory. Containers go through created, running and
-// exited, names are unique, uploaded archives are kept as files, a commit makes an image. What a process in a container
-// does is a Go function, see [Program].
+// Package fakeengine is a container engine for tests. It speaks the part of the Docker Engine API that this project uses,
+// over HTTP on its own socket, and keeps its state in memory. Containers go through created, running and exited, names
+// are unique, uploaded archives are kept as files, and a commit creates an image. A container's process is a Go function,
+// see [Program].
 //
 // It misbehaves on demand: a test puts a [Fault] on a route, which returns an error, hangs, drops the connection, or
 // prunes containers at that moment. The engine records all calls, and a test can list what exists at the end.
