@@ -23,8 +23,6 @@ const javaBundle = "/etc/ssl/certs/java/cacerts"
 
 // system describes what stand-ins take from the machine.
 type system struct {
-	// codename returns the codename of the machine's Debian release, or "". Programs copied from the machine need the same
-	// release.
 	codename     string // Debian release
 	architecture string
 	caSum        string // of caBundle
@@ -75,8 +73,8 @@ func (s system) check() error {
 	return nil
 }
 
-// codename returns the name of this machine's Debian release, which the
-// programs that are copied from it were made for.
+// codename returns the codename of the machine's Debian release, or "". Programs copied from the machine need the same
+// release.
 func codename() string {
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
 		return ""

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// apiPath has the newest API version that all engines in question accept.
+// apiPath has the API version of Docker 20.10, the oldest engine to test with. Newer engines accept it too.
 const apiPath = "/v1.41"
 
 // Client calls an engine over HTTP. The tests' scaffolding does not use the client library, because that is what the

@@ -17,10 +17,9 @@ import (
 // container is the state of a container. The engine's lock guards everything in it except the files.
 type container struct {
 	id, name string
-	// config is the body of a create request.
-	config config
-	image  *Image
-	files  *Files
+	config   config
+	image    *Image
+	files    *Files
 
 	status                     string // created, running, exited
 	created, started, finished time.Time
@@ -37,7 +36,7 @@ type container struct {
 	changed chan struct{} // closed and replaced with every change
 }
 
-// config is what a create asks for.
+// config is the body of a create request.
 type config struct {
 	Image      string
 	Entrypoint []string

@@ -106,7 +106,6 @@ func (p *Peer) build(packageID string) error {
 // runBuilder runs detect, build and release for a package and stores the results. If the copying fails, the directory
 // stays, and Fabric's peer takes it for a complete build.
 func (p *Peer) runBuilder(packageID string, parsed *pkg) error {
-	// scratch holds the directories of one install.
 	scratch, err := p.unpack(packageID, parsed)
 	if err != nil {
 		return fmt.Errorf("could not create build context: %w", err)
@@ -132,7 +131,7 @@ func (p *Peer) release(packageID string, scratch *scratch) error {
 	return p.execute(packageID, "release", scratch.output, scratch.release)
 }
 
-// scratch is where the programs of one install work.
+// scratch holds the directories of one install.
 type scratch struct {
 	root, source, metadata, output, release string
 }
