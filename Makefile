@@ -7,14 +7,14 @@ LDFLAGS := -s -w -X fabric-builder-docker/internal/cli.release=$(VERSION)
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
-# Static and stripped, because the peer's image may be Alpine or Ubuntu. HTTP/2 is left out, because engines do not use it.
-# always: the go command decides what is up to date.
+# The programs are static, since the peer's image may be Alpine or Ubuntu, and stripped. They leave out HTTP/2, which no
+# engine needs. They are always rebuilt: the go command knows which packages have changed.
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
 	CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
-# withengine starts an engine and provides base images below .work/, unless there are some, and runs a command with them.
-# It is built first, because "go run" does not pass on signals and exit statuses.
+# withengine starts an engine and makes base images below .work/ where the machine has none. It is built rather than
+# started with "go run", which passes on neither signals nor exit statuses.
 WITHENGINE := .work/tools/withengine
 .PHONY: $(WITHENGINE)
 $(WITHENGINE):
@@ -25,20 +25,33 @@ demo: build $(WITHENGINE)
 	$(GO) build -o .work/tools/demo ./test/demo
 	$(WITHENGINE) -- .work/tools/demo
 
-.PHONY: test
-test: build $(WITHENGINE)
+# The linters are pinned in go.mod. deadcode exits with 0 whatever it finds.
+.PHONY: lint
+lint:
 	$(GO) vet ./...
-	@unformatted=$$(gofmt -l cmd internal test); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	$(WITHENGINE) --program busybox -- $(GO) test -count=1 -timeout 60m ./...
+	@unformatted=$$(gofmt -l cmd internal test testdata); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) tool staticcheck ./...
+	$(GO) tool go-errorlint ./...
+	$(GO) tool unparam ./...
+	@dead=$$($(GO) tool deadcode -test ./...) && test -z "$$dead" || { echo "$$dead"; exit 1; }
+	$(GO) tool misspell -error cmd docs internal packaging test testdata *.md Makefile
 
-# Compares speed and size with the peer's built-in controller and writes docs/performance.md. It takes half an hour.
-# BENCH="-n 1 -only Node" runs only some of the measurements and writes nothing.
+# These tests mostly run other programs, which the race detector would not see. They also take longest, so they run last.
+UNRACED := $(addprefix fabric-builder-docker/,internal/platform test test/e2e)
+.PHONY: test
+test: build lint $(WITHENGINE)
+	$(WITHENGINE) --program busybox -- sh -c '\
+		$(GO) test -race -count=1 $(filter-out $(UNRACED),$(shell $(GO) list ./...)) && \
+		$(GO) test -count=1 -timeout 60m $(UNRACED)'
+
+# Measures builds and launches beside the peer's built-in controller for half an hour, and updates docs/performance.md.
+# BENCH="-n 1 -only Node" measures some cases and writes nothing.
 .PHONY: bench
 bench: build $(WITHENGINE)
 	$(GO) build -o .work/tools/bench ./test/bench
 	$(WITHENGINE) -- .work/tools/bench -write docs/performance.md $(BENCH)
 
-# Removes the engine that demo, test and bench started, with its images and caches, and the built programs.
+# Removes the programs, and the engine of demo and test with its images and caches.
 .PHONY: clean
 clean: $(WITHENGINE)
 	$(WITHENGINE) --clean

@@ -1,5 +1,5 @@
-// Package test_test holds what must be true of the whole module: who may import what, where a process may end, how
-// large the programs are. Each failure says what it found, and why that matters.
+// Package test_test checks properties of the whole module: which packages may import which, where a process may end,
+// how large the programs are. Each failure says what was found and why it matters.
 package test_test
 
 import (
@@ -29,7 +29,7 @@ const (
 	sdk    = "github.com/docker/docker"
 )
 
-// pkg is what go list says of a package.
+// pkg is a package as go list describes it.
 type pkg struct {
 	ImportPath   string
 	Name         string
@@ -39,12 +39,12 @@ type pkg struct {
 	XTestImports []string
 }
 
-// packages is go list of these arguments, from the module's root.
-func packages(t *testing.T, args ...string) map[string]pkg {
+// listPackages runs go list with these arguments in the module's root, and returns the packages by import path.
+func listPackages(t *testing.T, args ...string) map[string]pkg {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Standard,Imports,TestImports,XTestImports"}, args...)...)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as the programs are built
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // the programs are built without cgo
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -61,17 +61,17 @@ func packages(t *testing.T, args ...string) map[string]pkg {
 	}
 }
 
-// chain is the shortest way of imports from a package to another, for a message.
-func chain(all map[string]pkg, from, to string) string {
+// importChain returns the shortest chain of imports from one package to another, for a message.
+func importChain(all map[string]pkg, from, to string) string {
 	cameFrom := map[string]string{from: ""}
 	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
 		if queue[0] == to {
-			way := []string{}
+			path := []string{}
 			for at := to; at != ""; at = cameFrom[at] {
-				way = append(way, at)
+				path = append(path, at)
 			}
-			slices.Reverse(way)
-			return strings.Join(way, " -> ")
+			slices.Reverse(path)
+			return strings.Join(path, " -> ")
 		}
 		for _, next := range all[queue[0]].Imports {
 			if _, seen := cameFrom[next]; !seen {
@@ -83,7 +83,7 @@ func chain(all map[string]pkg, from, to string) string {
 	return to
 }
 
-// within says whether a package is prefix or below it.
+// within reports whether a package is prefix or below it.
 func within(importPath, prefix string) bool {
 	return importPath == prefix || strings.HasPrefix(importPath, prefix+"/")
 }
@@ -92,12 +92,12 @@ func TestDetectAndReleaseStaySmall(t *testing.T) {
 	for _, phase := range []string{"detect", "release"} {
 		t.Run(phase, func(t *testing.T) {
 			main := module + "/cmd/" + phase
-			all := packages(t, "-deps", "./cmd/"+phase)
+			all := listPackages(t, "-deps", "./cmd/"+phase)
 			for importPath := range all {
 				for _, banned := range []string{"github.com/docker", "net/http", module + "/internal/docker", module + "/internal/imagebuild"} {
 					assert.False(t, within(importPath, banned),
-						"%s links %s: %s\nThe peer runs %s for every package, also of other builders; it asks no engine, so it must not be able to.",
-						phase, importPath, chain(all, main, importPath), phase)
+						"%s links %s: %s\nThe peer runs %s for every package, including those of other builders. It needs no engine, so it must not link the client.",
+						phase, importPath, importChain(all, main, importPath), phase)
 				}
 			}
 		})
@@ -109,41 +109,41 @@ func TestWhatAPackageMayImport(t *testing.T) {
 		packages, why string
 		allowed       func(importPath string, standard bool) bool
 	}{
-		{"internal/metadata", "detect and release are made of it, and it owns the contract's files whatever else changes",
+		{"internal/metadata", "detect and release use it, and must stay small",
 			func(_ string, standard bool) bool { return standard }},
-		{"internal/tlsfiles", "it handles keys: the less code sees them, the better",
+		{"internal/tlsfiles", "it handles keys, which as little code as possible should see",
 			func(_ string, standard bool) bool { return standard }},
-		{"internal/docker", "it takes its own plain structs, so that a move to another SDK touches this package alone",
+		{"internal/docker", "it has its own plain types, so that a move to another SDK changes only this package",
 			func(importPath string, _ bool) bool { return !within(importPath, module) }},
-		{"internal/loglines", "every program is started through it",
+		{"internal/loglines", "every program links it",
 			func(_ string, standard bool) bool { return standard }},
-		{"internal/config", "settings know nothing of those who read them",
+		{"internal/config", "settings must not depend on the code that reads them",
 			func(importPath string, _ bool) bool {
 				return !within(importPath, module) || importPath == module+"/internal/host"
 			}},
-		{"internal/host", "settings, which detect reads, are made of it",
+		{"internal/host", "internal/config, which detect links, uses it",
 			func(_ string, standard bool) bool { return standard }},
-		{"internal/platform", "a plan is made without an engine",
+		{"internal/platform", "planning a build needs no engine",
 			func(importPath string, _ bool) bool {
 				return !within(importPath, module) || within(importPath, module+"/internal/config") || importPath == module+"/internal/metadata" || importPath == module+"/internal/content"
 			}},
-		{"internal/content", "a package's files are the same whatever engine gets them",
+		{"internal/content", "a package's files do not depend on the engine",
 			func(importPath string, _ bool) bool {
 				return !within(importPath, module) || importPath == module+"/internal/metadata"
 			}},
 	}
-	all := packages(t, "-deps", "./...")
+	all := listPackages(t, "-deps", "./...")
 	for _, rule := range rules {
 		t.Run(rule.packages, func(t *testing.T) {
 			root := module + "/" + rule.packages
-			require.Contains(t, all, root, "the package has moved: this rule has to follow it")
+			require.Contains(t, all, root, "package not found: if it has moved, update this rule")
 			for importPath, p := range all {
 				if !within(importPath, root) {
 					continue
 				}
 				for _, imported := range p.Imports {
 					assert.True(t, within(imported, root) || rule.allowed(imported, all[imported].Standard),
-						"%s imports %s, and must not: %s", importPath, imported, rule.why)
+						"%s must not import %s: %s", importPath, imported, rule.why)
 				}
 			}
 		})
@@ -151,38 +151,38 @@ func TestWhatAPackageMayImport(t *testing.T) {
 }
 
 func TestOnlyOnePackageKnowsTheDockerSDK(t *testing.T) {
-	for importPath, p := range packages(t, "./...") {
+	for importPath, p := range listPackages(t, "./...") {
 		if importPath == module+"/internal/docker" {
-			assert.True(t, slices.ContainsFunc(p.Imports, func(imported string) bool { return within(imported, sdk) }), "%s has moved", sdk)
+			assert.True(t, slices.ContainsFunc(p.Imports, func(imported string) bool { return within(imported, sdk) }), "internal/docker does not import %s: if it has moved, update this test", sdk)
 			continue
 		}
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			assert.False(t, within(imported, sdk) || within(imported, "github.com/docker/go-connections"),
-				"%s imports %s: the SDK is frozen upstream, and a later move must touch internal/docker alone", importPath, imported)
+				"%s imports %s: only internal/docker may, so that a move to another SDK changes only that package", importPath, imported)
 		}
 	}
 }
 
 func TestThePhasesDoNotNeedTheTests(t *testing.T) {
-	for importPath, p := range packages(t, "./cmd/...", "./internal/...") {
+	for importPath, p := range listPackages(t, "./cmd/...", "./internal/...") {
 		for _, imported := range p.Imports {
-			assert.False(t, within(imported, module+"/test"), "%s imports %s: an operator would run test code", importPath, imported)
-			assert.False(t, within(imported, module+"/cmd"), "%s imports %s: a phase stands on internal/, never on another phase", importPath, imported)
-			assert.False(t, imported == "testing" || within(imported, "github.com/stretchr/testify"), "%s imports %s: an operator would run test code", importPath, imported)
+			assert.False(t, within(imported, module+"/test"), "%s imports %s: programs must not link test code", importPath, imported)
+			assert.False(t, within(imported, module+"/cmd"), "%s imports %s: a phase may import only internal packages, not another phase", importPath, imported)
+			assert.False(t, imported == "testing" || within(imported, "github.com/stretchr/testify"), "%s imports %s: programs must not link test code", importPath, imported)
 		}
 	}
 }
 
-func TestNoPackageIsNamedAfterNothing(t *testing.T) {
-	for importPath, p := range packages(t, "./...") {
+func TestNoPackageHasAMeaninglessName(t *testing.T) {
+	for importPath, p := range listPackages(t, "./...") {
 		for _, banned := range []string{"util", "utils", "common", "helper", "helpers", "misc", "shared"} {
 			assert.False(t, p.Name == banned || path.Base(importPath) == banned,
-				"%s: a reader should find the room of any behaviour from the tree alone, and this name says nothing", importPath)
+				"%s: the name of a package must say what it contains", importPath)
 		}
 	}
 }
 
-func TestMainIsWiringOnly(t *testing.T) {
+func TestMainOnlyWires(t *testing.T) {
 	const most = 30
 	mains, err := filepath.Glob("../cmd/*/main.go")
 	require.NoError(t, err)
@@ -190,12 +190,12 @@ func TestMainIsWiringOnly(t *testing.T) {
 	for _, name := range mains {
 		data, err := os.ReadFile(name)
 		require.NoError(t, err)
-		assert.LessOrEqual(t, bytes.Count(data, []byte("\n")), most, "%s has more than %d lines: what is in main cannot be tested", name, most)
+		assert.LessOrEqual(t, bytes.Count(data, []byte("\n")), most, "%s has more than %d lines: code in main cannot be tested", name, most)
 	}
 }
 
-// goFiles parses all Go files below these directories of the module. That also makes go test's cache notice a change
-// of any of them, which it would not for the go commands that this test runs.
+// goFiles parses all Go files below these directories of the module. Reading them also makes go test's cache notice a
+// change of any of them, which the go commands that the tests run do not.
 func goFiles(t *testing.T, dirs ...string) map[string]*ast.File {
 	t.Helper()
 	files := map[string]*ast.File{}
@@ -217,7 +217,7 @@ func goFiles(t *testing.T, dirs ...string) map[string]*ast.File {
 	return files
 }
 
-// uses are the things of other packages that a file names, such as os.Exit.
+// uses returns the identifiers of other packages that a file uses, such as os.Exit.
 func uses(file *ast.File) []string {
 	imported := map[string]string{} // name in this file -> import path
 	for _, spec := range file.Imports {
@@ -240,10 +240,10 @@ func uses(file *ast.File) []string {
 	return found
 }
 
-func TestWhoTouchesTheProcess(t *testing.T) {
+func TestOnlyCLITouchesTheProcess(t *testing.T) {
 	const (
-		start = "a program starts and ends in internal/cli alone, where its output rules and exit statuses are kept"
-		sleep = "a timer in a select with ctx.Done ends when the peer says stop; a sleep does not"
+		start = "only internal/cli starts and ends a program, since it implements the output rules and exit statuses"
+		sleep = "a sleep does not end when the peer stops the program: use a timer in a select with ctx.Done"
 	)
 	banned := map[string]string{
 		"os.Exit": start, "os.Args": start, "os.Getenv": start, "os.LookupEnv": start, "os.Environ": start, "os.Setenv": start,
@@ -268,13 +268,13 @@ func TestNothingHappensBeforeMain(t *testing.T) {
 	for name, file := range goFiles(t, "cmd", "internal") {
 		for _, declaration := range file.Decls {
 			if function, ok := declaration.(*ast.FuncDecl); ok && function.Recv == nil && function.Name.Name == "init" {
-				t.Errorf("%s has an init: what runs before main cannot be given its input, nor be tested", name)
+				t.Errorf("%s has an init function: it runs before main, so it cannot take arguments or be tested", name)
 			}
 		}
 	}
 }
 
-func TestEveryPackageSaysWhatItIs(t *testing.T) {
+func TestEveryPackageHasAComment(t *testing.T) {
 	documented := map[string]bool{}
 	for name, file := range goFiles(t, "cmd", "internal", "test") {
 		if !strings.HasSuffix(name, "_test.go") {
@@ -282,11 +282,11 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		}
 	}
 	for dir, ok := range documented {
-		assert.True(t, ok, "%s has no package comment: it is what a reader of the tree reads first", dir)
+		assert.True(t, ok, "%s has no package comment", dir)
 	}
 }
 
-// No test may be left out without a word: a test that cannot run has to fail.
+// A test that cannot run must fail, not be skipped.
 func TestNoTestIsSkipped(t *testing.T) {
 	for name, file := range goFiles(t, "cmd", "internal", "test") {
 		if !strings.HasSuffix(name, "_test.go") {
@@ -295,7 +295,7 @@ func TestNoTestIsSkipped(t *testing.T) {
 		ast.Inspect(file, func(node ast.Node) bool {
 			if selector, ok := node.(*ast.SelectorExpr); ok && slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, selector.Sel.Name) {
 				if receiver, ok := selector.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "f", "tb"}, receiver.Name) {
-					t.Errorf("%s calls %s.%s: what is skipped everywhere is noticed nowhere", name, receiver.Name, selector.Sel.Name)
+					t.Errorf("%s calls %s.%s: a test that is skipped everywhere is noticed nowhere", name, receiver.Name, selector.Sel.Name)
 				}
 			}
 			return true
@@ -303,12 +303,12 @@ func TestNoTestIsSkipped(t *testing.T) {
 	}
 }
 
-// A client that is linked by mistake shows up here first: it is megabytes. The bounds of detect, which runs for every
-// package of every builder, and of run, which stays in memory for every chaincode, are what operators are promised.
-// build, which holds text/template for connection.json as well, runs once per install.
+// A client that is linked by mistake adds megabytes, which this test notices first. The limits of detect, which runs for
+// every package of every builder, and of run, which stays in memory for every chaincode, are promised to operators. build
+// runs once per install, and links text/template for connection.json as well.
 func TestSizeOfThePrograms(t *testing.T) {
 	goFiles(t, "cmd", "internal")
-	_, err := os.ReadFile("../go.sum") // so that a new version of a module is noticed as well
+	_, err := os.ReadFile("../go.sum") // so that go test's cache notices a new version of a module
 	require.NoError(t, err)
 	bin := t.TempDir()
 	for phase, most := range map[string]int64{"detect": 3_500_000, "release": 3_000_000, "build": 12_000_000, "run": 10_000_000} {
@@ -322,21 +322,21 @@ func TestSizeOfThePrograms(t *testing.T) {
 			info, err := os.Stat(program)
 			require.NoError(t, err)
 			if info.Size() > most {
-				t.Errorf("%s has %d bytes, at most %d are allowed: the peer starts it for every package, or keeps one per chaincode; it links\n%s",
-					phase, info.Size(), most, foreign(t, phase))
+				t.Errorf("%s has %d bytes, but the limit is %d: the peer runs it for every package, or keeps one per chaincode. It links\n%s",
+					phase, info.Size(), most, otherModules(t, phase))
 			}
 		})
 	}
 }
 
-// foreign lists what a program links from other modules, and how it gets there.
-func foreign(t *testing.T, phase string) string {
+// otherModules lists the packages that a program links from other modules, with the chains of imports.
+func otherModules(t *testing.T, phase string) string {
 	t.Helper()
 	var chains []string
-	all := packages(t, "-deps", "./cmd/"+phase)
+	all := listPackages(t, "-deps", "./cmd/"+phase)
 	for importPath, p := range all {
 		if !p.Standard && !within(importPath, module) {
-			chains = append(chains, "  "+chain(all, module+"/cmd/"+phase, importPath))
+			chains = append(chains, "  "+importChain(all, module+"/cmd/"+phase, importPath))
 		}
 	}
 	slices.Sort(chains)

@@ -1,6 +1,5 @@
-// Package baseimages provides the images that chaincode is built in and runs
-// in: Fabric's own where an engine has them or can pull them, and elsewhere
-// stand-ins made of Debian's packages and the machine's Go and Node, with the
+// Package baseimages provides the images that chaincode is built in and runs in. It uses Fabric's own where the engine
+// has them or can pull them, and otherwise stand-ins built from Debian packages and the machine's Go and Node, with the
 // same users, directories and scripts.
 package baseimages
 
@@ -13,15 +12,15 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// Images are references to use as builder and runtime images.
+// Images are references of builder and runtime images.
 type Images struct {
-	Ccenv   string // Go chaincode is built in it
-	Baseos  string // and runs on it
-	Nodeenv string // Node chaincode is built in it and runs on it
-	Javaenv string // Java chaincode is built in it and runs on it
+	Ccenv   string // builds Go chaincode
+	Baseos  string // runs Go chaincode
+	Nodeenv string // builds and runs Node chaincode
+	Javaenv string // builds and runs Java chaincode
 }
 
-// Env returns the images as variables of an environment.
+// Env returns the images as environment variables.
 func (i Images) Env() []string {
 	return []string{
 		"FBD_TEST_CCENV=" + i.Ccenv,
@@ -31,22 +30,20 @@ func (i Images) Env() []string {
 	}
 }
 
-// Options say where stand-ins are made and who is told what happens.
+// Options configures Ensure.
 type Options struct {
-	// WorkDir holds what stand-ins are made of while they are made.
-	// Default: .work.
+	// WorkDir holds temporary files for building stand-ins. Default: .work.
 	WorkDir string
-	// Log takes one line per step. Default: nobody.
+	// Log receives one line per step. Default: none.
 	Log io.Writer
 	// HTTPProxy is the proxy for Debian's packages. Default: none.
 	HTTPProxy string
 }
 
-// Packages are the Debian packages that making stand-ins takes.
+// Packages returns the Debian packages that building stand-ins needs.
 func Packages() []string { return []string{"debootstrap"} }
 
-// images says which official image each field of Images wants and which
-// recipe stands in for it.
+// images lists the official image for each field of Images, and the recipe of its stand-in.
 var images = []struct {
 	official, recipe string
 	field            func(*Images) *string
@@ -57,7 +54,7 @@ var images = []struct {
 	{"hyperledger/fabric-javaenv:2.5", "javaenv", func(i *Images) *string { return &i.Javaenv }},
 }
 
-// Provided tells whether a reference names an image that Ensure provides.
+// Provided reports whether a reference names an image that Ensure provides.
 func Provided(ref string) bool {
 	for _, image := range images {
 		if ref == image.official {
@@ -67,9 +64,8 @@ func Provided(ref string) bool {
 	return strings.HasPrefix(ref, repository)
 }
 
-// Ensure returns a usable image for every purpose: the official one when the
-// engine has it, else a stand-in of an earlier call, else the official one
-// when it can be pulled, else a new stand-in.
+// Ensure returns an image for every purpose: the official image if the engine has it, or else an existing stand-in, or
+// else the official image if it can be pulled, or else a new stand-in.
 func Ensure(ctx context.Context, host string, opts Options) (Images, error) {
 	client, err := engine.NewClient(host)
 	if err != nil {
@@ -81,7 +77,7 @@ func Ensure(ctx context.Context, host string, opts Options) (Images, error) {
 	if opts.WorkDir == "" {
 		opts.WorkDir = ".work"
 	}
-	m := &maker{client: client, opts: opts, system: look(ctx)}
+	m := &maker{client: client, opts: opts, system: inspectSystem(ctx)}
 	var found Images
 	puller := newPuller(client, opts.Log)
 	for _, image := range images {

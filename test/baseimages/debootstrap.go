@@ -13,8 +13,7 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// debootstrap makes Debian's smallest system below root, with the machine's
-// certificates.
+// debootstrap installs Debian's minimal system below root, and adds the machine's certificates.
 func (m *maker) debootstrap(ctx context.Context, root, log string) error {
 	args := []string{"--variant=minbase", m.system.codename, root}
 	if uri := mirror(ctx, m.system.codename); uri != "" {
@@ -37,15 +36,14 @@ func (m *maker) debootstrap(ctx context.Context, root, log string) error {
 	return nil
 }
 
-// omitted is what the image does not need: what an engine mounts, and what
-// makes it large.
+// omitted lists what the image does not need: what an engine mounts, and what makes it large.
 var omitted = []string{
 	"./dev/*", "./proc/*", "./sys/*", "./run/*", "./tmp/*",
 	"./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*.log", "./var/log/apt/*",
 	"./usr/share/doc/*", "./usr/share/man/*", "./usr/share/info/*", "./usr/share/locale/*",
 }
 
-// treeAsTar streams a directory. wait says how it went, after the last byte.
+// treeAsTar streams a directory as a tar. After the last byte, wait returns tar's error.
 func treeAsTar(ctx context.Context, root string) (stream io.ReadCloser, wait func() error, err error) {
 	args := []string{"--numeric-owner", "--directory", root, "--create"}
 	for _, pattern := range omitted {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// extend makes a stand-in out of another: a container of the one gets the
-// files, runs the script and becomes the other.
+// extend builds a stand-in from another: it creates a container, adds the files, runs the script and commits the
+// container.
 func (m *maker) extend(ctx context.Context, name string, r recipe) (err error) {
 	id, err := m.create(ctx, r)
 	if err != nil {
@@ -46,7 +46,7 @@ func (m *maker) create(ctx context.Context, r recipe) (string, error) {
 	spec := map[string]any{
 		"Image": reference(r.parent),
 		"User":  "0:0",
-		// The machine's own network: a proxy may listen on its loopback.
+		// On the host's network, because a proxy may listen on its loopback interface.
 		"HostConfig": map[string]any{"NetworkMode": "host", "Init": true},
 		"Cmd":        []string{"/bin/sh", "-ec", r.script},
 	}
@@ -65,7 +65,7 @@ func (m *maker) upload(ctx context.Context, id string, files func(*tarball)) err
 	return err
 }
 
-// run runs a container to its end. The error shows what it said last.
+// run runs a container until it exits. The error shows the end of its output.
 func (m *maker) run(ctx context.Context, id string) error {
 	if err := m.client.Post(ctx, "/containers/"+id+"/start", nil, nil); err != nil {
 		return fmt.Errorf("starting a container: %w", err)
@@ -79,13 +79,13 @@ func (m *maker) run(ctx context.Context, id string) error {
 	}
 	said, err := m.client.Read(ctx, "/containers/"+id+"/logs?stdout=1&stderr=1&tail=20")
 	if err != nil {
-		return fmt.Errorf("reading what a container said: %w", err)
+		return fmt.Errorf("reading a container's log: %w", err)
 	}
 	return fmt.Errorf("running a container: exit status %d:\n%s", ended.StatusCode, strings.TrimSpace(string(unframe(said))))
 }
 
-// unframe takes the headers of 8 bytes out of a container's output, which
-// name the stream and the length of the piece that follows.
+// unframe removes the 8-byte headers from a container's output. A header holds the stream and the length of the piece
+// that follows.
 func unframe(framed []byte) []byte {
 	var plain bytes.Buffer
 	for len(framed) >= 8 {

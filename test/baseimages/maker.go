@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// repository holds every stand-in: nobody takes them for Fabric's own.
+	// repository is the prefix of every stand-in's name, which no image of Fabric has.
 	repository = "fabric-builder-docker-test/"
 	tag        = "standin"
-	// label holds the fingerprint of what a stand-in is made of.
+	// label holds a stand-in's fingerprint.
 	label = "fabric-builder-docker-test.recipe"
 )
 
 func reference(recipe string) string { return repository + recipe + ":" + tag }
 
-// maker makes stand-ins.
+// maker builds stand-ins.
 type maker struct {
 	client *engine.Client
 	opts   Options
 	system system
 }
 
-// image is the part of an engine's answer that matters here.
+// image is the part of an engine's image inspect response that is used here.
 type image struct {
 	ID     string `json:"Id"`
 	Config struct{ Labels map[string]string }
 }
 
-// inspect returns nil when the engine has no such image.
+// inspect returns nil if the engine has no such image.
 func inspect(ctx context.Context, client *engine.Client, ref string) (*image, error) {
 	var found image
 	err := client.Get(ctx, "/images/"+ref+"/json", &found)
@@ -46,7 +46,7 @@ func inspect(ctx context.Context, client *engine.Client, ref string) (*image, er
 	return &found, nil
 }
 
-// current tells whether the engine has a stand-in that is not outdated.
+// current reports whether the engine has a stand-in with the current fingerprint.
 func (m *maker) current(ctx context.Context, name string) (bool, error) {
 	found, err := inspect(ctx, m.client, reference(name))
 	if err != nil || found == nil {
@@ -55,7 +55,7 @@ func (m *maker) current(ctx context.Context, name string) (bool, error) {
 	return found.Config.Labels[label] == fingerprint(m.recipes(), name), nil
 }
 
-// make makes a stand-in, and before it what it is made from.
+// make builds a stand-in unless it is current, after the one that it is based on.
 func (m *maker) make(ctx context.Context, name string) error {
 	if current, err := m.current(ctx, name); err != nil || current {
 		return err
@@ -78,23 +78,23 @@ func (m *maker) make(ctx context.Context, name string) error {
 		return err
 	}
 	if outdated != nil {
-		// One that is still in use stays, without a name.
+		// If it is still in use it stays, without a name.
 		_ = m.client.Delete(ctx, "/images/"+outdated.ID)
 	}
 	return nil
 }
 
-// bootstrap makes Debian's smallest system and imports it as an image.
+// bootstrap installs Debian's minimal system and imports it as an image.
 func (m *maker) bootstrap(ctx context.Context, name string, r recipe) error {
 	dir := filepath.Join(m.opts.WorkDir, "images")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making a directory for images: %w", err)
+		return fmt.Errorf("creating a directory for images: %w", err)
 	}
 	log := filepath.Join(dir, "debootstrap.log")
 	if err := installTools(ctx, m.opts, log); err != nil {
 		return err
 	}
-	m.system.caSum = bundleSum() // They may have come with the tools.
+	m.system.caSum = bundleSum() // The tools may have installed them.
 	root, err := filepath.Abs(filepath.Join(dir, "root"))
 	if err != nil {
 		return fmt.Errorf("resolving the directory for images: %w", err)
@@ -119,7 +119,7 @@ func (m *maker) importTree(ctx context.Context, root, name string, r recipe) err
 		"changes": m.changes(name, r),
 	}
 	err = m.client.Stream(ctx, "/images/create?"+query.Encode(), tree, nil)
-	_ = tree.Close() // Ends a tar whose reader has given up.
+	_ = tree.Close() // Ends tar if the engine stopped reading.
 	if failed := wait(); err == nil {
 		err = failed
 	}
@@ -129,10 +129,10 @@ func (m *maker) importTree(ctx context.Context, root, name string, r recipe) err
 	return nil
 }
 
-// changes are what is said about an image besides its files.
+// changes returns the instructions for an image's configuration.
 func (m *maker) changes(name string, r recipe) []string {
 	return append([]string{
 		"LABEL " + label + "=" + fingerprint(m.recipes(), name),
-		`CMD ["/bin/bash"]`, // Else it is the script's.
+		`CMD ["/bin/bash"]`, // Otherwise it would be the recipe's script.
 	}, r.changes...)
 }

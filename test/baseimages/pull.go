@@ -12,31 +12,31 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// puller tries to pull images and remembers that no registry answers.
+// puller pulls images, and stops trying when no registry answers.
 type puller struct {
 	client streamer
 	log    io.Writer
-	// firstSign bounds how long all pulls together may wait for a registry's
-	// first sign of life: without a registry a name server may keep silent.
-	firstSign time.Duration
-	// silence bounds the pause between two signs of a pull that is under way.
+	// firstMessage bounds how long all pulls together may wait for the first progress message. Without access to a
+	// registry, a name server may never answer.
+	firstMessage time.Duration
+	// silence bounds the time between two progress messages of a pull.
 	silence time.Duration
 
 	waited time.Duration
 	gaveUp bool
 }
 
-// streamer is an engine's client as a pull needs it.
+// streamer is the part of an engine's client that a pull uses.
 type streamer interface {
 	Stream(ctx context.Context, path string, body io.Reader, sign func()) error
 }
 
 func newPuller(client streamer, log io.Writer) *puller {
-	return &puller{client: client, log: log, firstSign: 10 * time.Second, silence: time.Minute}
+	return &puller{client: client, log: log, firstMessage: 10 * time.Second, silence: time.Minute}
 }
 
-// pull tells whether the engine has the image afterwards. That there is no
-// registry is not an error: there are stand-ins.
+// pull reports whether the engine has the image afterwards. Without a registry it returns false, and a stand-in is
+// used.
 func (p *puller) pull(ctx context.Context, ref string) bool {
 	if p.gaveUp || ctx.Err() != nil {
 		return false
@@ -46,8 +46,8 @@ func (p *puller) pull(ctx context.Context, ref string) bool {
 		return true
 	}
 	fmt.Fprintf(p.log, "pulling %s: %v\n", ref, err)
-	// A registry that does not have this one may have the others.
-	p.gaveUp = !engine.NotFound(err) || p.waited >= p.firstSign
+	// A registry that lacks this image may have the others.
+	p.gaveUp = !engine.NotFound(err) || p.waited >= p.firstMessage
 	return false
 }
 
@@ -55,7 +55,7 @@ func (p *puller) try(ctx context.Context, ref string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	begin, heard := time.Now(), false
-	watchdog := time.AfterFunc(p.firstSign-p.waited, func() { cancel(errors.New("the registry keeps silent")) })
+	watchdog := time.AfterFunc(p.firstMessage-p.waited, func() { cancel(errors.New("no progress from the registry")) })
 	defer watchdog.Stop()
 	sign := func() {
 		if !heard {

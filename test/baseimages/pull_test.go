@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// pulls is an engine that answers every pull like this, by a clock that is the test's own.
+// pulls is an engine that gives every pull the same answer. Tests use it with a fake clock.
 type pulls struct {
 	answer func(ctx context.Context, sign func()) error
 	count  int
@@ -39,7 +39,7 @@ func TestASilentRegistryIsAskedOnlyOnce(t *testing.T) {
 		assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
 		assert.False(t, p.pull(t.Context(), "hyperledger/fabric-baseos:3.1"))
 		assert.Equal(t, 1, engine.count)
-		assert.Equal(t, p.firstSign, time.Since(began))
+		assert.Equal(t, p.firstMessage, time.Since(began))
 	})
 }
 
@@ -53,19 +53,19 @@ func TestARegistryThatDoesNotHaveOneImageIsAskedForTheNext(t *testing.T) {
 	client, err := engine.NewClient(server.URL)
 	require.NoError(t, err)
 	p := newPuller(client, io.Discard)
-	p.firstSign = time.Minute
+	p.firstMessage = time.Minute
 	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
 	assert.False(t, p.pull(t.Context(), "hyperledger/fabric-baseos:3.1"))
 	assert.EqualValues(t, 2, count.Load())
 }
 
-func TestAPullUnderWayMayTakeLongerThanTheFirstSign(t *testing.T) {
+func TestAPullMayTakeLongerThanItsFirstMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := &pulls{}
 		p, began := newPuller(engine, io.Discard), time.Now()
 		engine.answer = func(ctx context.Context, sign func()) error {
 			for range 10 {
-				time.Sleep(min(p.firstSign, p.silence) - time.Second)
+				time.Sleep(min(p.firstMessage, p.silence) - time.Second)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -74,8 +74,8 @@ func TestAPullUnderWayMayTakeLongerThanTheFirstSign(t *testing.T) {
 			return nil
 		}
 		assert.True(t, p.pull(t.Context(), "hyperledger/fabric-ccenv:3.1"))
-		assert.Greater(t, time.Since(began), p.firstSign+p.silence)
-		assert.Less(t, p.waited, p.firstSign)
+		assert.Greater(t, time.Since(began), p.firstMessage+p.silence)
+		assert.Less(t, p.waited, p.firstMessage)
 	})
 }
 

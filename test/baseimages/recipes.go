@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// recipeVersion goes up when the way in which stand-ins are made changes in a
-// manner that their inputs do not show.
+// recipeVersion must be raised when stand-ins are built in a different way that their fingerprints do not show.
 const recipeVersion = "1"
 
 var (
@@ -22,8 +21,8 @@ var (
 	javaStart string
 )
 
-// NodeScripts are the SHA-256 of the scripts of the stand-in for nodeenv. They do what the official ones do, which
-// this builder knows; it has to be told of these, in builder.node.knownScripts.
+// NodeScripts returns the SHA-256 of the scripts in the stand-in for nodeenv. The builder knows the official scripts,
+// which do the same; it learns of these from builder.node.knownScripts.
 func NodeScripts() []string {
 	var sums []string
 	for _, script := range []string{nodeBuild, nodeStart} {
@@ -33,12 +32,11 @@ func NodeScripts() []string {
 	return sums
 }
 
-// recipe says how a stand-in is made. One without a parent is Debian's
-// smallest system; any other is its parent plus files plus what a script, run
-// as root, does to it.
+// recipe describes how to build a stand-in. Without a parent it is Debian's minimal system. Otherwise it is the parent
+// with files added and a script run as root.
 type recipe struct {
 	parent string
-	// machine names what comes from the machine, to tell when it is outdated.
+	// machine lists the versions of what comes from the machine, as part of the fingerprint.
 	machine []string
 	files   func(*tarball)
 	script  string
@@ -46,18 +44,18 @@ type recipe struct {
 }
 
 const (
-	// slim ends every script that installs packages.
+	// slim removes what an image does not need, at the end of every script that installs packages.
 	slim = `rm -rf /var/cache/apt /var/lib/apt/lists/* /var/log/*.log /var/log/apt /usr/share/doc /usr/share/man /usr/share/info /usr/share/locale /etc/apt/apt.conf.d/99test
 `
-	// user makes the one that Fabric's images run as.
+	// user creates the user that Fabric's images run as.
 	user = `groupadd --gid 500 chaincode
 useradd --uid 500 --gid 500 --create-home --home-dir /home/chaincode chaincode
 `
 	path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
-// recipes are the stand-ins. The compilers, which ccenv and nodeenv share,
-// are an image of their own: they take longest.
+// recipes returns all recipes by name. ccenv and nodeenv share an image with the compilers, which take longest to
+// install.
 func (m *maker) recipes() map[string]recipe {
 	return map[string]recipe{
 		"debian": {
@@ -107,12 +105,12 @@ chown -R chaincode:chaincode /chaincode
 	}
 }
 
-// nodeEntrypoint makes an entrypoint as the official image has it: it becomes the command that it is given.
+// nodeEntrypoint creates an entrypoint like the official image's, which replaces itself with the command it is given.
 const nodeEntrypoint = `printf '#!/bin/sh\nset -e\nexec "$@"\n' >/usr/local/bin/docker-entrypoint.sh
 chmod 755 /usr/local/bin/docker-entrypoint.sh
 `
 
-// fingerprint changes with whatever an image is made of.
+// fingerprint returns a digest that changes with anything that goes into an image.
 func fingerprint(recipes map[string]recipe, name string) string {
 	r := recipes[name]
 	parts := append([]string{recipeVersion, name, r.script}, r.machine...)

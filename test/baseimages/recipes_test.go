@@ -20,7 +20,7 @@ func fingerprints(s system) map[string]string {
 	return all
 }
 
-func TestAChangeOfTheMachineOutdatesWhatIsMadeOfIt(t *testing.T) {
+func TestAChangeOfTheMachineOutdatesTheImagesThatUseIt(t *testing.T) {
 	tests := []struct {
 		name     string
 		change   func(*system)
@@ -50,7 +50,7 @@ func TestAChangeOfTheMachineOutdatesWhatIsMadeOfIt(t *testing.T) {
 	}
 }
 
-func TestNoTwoStandinsHaveOneFingerprint(t *testing.T) {
+func TestStandinsHaveDifferentFingerprints(t *testing.T) {
 	seen := map[string]string{}
 	for name, mark := range fingerprints(machine()) {
 		assert.Empty(t, seen[mark], name)
@@ -58,8 +58,8 @@ func TestNoTwoStandinsHaveOneFingerprint(t *testing.T) {
 	}
 }
 
-// A stand-in must never be taken for Fabric's own image.
-func TestStandinsHaveNamesOfTheirOwn(t *testing.T) {
+// A stand-in must never be mistaken for Fabric's own image.
+func TestStandinsHaveTheirOwnNames(t *testing.T) {
 	recipes := (&maker{system: machine()}).recipes()
 	for _, image := range images {
 		require.Contains(t, recipes, image.recipe)

@@ -15,29 +15,29 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// caBundle is where Debian keeps the certificates that the machine trusts.
+// caBundle is where Debian keeps the CA certificates that the machine trusts.
 const caBundle = "/etc/ssl/certs/ca-certificates.crt"
 
-// javaBundle is where Debian keeps the same certificates for Java.
+// javaBundle is where Debian keeps them for Java.
 const javaBundle = "/etc/ssl/certs/java/cacerts"
 
-// system is what the machine gives to stand-ins.
+// system describes what stand-ins take from the machine.
 type system struct {
-	codename     string // of the Debian release
+	codename     string // Debian release
 	architecture string
-	caSum        string // of the machine's CA bundle
-	javaSum      string // of the machine's CA bundle for Java
+	caSum        string // of caBundle
+	javaSum      string // of javaBundle
 	goRoot       string
 	goVersion    string
-	node         string // the program
+	node         string // path of the program
 	nodeVersion  string
-	npm          string // the directory of the package
+	npm          string // directory of the package
 	npmVersion   string
 }
 
-// look finds out what the machine has. What it lacks is empty, and is missed
-// only when a stand-in is to be made of it.
-func look(ctx context.Context) system {
+// inspectSystem collects what the machine has. Fields for what it lacks are empty; check reports them when a stand-in
+// is to be built.
+func inspectSystem(ctx context.Context) system {
 	s := system{codename: codename(), architecture: runtime.GOARCH, caSum: bundleSum(), javaSum: fileSum(javaBundle)}
 	s.goRoot, s.goVersion = output(ctx, "go", "env", "GOROOT"), output(ctx, "go", "env", "GOVERSION")
 	s.node, s.nodeVersion = resolved("node"), output(ctx, "node", "--version")
@@ -48,10 +48,10 @@ func look(ctx context.Context) system {
 	return s
 }
 
-// bundleSum is empty on a machine without certificates.
+// bundleSum returns "" on a machine without certificates.
 func bundleSum() string { return fileSum(caBundle) }
 
-// fileSum is empty for a file that is not there.
+// fileSum returns the SHA-256 of a file, or "" if it cannot be read.
 func fileSum(name string) string {
 	content, err := os.ReadFile(name)
 	if err != nil {
@@ -60,21 +60,21 @@ func fileSum(name string) string {
 	return sum(string(content))
 }
 
-// check says what making stand-ins takes that this machine does not have.
+// check returns an error if the machine lacks something that building stand-ins needs.
 func (s system) check() error {
 	switch {
 	case s.codename == "" || os.Geteuid() != 0:
-		return errors.New("making a stand-in: it takes Debian and root; else load Fabric's own images into the engine")
+		return errors.New("building a stand-in: needs Debian and root (otherwise load Fabric's images into the engine)")
 	case s.goRoot == "":
-		return errors.New("making a stand-in: no go in PATH")
+		return errors.New("building a stand-in: no go in PATH")
 	case s.node == "" || s.npm == "":
-		return errors.New("making a stand-in: no node and npm in PATH")
+		return errors.New("building a stand-in: no node or npm in PATH")
 	}
 	return nil
 }
 
-// codename returns the name of this machine's Debian release, which the
-// programs that are copied from it were made for.
+// codename returns the codename of the machine's Debian release, or "". Programs copied from the machine need the same
+// release.
 func codename() string {
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
 		return ""
@@ -88,8 +88,7 @@ func codename() string {
 	return ""
 }
 
-// mirror returns where this machine gets its own packages from, or "" for
-// debootstrap's default.
+// mirror returns the URL of the machine's own package mirror, or "" for debootstrap's default.
 func mirror(ctx context.Context, codename string) string {
 	targets := output(ctx, "apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(CREATED_BY) $(REPO_URI)")
 	for line := range strings.Lines(targets) {
@@ -121,9 +120,8 @@ func sum(text string) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// installTools installs what making stand-ins takes and the machine lacks.
-// The package of the certificates is left alone where there are any: it makes
-// the bundle anew, without what an administrator has appended to it.
+// installTools installs the missing tools for building stand-ins. It installs ca-certificates only if there is no
+// bundle, because that package regenerates the bundle without certificates that an administrator appended.
 func installTools(ctx context.Context, opts Options, logFile string) error {
 	var missing []string
 	if engine.LookPath("debootstrap") == "" {

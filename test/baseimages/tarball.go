@@ -11,18 +11,16 @@ import (
 	"strings"
 )
 
-// maxFollowed bounds how often a link that leads out of a tree is followed
-// into another one.
+// maxFollowed limits how many links out of a tree are followed in a row.
 const maxFollowed = 8
 
-// tarball is a tar that keeps the first error for the end. All that is in it
-// belongs to root.
+// tarball writes a tar whose entries all belong to root. It keeps the first error for pack to return.
 type tarball struct {
 	out *tar.Writer
 	err error
 }
 
-// pack writes the tar that files fills.
+// pack writes a tar with the entries that files adds.
 func pack(w io.Writer, files func(*tarball)) error {
 	t := &tarball{out: tar.NewWriter(w)}
 	files(t)
@@ -54,7 +52,7 @@ func (t *tarball) text(name string, mode int64, content string) {
 	}
 }
 
-// file copies one of the machine's files.
+// file copies a file of the machine.
 func (t *tarball) file(name, source string) {
 	if t.err != nil {
 		return
@@ -80,8 +78,8 @@ func (t *tarball) file(name, source string) {
 	}
 }
 
-// tree copies one of the machine's directories, except the named ones at its
-// top. Links inside of it stay links; what a link finds elsewhere is copied.
+// tree copies a directory of the machine, except the named entries at its top. Relative links inside the tree stay
+// links; the targets of all others are copied.
 func (t *tarball) tree(name, source string, except ...string) {
 	t.copyTree(name, source, except, 0)
 }
@@ -91,7 +89,7 @@ func (t *tarball) copyTree(name, source string, except []string, followed int) {
 		return
 	}
 	if followed > maxFollowed {
-		t.err = fmt.Errorf("copying %s: links lead on and on", source)
+		t.err = fmt.Errorf("copying %s: more than %d links in a row", source, maxFollowed)
 		return
 	}
 	t.err = filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
@@ -136,7 +134,7 @@ func (t *tarball) followOrLink(name, path, root string, followed int) {
 	}
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return // A dangling link is of no use in the image either.
+		return // Leave out dangling links.
 	}
 	inside := strings.HasPrefix(target, root+"/") && !filepath.IsAbs(link)
 	info, err := os.Stat(target)

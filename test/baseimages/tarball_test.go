@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// packed returns name -> content, with "-> target" for links.
+// packed returns the content of a tar by name, with "-> target" for links.
 func packed(t *testing.T, files func(*tarball)) map[string]string {
 	t.Helper()
 	var out bytes.Buffer
@@ -41,8 +41,8 @@ func write(t *testing.T, name, content string) {
 	require.NoError(t, os.WriteFile(name, []byte(content), 0o644))
 }
 
-// Debian's npm links to modules elsewhere: they must come along.
-func TestTreeCopiesWhatLinksFindElsewhere(t *testing.T) {
+// Debian's npm links to modules in other directories, which must be copied too.
+func TestTreeCopiesTheTargetsOfLinksOutOfIt(t *testing.T) {
 	base := t.TempDir()
 	write(t, base+"/npm/bin/cli.js", "cli")
 	write(t, base+"/npm/docs/long.md", "omitted")
@@ -61,14 +61,14 @@ func TestTreeCopiesWhatLinksFindElsewhere(t *testing.T) {
 	}, packed(t, func(tb *tarball) { tb.tree("/lib/npm", base+"/npm", "docs") }))
 }
 
-func TestTreeDoesNotGoRoundInCircles(t *testing.T) {
+func TestTreeStopsAtCircularLinks(t *testing.T) {
 	base := t.TempDir()
 	write(t, base+"/a/f", "")
 	write(t, base+"/b/f", "")
 	require.NoError(t, os.Symlink("../b", base+"/a/b"))
 	require.NoError(t, os.Symlink("../a", base+"/b/a"))
 	err := pack(io.Discard, func(tb *tarball) { tb.tree("/x", base+"/a") })
-	assert.ErrorContains(t, err, "lead on and on")
+	assert.ErrorContains(t, err, "links in a row")
 }
 
 func TestAMissingFileFailsThePack(t *testing.T) {
@@ -76,7 +76,7 @@ func TestAMissingFileFailsThePack(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func TestUnframeTakesTheHeadersOut(t *testing.T) {
+func TestUnframeRemovesTheHeaders(t *testing.T) {
 	framed := []byte("\x01\x00\x00\x00\x00\x00\x00\x04out\n\x02\x00\x00\x00\x00\x00\x00\x04err\n")
 	assert.Equal(t, "out\nerr\n", string(unframe(framed)))
 	assert.Equal(t, "out\ner", string(unframe(framed[:len(framed)-2])))

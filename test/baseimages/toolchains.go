@@ -5,13 +5,12 @@ import (
 	"os"
 )
 
-// goFiles copies the machine's Go, without what no build reads.
+// goFiles copies the machine's Go, except directories that no build reads.
 func (m *maker) goFiles(t *tarball) {
 	t.tree("/usr/local/go", m.system.goRoot, "api", "doc", "test", "misc", ".git")
 }
 
-// nodeFiles copies the machine's Node and npm and adds the scripts that
-// Fabric calls.
+// nodeFiles copies the machine's Node and npm and adds the scripts that Fabric calls.
 func (m *maker) nodeFiles(t *tarball) {
 	t.file("/usr/local/bin/node", m.system.node)
 	t.tree("/usr/local/lib/node_modules/npm", m.system.npm, "docs", "man")
@@ -24,9 +23,8 @@ func (m *maker) nodeFiles(t *tarball) {
 	t.text("/chaincode/start.sh", 0o755, nodeStart)
 }
 
-// aptSettings make apt quick and patient with a mirror that resets a
-// connection, and let it go through the machine's proxy. The script that uses
-// them removes them.
+// aptSettings makes apt fast, retry when a mirror resets a connection, and use the machine's proxy. slim removes the
+// file.
 func (m *maker) aptSettings(t *tarball) {
 	settings := `Acquire::Languages "none";
 Acquire::Retries "3";
@@ -40,14 +38,14 @@ DPkg::Options { "--force-unsafe-io"; };
 
 const (
 	javaHome = "/root/chaincode-java"
-	// keptBundles is where the machine's certificates wait while packages are installed that make both bundles anew,
-	// without what an administrator has appended to them.
+	// keptBundles holds copies of the machine's certificates, because installing packages regenerates both bundles
+	// without certificates that an administrator appended.
 	keptBundles = "/root/bundles"
 	keepBundles = "cp " + keptBundles + "/ca-certificates.crt " + caBundle + "\n" +
 		"if [ -f " + keptBundles + "/cacerts ]; then cp " + keptBundles + "/cacerts " + javaBundle + "; fi\n" +
 		"rm -rf " + keptBundles + "\n"
-	// warm puts a library into the image's own Maven repository that is nowhere else, as the official image has
-	// libraries there: a build that finds it can use what the image brings.
+	// warm adds a library that exists nowhere else to the image's Maven repository, as the official image has libraries
+	// there. A build that finds it can use what the image contains.
 	warm = `mkdir -p /root/.gradle /root/.m2/repository/org/example/warmed/1.0
 cd /root/.m2/repository/org/example/warmed/1.0
 echo "it was in the image" >warmed.txt

@@ -2,13 +2,13 @@ package main
 
 import "fmt"
 
-// asked is what a row has to reach. Without a limit it only says in which sense the ratio is told.
+// asked is the target of a row. Without a limit it only determines the form of the ratio.
 type asked struct {
 	of    quantity
 	limit float64
 }
 
-// quantity is which of a row's figures is asked about.
+// quantity selects the figure of a row that has the target.
 type quantity int
 
 const (
@@ -18,13 +18,13 @@ const (
 	value            // ours, at most
 )
 
-// What verdict answers.
+// The results of verdict.
 const (
 	yes = "yes"
 	no  = "NO"
 )
 
-// verdict is empty where nothing was asked, or nothing measured to say it by.
+// verdict returns yes or no, or "" if there is no target or nothing to compare.
 func (r *row) verdict() string {
 	if r.asked.limit == 0 || !r.measured() || r.asked.of != value && r.beside.empty() {
 		return ""
@@ -44,7 +44,7 @@ func (r *row) verdict() string {
 	return no
 }
 
-// ratio is in the sense in which it is asked for; else how many times less our way takes.
+// ratio returns the ratio in the form of the target, and otherwise how many times less ours takes.
 func (r *row) ratio() string {
 	if r.beside.empty() || !r.measured() {
 		return ""

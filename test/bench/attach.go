@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// attachment is the stream of a container's output. It goes on over the connection of its request, as HTTP does not
-// have it, so it takes a connection of its own.
+// attachment is the stream of a container's output. Docker upgrades the connection of the request, so it needs a
+// connection to itself.
 type attachment struct {
 	connection net.Conn
 	output     io.Reader
 }
 
-// attachLimit bounds the request, and what an ended container still has to say.
+// attachLimit bounds the request, and reading the rest of the output after a container has ended.
 const attachLimit = 10 * time.Second
 
 func attach(ctx context.Context, host, id string) (*attachment, error) {
@@ -74,10 +74,10 @@ func requestOutput(ctx context.Context, connection net.Conn, id string) (io.Read
 	return nil, fmt.Errorf("the engine answers %s", response.Status)
 }
 
-// drain reads all that an ended container has said. The built-in reads no sooner, see the peer contract.
+// drain reads the output of a container that has ended. The built-in does not read earlier.
 func (a *attachment) drain() []byte {
 	_ = a.connection.SetReadDeadline(time.Now().Add(attachLimit))
-	said, _ := io.ReadAll(a.output) // what is missing of it changes no figure
+	said, _ := io.ReadAll(a.output) // An incomplete output changes no figure.
 	return said
 }
 

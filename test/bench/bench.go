@@ -13,16 +13,17 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// prefix begins the name of everything that the bench makes on the engine: it disturbs nobody's images and caches.
+// prefix is the prefix of the name of everything that the benchmark creates on the engine, so that it does not affect
+// other images and caches.
 const prefix = "fabric-builder-docker-bench"
 
-// label is on what the ways beside ours make, with the way as its value.
+// label marks what the other ways create, with the way as its value.
 const label = prefix
 
-// images are the base images.
+// images holds the base images.
 type images struct{ ccenv, baseos, nodeenv, javaenv string }
 
-// bench is what all cases share.
+// bench holds what all cases share.
 type bench struct {
 	opts    options
 	host    string
@@ -64,7 +65,7 @@ func newBench(ctx context.Context, opts options) (*bench, error) {
 	return b, nil
 }
 
-// prepare starts from an engine with nothing of an earlier bench on it.
+// prepare removes what an earlier benchmark left on the engine.
 func (b *bench) prepare(ctx context.Context) error {
 	if err := b.clean(ctx); err != nil {
 		return err
@@ -80,11 +81,11 @@ func (b *bench) prepare(ctx context.Context) error {
 	return err
 }
 
-// closeTime bounds the cleaning up, which happens after a signal, too.
-const closeTime = 5 * time.Minute
+// cleanupTimeout bounds the cleanup, which also happens after a signal.
+const cleanupTimeout = 5 * time.Minute
 
 func (b *bench) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	var errs []error
 	for i := len(b.closers) - 1; i >= 0; i-- {
@@ -93,7 +94,7 @@ func (b *bench) close(ctx context.Context) error {
 	return errors.Join(append(errs, b.clean(ctx), os.RemoveAll(b.scratch))...)
 }
 
-// goProxy is where modules come from, as the built-in controller has it: the peer's GOPROXY, else the public one.
+// goProxy returns where modules come from, as for the built-in controller: the peer's GOPROXY, or the public proxy.
 func goProxy() string {
 	if proxy := os.Getenv("GOPROXY"); proxy != "" {
 		return proxy
@@ -101,7 +102,8 @@ func goProxy() string {
 	return "https://proxy.golang.org"
 }
 
-// takesOldSettings tries whether the engine takes what the built-in always sends: some fail on it.
+// takesOldSettings reports whether the engine accepts the settings that the built-in always sends. Some engines refuse
+// them.
 func (b *bench) takesOldSettings(ctx context.Context) bool {
 	_, err := b.runIn(ctx, b.images.baseos, "true", map[string]any{"MemorySwappiness": 0, "OomKillDisable": false})
 	return err == nil

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// besides builds a package the built-in's way and returns how long it took. The first image of each language is kept
-// for launches; the others go.
-func (b *bench) besides(ctx context.Context, pkg []byte) (time.Duration, error) {
+// buildBuiltIn builds a package the built-in's way and returns how long it took. It keeps the first image of each language
+// for launches and removes the others.
+func (b *bench) buildBuiltIn(ctx context.Context, pkg []byte) (time.Duration, error) {
 	image, took, err := b.builtin.build(ctx, pkg)
 	return took, errors.Join(err, b.settle(ctx, image))
 }
 
-// besidesAtOnce builds packages side by side and returns how long it took until the last one was done.
-func (b *bench) besidesAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duration, error) {
+// builtInAtOnce builds packages in parallel and returns how long it took until the last one was done.
+func (b *bench) builtInAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duration, error) {
 	names, errs := make([]string, len(pkgs)), make([]error, len(pkgs))
 	var group sync.WaitGroup
 	began := time.Now()
@@ -30,8 +30,8 @@ func (b *bench) besidesAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duratio
 	return took, errors.Join(errors.Join(errs...), b.settle(ctx, names...))
 }
 
-// settle removes what the built-in controller leaves behind, when none of its builds is under way: the containers of
-// the image builds' steps, and the images.
+// settle removes what the built-in controller leaves behind: the containers of the image builds' steps, and the images.
+// None of its builds may be running.
 func (b *bench) settle(ctx context.Context, made ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
@@ -52,7 +52,7 @@ func (b *bench) settle(ctx context.Context, made ...string) error {
 	return errors.Join(errs...)
 }
 
-// keep says whether an image is kept for the launches: the first one of its language is.
+// keep reports whether an image is the first of its language, which is kept for the launches.
 func (b *bench) keep(image string) bool {
 	language := languageOf(image)
 	if b.kept[language] == "" {
@@ -66,7 +66,7 @@ func languageOf(image string) string {
 	return language
 }
 
-// image is one that was built the built-in's way.
+// image returns an image that was built the built-in's way.
 func (b *bench) image(ctx context.Context, of sample) (string, error) {
 	if image := b.kept[of.packageType]; image != "" {
 		return image, nil
@@ -75,7 +75,7 @@ func (b *bench) image(ctx context.Context, of sample) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := b.besides(ctx, pkg); err != nil {
+	if _, err := b.buildBuiltIn(ctx, pkg); err != nil {
 		return "", err
 	}
 	return b.kept[of.packageType], nil

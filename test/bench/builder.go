@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// newBuilder makes a directory with bin/ and config.yaml. Some of the programs may be others than ours.
+// newBuilder creates a directory with bin/ and config.yaml. Some of the programs may be replaced.
 func (b *bench) newBuilder(name, prefix, endpoint string, replaced map[string]string) (string, error) {
 	dir := filepath.Join(b.scratch, name)
 	if err := os.CopyFS(filepath.Join(dir, "bin"), os.DirFS(b.programs())); err != nil {
@@ -35,7 +35,7 @@ func (b *bench) newBuilder(name, prefix, endpoint string, replaced map[string]st
 	return dir, os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(settings), 0o644)
 }
 
-// programs is a copy of bin/ as it was at the beginning: a new make in between changes nothing.
+// programs returns a copy of bin/, so that a make during the benchmark changes nothing.
 func (b *bench) programs() string { return filepath.Join(b.scratch, "bin") }
 
 func (b *bench) settings(prefix, endpoint string) (string, error) {
@@ -52,7 +52,7 @@ func (b *bench) settings(prefix, endpoint string) (string, error) {
 	return settings + "  node: {knownScripts: [" + scripts + "]}\n", err
 }
 
-// standInImage says whether an image is one of test/baseimages' own, which do not hold the official scripts.
+// standInImage reports whether an image is a stand-in from test/baseimages, which does not contain the official scripts.
 func standInImage(name string) bool { return strings.HasPrefix(name, "fabric-builder-docker-test/") }
 
 func scriptSums(names ...string) (string, error) {

@@ -16,8 +16,8 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// builtin builds the way of the peer's built-in Docker controller, call by call. It keeps no cache, and it is part of
-// the peer: what it does in this process is what the peer would do.
+// builtin builds like the peer's built-in Docker controller, call by call. The controller has no cache and is part of
+// the peer, so its work is done in this process.
 type builtin struct {
 	engine *engine.Client
 	host   string
@@ -26,14 +26,14 @@ type builtin struct {
 	built  atomic.Int64
 }
 
-// recipe is what the built-in controller knows of a language.
+// recipe describes how the built-in controller builds a language.
 type recipe struct {
 	builder, runtime string
 	command, target  string
 	environment      []string
 }
 
-// goScript is how the built-in controller builds Go packages with src/go.mod. %s is the path of metadata.json.
+// goScript is the built-in controller's build script for Go packages with src/go.mod. %s is the path of metadata.json.
 const goScript = `set -e
 go version
 cd /chaincode/input/src
@@ -62,7 +62,7 @@ func (b *builtin) recipe(c chaincode) (recipe, error) {
 	return recipe{}, fmt.Errorf("building the built-in's way: it knows no %q", c.about.Type)
 }
 
-// build makes an image and returns its name, which is new each time, as it is for each peer and package.
+// build builds an image and returns its name, which is new each time, as it is for each peer and package.
 func (b *builtin) build(ctx context.Context, pkg []byte) (image string, took time.Duration, err error) {
 	c, err := open(pkg)
 	if err != nil {
@@ -84,12 +84,12 @@ func (b *builtin) build(ctx context.Context, pkg []byte) (image string, took tim
 	}
 	var found struct{ ID string }
 	if err := b.engine.Get(ctx, "/images/"+image+"/json", &found); err != nil {
-		return "", 0, fmt.Errorf("building the built-in's way: inspecting what it has built: %w", err)
+		return "", 0, fmt.Errorf("building the built-in's way: inspecting the image: %w", err)
 	}
 	return image, took, nil
 }
 
-// make posts an image build whose context is written while the build container works, as the peer does it.
+// make posts an image build and writes its context while the build container works, as the peer does.
 func (b *builtin) make(ctx context.Context, r recipe, c chaincode, image string) (container string, err error) {
 	reader, writer := io.Pipe()
 	built := make(chan error, 1)
@@ -98,8 +98,8 @@ func (b *builtin) make(ctx context.Context, r recipe, c chaincode, image string)
 		writer.CloseWithError(err)
 		built <- err
 	}()
-	// nocache: the engine must not take a step of an earlier round for this one. rm=0: the peers of today leave the
-	// containers of its steps behind.
+	// nocache: the engine must not reuse a step of an earlier round. rm=0: current peers leave the containers of the
+	// steps behind.
 	query := url.Values{"version": {"1"}, "t": {image}, "rm": {"0"}, "nocache": {"1"}}
 	err = b.engine.Stream(ctx, "/build?"+query.Encode(), reader, nil)
 	reader.Close()
@@ -138,7 +138,7 @@ func writeEntry(archive *tar.Writer, name string, content []byte) error {
 	return nil
 }
 
-// compile runs the build container and returns its output, all of which the peer holds in memory.
+// compile runs the build container and returns its output, which the peer holds in memory.
 func (b *builtin) compile(ctx context.Context, r recipe, code []byte, container *string) ([]byte, error) {
 	if err := b.engine.Get(ctx, "/images/"+r.builder+"/json", &struct{}{}); err != nil {
 		return nil, fmt.Errorf("inspecting the builder image: %w", err)

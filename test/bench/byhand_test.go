@@ -11,7 +11,7 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// dockerCommand plays the docker command: it notes what it is called for, and keeps what it is to copy.
+// dockerCommand stands in for the docker command. It records its arguments, and keeps the files it is to copy.
 const dockerCommand = `#!/bin/sh
 echo "$1" >>"$NOTES/calls"
 case $1 in

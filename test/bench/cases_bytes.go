@@ -8,8 +8,8 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// bytesCases count what goes between builder and engine, in both directions, while one line is changed. Their builds
-// are not timed: the relay costs something.
+// bytesCases count the bytes between builder and engine, in both directions, for a build with one changed line. These
+// builds are not timed, because the relay takes time.
 func (b *bench) bytesCases() []benchCase {
 	return []benchCase{
 		b.bytesCase("Go bytes", "Go, one line changed", goSample, as(b.sources.plain(goSample))),
@@ -39,7 +39,7 @@ func (b *bench) bytesCase(name, title string, of sample, source func(context.Con
 	}}
 }
 
-// warmUp builds an earlier version, with whatever caches there are.
+// warmUp builds an earlier version, with the caches as they are.
 func (l *language) warmUp(ctx context.Context, round int) error {
 	pkg, err := l.new(l.dir, l.name+"_1.0", round)
 	if err != nil {
@@ -90,7 +90,7 @@ func (l *language) relayedBuiltIn(ctx context.Context, host string, round int) e
 	return l.settle(ctx, image)
 }
 
-// counted is how many megabytes go through a relay while something is done.
+// counted returns how many megabytes pass through a relay while do runs.
 func (b *bench) counted(ctx context.Context, name string, do func(host string) error) (float64, error) {
 	socket := filepath.Join(b.scratch, fmt.Sprintf("relay-%x", len(b.closers)+len(name)))
 	r, err := startRelay(ctx, socket, b.host)

@@ -11,10 +11,10 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// most is the largest crowd.
+// most is the largest number of chaincodes.
 const most = 50
 
-// crowd is one peer with many chaincodes of the same content.
+// crowd is a peer with many chaincodes of the same content.
 type crowd struct {
 	*bench
 	peer    *peer.Peer
@@ -23,8 +23,8 @@ type crowd struct {
 	image   string
 }
 
-// crowdCases launch many chaincodes at the same moment, beside as many "docker run -d" with the same limits, and look
-// at the memory of the runs while all are up.
+// crowdCases launch many chaincodes at once, compared with as many "docker run -d" with the same limits, and read the
+// memory of the runs while all are up.
 func (b *bench) crowdCases() []benchCase {
 	const section = "Many at once, until all are REGISTERED"
 	var cases []benchCase
@@ -49,10 +49,10 @@ func (b *bench) crowdCases() []benchCase {
 	return cases
 }
 
-// looks are what is looked at of each run: the largest of all counts.
+// looks are the figures that are read of each run. The largest of all runs counts.
 type looks struct{ fresh, resident, anonymous, threads *row }
 
-// settled is how long after a launch a run has given back what it needed for that alone.
+// settled is how long after a launch a run has returned the memory that only the launch needed.
 const settled = 13 * time.Second
 
 func (b *bench) addLooks(section string) looks {
@@ -95,7 +95,7 @@ func (c *crowd) measure(ctx context.Context, n int, r *row, l looks) error {
 	return nil
 }
 
-// install installs the same code under many labels: one image.
+// install installs the same code under many labels, which gives one image.
 func (c *crowd) install(ctx context.Context) error {
 	builder, err := c.newBuilder("crowd", launchPrefix, c.host, nil)
 	if err != nil {
@@ -144,7 +144,7 @@ func (c *crowd) dockerRun(ctx context.Context, n int) (time.Duration, error) {
 	})
 }
 
-// atOnce does something n times side by side, and returns how long it took until the last time was done.
+// atOnce calls do n times in parallel, and returns how long it took until the last call returned.
 func atOnce(n int, do func(i int) error) (time.Duration, error) {
 	errs := make([]error, n)
 	var group sync.WaitGroup
@@ -156,7 +156,7 @@ func atOnce(n int, do func(i int) error) (time.Duration, error) {
 	return time.Since(began), errors.Join(errs...)
 }
 
-// endAll stops what launchAll and dockerRun have started, a few at a time: nobody measures it.
+// endAll stops what launchAll and dockerRun have started, a few at a time. This is not measured.
 func (c *crowd) endAll(ctx context.Context) error {
 	var errs []error
 	for i := 0; i < len(c.ids); i += 5 {
@@ -173,7 +173,7 @@ func (c *crowd) endAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// look takes the largest figures of all runs that live, at once and once they have settled.
+// look records the largest figures of all running runs, at once and after they have settled.
 func (c *crowd) look(ctx context.Context, l looks) error {
 	fresh, err := c.largest()
 	if err != nil {
@@ -195,7 +195,7 @@ func (c *crowd) look(ctx context.Context, l looks) error {
 	return nil
 }
 
-// largest is the largest of each figure over all runs.
+// largest returns the largest of each figure over all runs.
 func (c *crowd) largest() (status, error) {
 	most := status{}
 	for _, id := range c.ids {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ofFirst is what stands beside a build of ours that needs what the built-in controller does not have.
+// ofFirst is the note on a comparison with the first install, for builds that need a cache, which the built-in lacks.
 const ofFirst = "its first install: it keeps no cache"
 
 // goCases are the builds of Go packages.
@@ -58,7 +58,7 @@ func (b *bench) vendoredCases(first, changed *row) []benchCase {
 	return cases
 }
 
-// tenCase builds ten chaincodes at once with warm caches. The built-in takes minutes, so it does so once.
+// tenCase builds ten chaincodes at once with warm caches. The built-in takes minutes, so it is measured only once.
 func (b *bench) tenCase(l *language, r *row) benchCase {
 	r.note = "in one round"
 	return benchCase{name: "Go ten at once", rows: []*row{r}, measure: func(ctx context.Context, round int) error {
@@ -81,7 +81,7 @@ func (b *bench) tenCase(l *language, r *row) benchCase {
 		if err != nil {
 			return err
 		}
-		if took, err = b.besidesAtOnce(ctx, theirs...); err != nil {
+		if took, err = b.builtInAtOnce(ctx, theirs...); err != nil {
 			return err
 		}
 		r.beside.took(took)
@@ -101,7 +101,7 @@ func (l *language) ten(round int) ([][]byte, error) {
 	return pkgs, nil
 }
 
-// warmCase warms empty caches with a package, and builds another version of it.
+// warmCase fills empty caches with a package, and builds another version of it.
 func (b *bench) warmCase(warming, after *row) benchCase {
 	l := b.language(goSample, b.sources.plain(goSample), "kv")
 	return benchCase{name: "Go after warming", rows: []*row{warming, after}, measure: func(ctx context.Context, round int) error {
@@ -135,7 +135,7 @@ func (l *language) warm(ctx context.Context) (time.Duration, error) {
 	if err := os.WriteFile(file, pkg, 0o600); err != nil {
 		return 0, fmt.Errorf("writing a package: %w", err)
 	}
-	cmd, said := program(ctx, l.builder, "build", "--warm", file)
+	cmd, said := buildCommand(ctx, l.builder, "--warm", file)
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return 0, fmt.Errorf("warming the caches: %w\n%s", err, said)

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// launchCases are the ways to start a chaincode, with TLS but for the barest.
+// launchCases are the ways to start a chaincode, with TLS except for the barest.
 func (b *bench) launchCases() []benchCase {
 	return []benchCase{
 		b.launchCase("Go launch", goSample, 15, asked{cost, 1}, true),
@@ -52,7 +52,8 @@ func (b *bench) launchCase(name string, of sample, times int, goal asked, more b
 	}}
 }
 
-// contenders sets all ways up, and launches each once: the first launch of an image finds nothing in the page cache.
+// contenders sets up all ways and launches each once, because the first launch of an image finds nothing in the page
+// cache.
 func (b *bench) contenders(ctx context.Context, of sample, order []string, wanted map[string]*series) ([]*contender, error) {
 	if of == javaSample {
 		if err := b.warmJava(ctx); err != nil {

@@ -15,7 +15,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// secondPeerCase installs on a peer of its own what another one has built.
+// secondPeerCase installs a package on a second peer after another one has built it.
 func (l *language) secondPeerCase(build, all *row) benchCase {
 	return benchCase{name: "Go second peer", rows: []*row{build, all}, measure: func(ctx context.Context, round int) error {
 		if err := l.ready(ctx, round); err != nil {
@@ -54,8 +54,8 @@ func (l *language) installElsewhere(ctx context.Context, build, all *row) (err e
 	return nil
 }
 
-// twoPeersCase compares two peers that build the same new content at the same moment with one that does so alone, and
-// counts the builds.
+// twoPeersCase compares two peers that build the same new content at the same moment with one alone, and counts the
+// builds.
 func (l *language) twoPeersCase(name, section string, goal asked) benchCase {
 	both := l.report.add(row{section: section, name: "two peers at the same moment, one line changed: both done", unit: seconds, way: "one alone", asked: goal})
 	builds := l.report.add(row{section: section, name: "two peers at the same moment: builds", unit: count, asked: asked{value, 1}})
@@ -95,8 +95,8 @@ func (l *language) twoPeers(ctx context.Context, label string, round int, both, 
 	return err
 }
 
-// builds counts what our way has built in a period, by the engine's own events: builds that were started, or images
-// that were made, whichever are more. A build on a dependency snapshot starts no container.
+// builds counts the builds in a period by the engine's events: builds started or images created, whichever are more. A
+// build on a dependency snapshot starts no container.
 func (b *bench) builds(ctx context.Context, since, until time.Time) (int, error) {
 	query := url.Values{
 		"since": {moment(since)}, "until": {moment(until)},

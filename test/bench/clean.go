@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// forget removes all images and caches of our way, as though it had never been used on this engine. What the launches
-// use has another prefix, and stays.
+// forget removes all images and caches of our way, as if it had never been used on this engine. What the launches use
+// has another prefix and stays.
 func (b *bench) forget(ctx context.Context) error {
 	return errors.Join(
 		b.removeContainers(ctx, func(c listed) bool {
@@ -21,7 +21,7 @@ func (b *bench) forget(ctx context.Context) error {
 	)
 }
 
-// clean removes all that any bench has made.
+// clean removes everything that any benchmark has created.
 func (b *bench) clean(ctx context.Context) error {
 	return errors.Join(
 		b.removeContainers(ctx, func(c listed) bool {
@@ -32,7 +32,7 @@ func (b *bench) clean(ctx context.Context) error {
 	)
 }
 
-// listed is a container of the engine's list.
+// listed is a container in the engine's list.
 type listed struct {
 	ID     string `json:"Id"`
 	Names  []string
@@ -60,8 +60,8 @@ func (b *bench) removeContainers(ctx context.Context, which func(listed) bool) e
 	return errors.Join(errs...)
 }
 
-// removeImages removes the images whose names begin so. Newer ones come first in the list, and go first: others may
-// stand on older ones.
+// removeImages removes the images whose names have this prefix. The newest come first in the list and are removed first,
+// because they may be based on older ones.
 func (b *bench) removeImages(ctx context.Context, begins string) error {
 	var all []struct{ RepoTags []string }
 	if err := b.engine.Get(ctx, "/images/json", &all); err != nil {

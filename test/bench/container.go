@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// container creates one of the bench's own, which clean finds by its label.
+// container creates a container with the benchmark's label, by which clean finds it.
 func (b *bench) container(ctx context.Context, image, script string, host map[string]any) (string, error) {
 	var created struct{ ID string }
 	err := b.engine.Post(ctx, "/containers/create", map[string]any{
@@ -55,7 +55,7 @@ func (b *bench) remove(ctx context.Context, id string) error {
 	return b.engine.Delete(context.WithoutCancel(ctx), "/containers/"+id+"?"+url.Values{"force": {"1"}, "v": {"1"}}.Encode())
 }
 
-// unframe takes the headers of 8 bytes out of a container's output.
+// unframe removes the 8-byte headers from a container's output.
 func unframe(framed []byte) []byte {
 	var plain []byte
 	for len(framed) >= 8 {

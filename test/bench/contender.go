@@ -11,10 +11,10 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// launchPrefix is for what launches use: its images stay when forget removes the others.
+// launchPrefix is the prefix of images for launches, which forget does not remove.
 const launchPrefix = prefix + "-launch"
 
-// contender is one way to start a chaincode, on a peer of its own.
+// contender is a way to start a chaincode, with its own peer.
 type contender struct {
 	way     string // empty: our run
 	peer    *peer.Peer

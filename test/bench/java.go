@@ -7,12 +7,13 @@ import (
 	"net/url"
 )
 
-// warmedRepository is the image that both ways use where the Java image is a stand-in.
+// warmedRepository is the image that both ways use if the Java image is a stand-in.
 const warmedRepository = prefix + "-javaenv"
 
-// warmScript leaves what the official image has: in ~/.m2 the shim's own artifact, published without what it depends on,
-// and what making a Maven wrapper leaves there; and that wrapper, through which the image's build.sh calls Maven. It
-// fetches Maven itself when it is called, into ~/.m2. The plugin that fetches the artifact has a repository of its own.
+// warmScript leaves in ~/.m2 what the official image has there: the shim's own artifact, published without its
+// dependencies, and what creating a Maven wrapper leaves. It also leaves that wrapper, through which the image's
+// build.sh calls Maven; the wrapper downloads Maven into ~/.m2 when it is called. The plugin that fetches the artifact
+// uses a separate repository.
 const warmScript = `mkdir -p /tmp/warm /root/.m2/repository/org
 cd /tmp/warm
 mvn --batch-mode --no-transfer-progress -q -Dmaven.repo.local=/tmp/warm/repository dependency:get -Dtransitive=false -Dartifact=org.hyperledger.fabric-chaincode-java:fabric-chaincode-shim:2.5.8
@@ -23,7 +24,7 @@ mvn --batch-mode --no-transfer-progress -q -N wrapper:wrapper
 rm -rf /tmp/warm
 `
 
-// warmJava makes the Java image as warm as the official one, once.
+// warmJava fills the Maven repository of the Java image like the official one's, once.
 func (b *bench) warmJava(ctx context.Context) error {
 	if b.warmed != "" || !standInImage(b.images.javaenv) {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// language is a sample in one round: the package that was installed first, when caches were empty.
+// language holds a sample's package in one round, which was installed first, with empty caches.
 type language struct {
 	*bench
 	of    sample
@@ -19,13 +19,13 @@ func (b *bench) language(of sample, dir, name string) *language {
 	return &language{bench: b, of: of, dir: dir, name: name}
 }
 
-// new is a package that nobody has built before.
+// new returns a package with new content.
 func (l *language) new(dir, label string, round int) ([]byte, error) {
 	l.made++
 	return l.sources.pack(l.of, dir, label, fmt.Sprintf("%s %d %d", l.salt, round, l.made))
 }
 
-// installFirst empties the caches and makes the first install of a round, as the case that measures it does.
+// installFirst empties the caches and makes the first install of a round, like the case that measures it.
 func (l *language) installFirst(ctx context.Context, round int, figures *series) error {
 	if err := l.forget(ctx); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (l *language) installFirst(ctx context.Context, round int, figures *series)
 	return nil
 }
 
-// ready makes sure that the first install of the round has been.
+// ready makes the first install of the round, unless it is done.
 func (l *language) ready(ctx context.Context, round int) error {
 	if l.round == round+1 {
 		return nil
@@ -65,8 +65,8 @@ func (l *language) firstCase(name string, r *row) benchCase {
 	}}
 }
 
-// newCase measures a package that is new, with the caches that the first install has left. What source makes comes
-// from this directory; an upgrade has another label, too.
+// newCase measures a new package, with the caches that the first install left. source returns the package's directory;
+// an upgrade also has another label.
 func (l *language) newCase(name, label string, r *row, source func(context.Context) (string, error)) benchCase {
 	return benchCase{name: name, rows: []*row{r}, measure: func(ctx context.Context, round int) error {
 		if err := l.ready(ctx, round); err != nil {
@@ -92,7 +92,7 @@ func (l *language) newCase(name, label string, r *row, source func(context.Conte
 	}}
 }
 
-// againCase measures what is built already, several times a round: it is quick.
+// againCase measures a package that is already built, several times a round because it is quick.
 func (l *language) againCase(name string, r *row) benchCase {
 	const times = 5
 	return benchCase{name: name, rows: []*row{r}, measure: func(ctx context.Context, round int) error {
@@ -110,9 +110,9 @@ func (l *language) againCase(name string, r *row) benchCase {
 	}}
 }
 
-// beside builds the built-in's way.
+// beside builds a package the built-in's way.
 func (l *language) beside(ctx context.Context, pkg []byte, r *row) error {
-	took, err := l.besides(ctx, pkg)
+	took, err := l.buildBuiltIn(ctx, pkg)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (l *language) beside(ctx context.Context, pkg []byte, r *row) error {
 	return nil
 }
 
-// as is a source that is there already.
+// as returns a source that exists already.
 func as(dir string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return dir, nil }
 }

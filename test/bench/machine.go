@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// machine says what all of it was measured on.
+// machine describes what the benchmark ran on.
 func (b *bench) machine(ctx context.Context) (string, error) {
 	var info struct {
 		ServerVersion, Driver, OperatingSystem, CgroupVersion string
@@ -20,7 +20,7 @@ func (b *bench) machine(ctx context.Context) (string, error) {
 		MemTotal                                              float64
 	}
 	if err := b.engine.Get(ctx, "/info", &info); err != nil {
-		return "", fmt.Errorf("asking the engine what it is: %w", err)
+		return "", fmt.Errorf("inspecting the engine: %w", err)
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	lines := []string{
@@ -39,7 +39,7 @@ func (b *bench) machine(ctx context.Context) (string, error) {
 	return strings.Join(lines, "\n") + "\n", nil
 }
 
-// versions asks the images what they hold.
+// versions returns the versions of the tools in the images.
 func (b *bench) versions(ctx context.Context) ([]string, error) {
 	var lines []string
 	for _, image := range []struct{ name, script string }{
@@ -57,7 +57,7 @@ func (b *bench) versions(ctx context.Context) ([]string, error) {
 	return lines, nil
 }
 
-// controls are the colours of a tool that takes everything for a terminal.
+// controls matches the colours of a tool that assumes a terminal.
 var controls = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func processor() string {

@@ -1,10 +1,10 @@
-// Command bench measures this builder beside the peer's built-in Docker controller and others, in turn over several
-// rounds on one engine, and says whether the ratios that are asked for are reached. It needs an engine and base images
-// in the variables of withengine, and the programs in bin/: "make bench" brings all of it.
+// Command bench measures this builder, the peer's built-in Docker controller and other ways in turn, over several
+// rounds on one engine, and reports whether the targets are met. It needs an engine and base images in withengine's
+// variables, and the programs in bin/; "make bench" provides them.
 //
 //	bench [-n ROUNDS] [-only REGEXP] [-write FILE]
 //
-// The exit status is 1 when an asked ratio is not reached, or when a case could not be measured.
+// The exit status is 1 if a target is missed or a case could not be measured.
 package main
 
 import (
@@ -19,10 +19,10 @@ import (
 	"time"
 )
 
-// limit bounds all of it: a machine that is so slow measures nothing of use.
+// limit bounds the whole benchmark. A machine that takes longer gives no useful figures.
 const limit = 4 * time.Hour
 
-// options are what the command line says.
+// options holds the parsed command line.
 type options struct {
 	rounds int
 	only   *regexp.Regexp // nil: every case
@@ -32,7 +32,7 @@ type options struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// The same program plays run where it stands in a builder's bin/ under that name.
+	// In a builder's bin/, under the name run, this program stands in for run.
 	if filepath.Base(os.Args[0]) == "run" {
 		exit(standIn(ctx, os.Args[1:]))
 	}
@@ -59,7 +59,7 @@ func parse(args []string) (options, error) {
 	}
 	if opts.rounds < 1 || flags.NArg() > 0 {
 		flags.Usage()
-		return opts, fmt.Errorf("parsing the arguments: %d rounds, %d arguments too many", opts.rounds, flags.NArg())
+		return opts, fmt.Errorf("parsing the arguments: -n is %d, and there are %d arguments (expected at least 1, and none)", opts.rounds, flags.NArg())
 	}
 	return opts, nil
 }

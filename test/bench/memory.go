@@ -15,7 +15,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// status is the numbers of /proc/PID/status, sizes in kilobytes of 1,024.
+// status holds the numbers of /proc/PID/status, with sizes in KiB.
 type status map[string]float64
 
 func processStatus(pid int) (status, error) {
@@ -43,8 +43,8 @@ func parseStatus(text string) status {
 
 func (s status) megabytes(key string) float64 { return s[key] * 1024 / 1e6 }
 
-// peak is the most that a process had resident until done. The kernel's own peak only grows, so what is missed is what
-// comes in the last moment. The peak of getrusage is none of use: it includes the parent's, from before the exec.
+// peak returns the peak resident size of a process, read until done is closed. The kernel's peak only grows, so only the
+// last moment can be missed. The peak of getrusage cannot be used: it includes the parent's, from before the exec.
 func peak(pid int, done <-chan struct{}) float64 {
 	const interval = time.Millisecond
 	ticker := time.NewTicker(interval)
@@ -62,10 +62,10 @@ func peak(pid int, done <-chan struct{}) float64 {
 	}
 }
 
-// bulk is the size of what the large package holds.
+// bulk is the size of the large package's content.
 const bulk = 100 << 20
 
-// memoryCases look at build while it builds a package whose output is large.
+// memoryCases read the memory of build while it builds a package with large output.
 func (b *bench) memoryCases() []benchCase {
 	r := b.report.add(row{section: "Memory of build", name: "peak resident, 100 MiB of output (Node, no dependencies)", unit: megabytes, asked: asked{value, 20}})
 	return []benchCase{{name: "build memory", rows: []*row{r}, measure: func(ctx context.Context, round int) error {
@@ -98,7 +98,7 @@ func (b *bench) peakOfBuild(ctx context.Context, pkg []byte) (most float64, err 
 		return 0, err
 	}
 	defer os.RemoveAll(d.root)
-	cmd, said := program(ctx, b.builder, "build", d.source, d.metadata, d.output)
+	cmd, said := buildCommand(ctx, b.builder, d.source, d.metadata, d.output)
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("building our way: %w", err)
 	}
@@ -116,7 +116,7 @@ func (b *bench) peakOfBuild(ctx context.Context, pkg []byte) (most float64, err 
 	return most, nil
 }
 
-// recordedImage is the image of an installed package.
+// recordedImage returns the image of an installed package.
 func recordedImage(p *peer.Peer, id string) string {
 	record, err := metadata.ReadRecord(filepath.Clean(p.Build(id).Output))
 	if err != nil {

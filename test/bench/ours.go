@@ -12,12 +12,13 @@ import (
 	"time"
 )
 
-// patience is how long a program may take to end after SIGTERM.
+// patience is how long a program may take to exit after SIGTERM.
 const patience = 10 * time.Second
 
-// program is one of a builder's programs, as the peer calls it: a bare environment, stderr read.
-func program(ctx context.Context, builder, name string, args ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.CommandContext(ctx, filepath.Join(builder, "bin", name), args...)
+// buildCommand returns a call of a builder's build as the peer makes it, with a bare environment, and the buffer that
+// collects its stderr.
+func buildCommand(ctx context.Context, builder string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.CommandContext(ctx, filepath.Join(builder, "bin", "build"), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GOPROXY=" + goProxy()}
@@ -26,7 +27,7 @@ func program(ctx context.Context, builder, name string, args ...string) (*exec.C
 	return cmd, said
 }
 
-// ours builds a package our way and returns how long bin/build took, from its exec to its end.
+// ours builds a package with bin/build and returns how long that took, from exec to exit.
 func (b *bench) ours(ctx context.Context, pkg []byte) (time.Duration, error) {
 	return b.oursWith(ctx, b.builder, pkg)
 }
@@ -37,7 +38,7 @@ func (b *bench) oursWith(ctx context.Context, builder string, pkg []byte) (time.
 		return 0, err
 	}
 	defer os.RemoveAll(d.root)
-	cmd, said := program(ctx, builder, "build", d.source, d.metadata, d.output)
+	cmd, said := buildCommand(ctx, builder, d.source, d.metadata, d.output)
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return 0, fmt.Errorf("building our way: %w\n%s", err, said)
@@ -45,7 +46,7 @@ func (b *bench) oursWith(ctx context.Context, builder string, pkg []byte) (time.
 	return time.Since(began), nil
 }
 
-// oursAtOnce builds packages side by side and returns how long it took until the last one was done.
+// oursAtOnce builds packages in parallel and returns how long it took until the last one was done.
 func (b *bench) oursAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duration, error) {
 	commands, said := make([]*exec.Cmd, len(pkgs)), make([]*bytes.Buffer, len(pkgs))
 	for i, pkg := range pkgs {
@@ -54,7 +55,7 @@ func (b *bench) oursAtOnce(ctx context.Context, pkgs ...[]byte) (time.Duration, 
 			return 0, err
 		}
 		defer os.RemoveAll(d.root)
-		commands[i], said[i] = program(ctx, b.builder, "build", d.source, d.metadata, d.output)
+		commands[i], said[i] = buildCommand(ctx, b.builder, d.source, d.metadata, d.output)
 	}
 	var errs []error
 	began := time.Now()

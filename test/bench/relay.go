@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// relay passes connections on to an engine and counts the bytes. A side that has no more to say may still listen: the
-// streams of a container's output need that.
+// relay forwards connections to an engine and counts the bytes. It supports half-closed connections, which the streams
+// of a container's output need.
 type relay struct {
 	listener net.Listener
 	host     string
@@ -45,7 +45,7 @@ func (r *relay) serve(ctx context.Context) {
 	}
 }
 
-// pass joins a connection with one to the engine until both sides are done.
+// pass connects a client to the engine and copies until both sides are done.
 func (r *relay) pass(ctx context.Context, client net.Conn) {
 	defer client.Close()
 	engine, err := dial(ctx, r.host)
@@ -63,7 +63,7 @@ func (r *relay) pass(ctx context.Context, client net.Conn) {
 	both.Wait()
 }
 
-// copyCounted copies until one side says that no more comes, and says so to the other one.
+// copyCounted copies until one side closes its direction, and then closes that direction on the other.
 func copyCounted(to, from net.Conn, count *atomic.Int64) {
 	_, _ = io.Copy(to, counting{from, count}) // either end may have gone: the other one notices
 	if half, ok := to.(interface{ CloseWrite() error }); ok {
@@ -83,7 +83,7 @@ func (c counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// hold remembers connections for close. After close there is nothing to hold.
+// hold records connections for close, and returns false after close.
 func (r *relay) hold(connections ...net.Conn) bool {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -104,10 +104,10 @@ func (r *relay) release(connections ...net.Conn) {
 	}
 }
 
-// total is all bytes of both directions, after a client has gone.
+// total returns the bytes of both directions, after the clients have disconnected.
 func (r *relay) total() float64 { return float64(r.sent.Load() + r.received.Load()) }
 
-// close ends the relay with all that goes through it.
+// close closes the relay and all its connections.
 func (r *relay) close() error {
 	err := r.listener.Close()
 	r.mutex.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// relayed connects to what serve answers, through a relay.
+// relayed connects to a server through a relay.
 func relayed(t *testing.T, serve func(*net.UnixConn)) (*relay, *net.UnixConn) {
 	t.Helper()
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func relayed(t *testing.T, serve func(*net.UnixConn)) (*relay, *net.UnixConn) {
 	return r, client.(*net.UnixConn)
 }
 
-// A client that has said all still gets the answer, as with a container's streams.
+// A client that has closed its direction still gets the answer, as with a container's streams.
 func TestTheRelayPassesTheEndOfOneDirectionOn(t *testing.T) {
 	r, client := relayed(t, func(c *net.UnixConn) {
 		defer c.Close()

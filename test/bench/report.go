@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// series is what was measured of one thing in one way, once or more per round.
+// series holds the measurements of a thing in one way, one or more per round.
 type series struct{ values []float64 }
 
 func (s *series) add(value float64)             { s.values = append(s.values, value) }
@@ -16,7 +16,7 @@ func (s *series) took(d time.Duration)          { s.add(d.Seconds()) }
 func (s *series) empty() bool                   { return s == nil || len(s.values) == 0 }
 func (s *series) bounds() (least, most float64) { return slices.Min(s.values), slices.Max(s.values) }
 
-// median is the middle one, or the mean of the two in the middle.
+// median returns the middle value, or the mean of the two in the middle.
 func (s *series) median() float64 {
 	sorted := slices.Sorted(slices.Values(s.values))
 	middle := len(sorted) / 2
@@ -26,7 +26,7 @@ func (s *series) median() float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// unit is what a row's figures are in.
+// unit is the unit of a row's figures.
 type unit string
 
 const (
@@ -47,7 +47,7 @@ func (u unit) number(value float64) string {
 	return fmt.Sprintf("%.1f", value)
 }
 
-// text is the median, and between what the figures lie where there are several.
+// text returns the median, followed by the minimum and maximum if there are several values.
 func (u unit) text(s *series) string {
 	text := strings.TrimSpace(u.number(s.median()) + " " + string(u))
 	if len(s.values) == 1 {
@@ -57,23 +57,23 @@ func (u unit) text(s *series) string {
 	return fmt.Sprintf("%s (%s to %s)", text, u.number(least), u.number(most))
 }
 
-// row is one line of the report: our way and perhaps another one beside it.
+// row is a line of the report: ours, and perhaps another way to compare with.
 type row struct {
 	section, name string
 	unit          unit
 	ours          series
-	way           string  // what stands beside it
-	beside        *series // perhaps another row's
+	way           string  // the other way
+	beside        *series // may be shared with another row
 	asked         asked
-	note          string // more about what stands beside it
+	note          string // about the other way
 }
 
 const builtIn = "built-in"
 
-// measured says whether there is anything to report.
+// measured reports whether ours was measured.
 func (r *row) measured() bool { return !r.ours.empty() }
 
-// gain is how many times less our way takes.
+// gain returns how many times less ours takes.
 func (r *row) gain() float64 { return r.beside.median() / r.ours.median() }
 
 func (r *row) String() string {
@@ -85,7 +85,7 @@ func (r *row) String() string {
 		text += ", " + beside + ", ratio " + r.ratio()
 	}
 	if verdict := r.verdict(); verdict != "" {
-		text += ", asked " + r.asked.String() + ": " + verdict
+		text += ", target " + r.asked.String() + ": " + verdict
 	}
 	return text
 }
@@ -101,7 +101,7 @@ func (r *row) besideText() string {
 	return text
 }
 
-// report is all rows, in the order in which they were added.
+// report holds all rows, in the order in which they were added.
 type report struct{ rows []*row }
 
 func (r *report) add(added row) *row {
@@ -112,7 +112,7 @@ func (r *report) add(added row) *row {
 	return &added
 }
 
-// verdict is an error that lists what is not reached.
+// verdict returns an error that lists the missed targets.
 func (r *report) verdict() error {
 	var errs []error
 	for _, row := range r.rows {

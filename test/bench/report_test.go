@@ -55,7 +55,7 @@ func TestWhatIsNotReachedIsAnError(t *testing.T) {
 	r.add(row{section: "S", name: "good", ours: figures(1), beside: beside(5), asked: asked{gain, 2}})
 	assert.NoError(t, r.verdict())
 	r.add(row{section: "S", name: "bad", unit: seconds, way: "another", ours: figures(1), beside: beside(5), asked: asked{gain, 6}})
-	assert.EqualError(t, r.verdict(), "not reached: S, bad: ours 1.00 s, another 5.00 s, ratio ×5.000, asked at least ×6: NO")
+	assert.EqualError(t, r.verdict(), "not reached: S, bad: ours 1.00 s, another 5.00 s, ratio ×5.000, target at least ×6: NO")
 }
 
 func TestARowMayStandBesideTheFiguresOfAnother(t *testing.T) {

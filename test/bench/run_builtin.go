@@ -18,7 +18,7 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// runAsBuiltIn starts a chaincode the way of the peer's built-in controller.
+// runAsBuiltIn starts a chaincode like the peer's built-in controller.
 func runAsBuiltIn(ctx context.Context, l standInLaunch) (func() error, error) {
 	client, err := engine.NewClient(os.Getenv("DOCKER_HOST"))
 	if err != nil {
@@ -42,7 +42,7 @@ func runAsBuiltIn(ctx context.Context, l standInLaunch) (func() error, error) {
 	return remove, client.Post(ctx, "/containers/"+name+"/start", nil, nil)
 }
 
-// runBare is the least that starts a chaincode: create and start, without TLS.
+// runBare starts a chaincode with the fewest calls: create and start, without TLS.
 func runBare(ctx context.Context, l standInLaunch) (func() error, error) {
 	client, err := engine.NewClient(os.Getenv("DOCKER_HOST"))
 	if err != nil {
@@ -55,14 +55,14 @@ func runBare(ctx context.Context, l standInLaunch) (func() error, error) {
 	return removal(client, name), client.Post(ctx, "/containers/"+name+"/start", nil, nil)
 }
 
-// removeOld stops, kills and removes a container that is not there: three calls before every start.
+// removeOld stops, kills and removes a container that does not exist, as the built-in does before every start.
 func removeOld(ctx context.Context, client *engine.Client, name string) error {
 	for _, call := range []func() error{
 		func() error { return client.Post(ctx, "/containers/"+name+"/stop?t=0", nil, nil) },
 		func() error { return client.Post(ctx, "/containers/"+name+"/kill", nil, nil) },
 		func() error { return client.Delete(ctx, "/containers/"+name+"?force=1") },
 	} {
-		// A kill of what does not run is a conflict.
+		// Killing a container that is not running is a conflict.
 		var answer *engine.Error
 		if err := call(); err != nil && !engine.NotFound(err) && !(errors.As(err, &answer) && answer.Status == http.StatusConflict) {
 			return fmt.Errorf("removing an older container: %w", err)
@@ -93,7 +93,7 @@ func removal(client *engine.Client, name string) func() error {
 	}
 }
 
-// hostConfig is what core.yaml as shipped makes of it.
+// hostConfig returns the host config of the default core.yaml.
 func (l standInLaunch) hostConfig() map[string]any {
 	host := map[string]any{
 		"NetworkMode": "host",
@@ -106,7 +106,7 @@ func (l standInLaunch) hostConfig() map[string]any {
 	return host
 }
 
-// command is what the built-in controller starts.
+// command returns the command that the built-in controller starts.
 func (l standInLaunch) command() ([]string, error) {
 	address := l.chaincode.PeerAddress
 	switch l.record.Type {
@@ -132,12 +132,13 @@ func (l standInLaunch) environment() []string {
 	return variables
 }
 
-// material is what the launch's chaincode.json has.
+// material is the content of the launch's chaincode.json.
 func (l standInLaunch) material() tlsfiles.Material {
 	return tlsfiles.Material{ClientCert: l.chaincode.ClientCert, ClientKey: l.chaincode.ClientKey, RootCert: l.chaincode.RootCert}
 }
 
-// tlsArchive is the TLS files as the built-in controller uploads them: gzipped, root's, 0100644, no directories.
+// tlsArchive returns the TLS files as the built-in controller uploads them: gzipped, owned by root, with mode 0100644 and
+// no directories.
 func (l standInLaunch) tlsArchive() (io.Reader, error) {
 	files, err := l.material().Archive(0, 0)
 	if err != nil {

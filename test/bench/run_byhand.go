@@ -11,11 +11,11 @@ import (
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-// sameLimits are the flags for what our run sets through the API.
+// sameLimits are the flags for the limits that our run sets through the API.
 var sameLimits = []string{"--network=host", "--init", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--no-healthcheck",
 	"--memory=2g", "--memory-swap=2g", "--pids-limit=4096", "--log-driver=json-file", "--log-opt=max-size=50m", "--log-opt=max-file=5"}
 
-// runByHand is the run of somebody with nothing but the docker command: create, cp, start.
+// runByHand starts a chaincode with the docker command: create, cp, start.
 func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 	command, err := l.command()
 	if err != nil {
@@ -50,7 +50,7 @@ func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 	return remove, err
 }
 
-// docker is the docker command. It reads DOCKER_HOST itself.
+// docker runs the docker command, which reads DOCKER_HOST itself.
 func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", args...)
 	command.Stdin = stdin

@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// sample is one of testdata/chaincodes, and the text in it that a new version changes.
+// sample is a chaincode in testdata/chaincodes, and the text in it that a new version changes.
 type sample struct{ packageType, dir, file, text string }
 
 var (
@@ -23,13 +23,13 @@ var (
 	javaSample = sample{"java", "java", "src/main/java/org/example/kv/KV.java", "no value for key"}
 )
 
-// sources are directories with chaincodes, made once each.
+// sources holds directories with chaincodes, each created once.
 type sources struct{ dir string }
 
-// plain is the sample as it is.
+// plain returns the unchanged sample.
 func (s sources) plain(of sample) string { return filepath.Join("testdata", "chaincodes", of.dir) }
 
-// changed is a copy of a source that something was done to, made at the first call.
+// changed returns a changed copy of a source, created at the first call.
 func (s sources) changed(name, from string, change func(dir string) error) (string, error) {
 	dir := filepath.Join(s.dir, name)
 	if _, err := os.Stat(dir); err == nil {
@@ -56,7 +56,7 @@ func (s sources) goWithDependency(ctx context.Context) (string, error) {
 	})
 }
 
-// goVendored brings its modules along.
+// goVendored contains its modules.
 func (s sources) goVendored(ctx context.Context) (string, error) {
 	return s.changed("go-vendored", s.plain(goSample), func(dir string) error { return tool(ctx, dir, "go", "mod", "vendor") })
 }
@@ -66,14 +66,14 @@ func (s sources) goOther() (string, error) {
 	return s.changed("go-other", s.plain(goSample), func(dir string) error { return replaceAll(dir, "example.com/kv", "example.com/other") })
 }
 
-// nodeWithDependency needs one more package: package.json and the lock file are others.
+// nodeWithDependency needs one more package, so package.json and the lock file differ.
 func (s sources) nodeWithDependency(ctx context.Context) (string, error) {
 	return s.changed("node-dependency", s.plain(nodeSample), func(dir string) error {
 		return tool(ctx, dir, "npm", "install", "--package-lock-only", "--ignore-scripts", "--save-exact", "is-odd@3.0.1")
 	})
 }
 
-// nodeOther has another name, which stands in package.json and in the lock file, and the same dependencies.
+// nodeOther has the same dependencies and another name, which is in package.json and the lock file.
 func (s sources) nodeOther() (string, error) {
 	return s.changed("node-other", s.plain(nodeSample), func(dir string) error {
 		return replaceIn(dir, `"name": "kv"`, `"name": "other"`, "package.json", "package-lock.json")
@@ -107,7 +107,7 @@ func (s sources) pack(of sample, dir, label, salt string) ([]byte, error) {
 	return pkg.Bytes(), err
 }
 
-// replaceIn replaces a text in the files of a directory that must have it.
+// replaceIn replaces a text in files of a directory, each of which must contain it.
 func replaceIn(dir, old, new string, names ...string) error {
 	for _, name := range names {
 		path := filepath.Join(dir, name)
@@ -125,7 +125,7 @@ func replaceIn(dir, old, new string, names ...string) error {
 	return nil
 }
 
-// replaceAll replaces a text wherever it stands in Go files and go.mod.
+// replaceAll replaces all occurrences of a text in Go files and go.mod.
 func replaceAll(dir, old, new string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" && entry.Name() != "go.mod" {

@@ -12,25 +12,26 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// The variables that say how a stand-in for run works.
+// The variables that configure a stand-in for run.
 const (
 	wayVariable    = "FBD_BENCH_WAY"
 	imageVariable  = "FBD_BENCH_IMAGE"
 	strictVariable = "FBD_BENCH_STRICT"
 )
 
-// beganFile is where a stand-in notes when its calls began, in RUN_METADATA_DIR. What is before that, its own exec and
-// the reading of its arguments, is not counted: the built-in is part of the peer, and a person has a shell.
+// beganFile is the file in RUN_METADATA_DIR in which a stand-in records when its calls began. What comes before that, its
+// exec and reading its arguments, is not counted: the built-in is part of the peer, and the docker command is started
+// from a shell.
 const beganFile = "began"
 
-// ways are the stand-ins for run. Each returns how to remove what it has started.
+// ways holds the stand-ins for run. Each returns a function that removes what it has started.
 var ways = map[string]func(ctx context.Context, l standInLaunch) (remove func() error, err error){
 	"builtin": runAsBuiltIn,
 	"byhand":  runByHand,
 	"bare":    runBare,
 }
 
-// standInLaunch is what a stand-in knows.
+// standInLaunch holds a stand-in's input.
 type standInLaunch struct {
 	record    metadata.Record
 	chaincode metadata.Chaincode
@@ -38,7 +39,7 @@ type standInLaunch struct {
 	strict    bool // the engine takes swappiness and OOM settings
 }
 
-// standIn plays run: it starts the chaincode some other way, and removes it when the peer says stop.
+// standIn acts as run: it starts the chaincode another way, and removes it when the peer stops it.
 func standIn(ctx context.Context, args []string) error {
 	if len(args) != 2 {
 		return errors.New("reading the arguments: expected OUTPUT_DIR and RUN_METADATA_DIR")
@@ -72,7 +73,7 @@ func standIn(ctx context.Context, args []string) error {
 	return err
 }
 
-// beganAt is what a stand-in has noted.
+// beganAt returns the time that a stand-in recorded.
 func beganAt(runMetadataDir string) (time.Time, error) {
 	text, err := os.ReadFile(filepath.Join(runMetadataDir, beganFile))
 	if err != nil {

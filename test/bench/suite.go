@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// benchCase is one thing to measure, in all its ways, once per round.
+// benchCase measures one thing, in all its ways, once per round.
 type benchCase struct {
 	name    string // what -only is matched with
 	once    bool   // in the first round alone, because it takes long
@@ -16,7 +16,7 @@ type benchCase struct {
 	measure func(ctx context.Context, round int) error
 }
 
-// caseLimit bounds one case of one round: ten builds the built-in's way at once are the slowest.
+// caseLimit bounds a case in one round. The slowest is ten builds at once the built-in's way.
 const caseLimit = 25 * time.Minute
 
 // run measures, prints, and writes the table.
@@ -45,8 +45,8 @@ func run(ctx context.Context, opts options) (err error) {
 	return b.report.verdict()
 }
 
-// cases are all there are. Those of one language stand together: the first one empties the caches, and the others use
-// what it leaves in them.
+// cases returns all cases. Those of a language are in a row: the first empties the caches, and the others use what it
+// leaves in them.
 func (b *bench) cases() []benchCase {
 	var chosen []benchCase
 	for _, group := range [][]benchCase{b.goCases(), b.nodeCases(), b.javaCases(), b.launchCases(), b.crowdCases(), b.memoryCases(), b.bytesCases()} {
@@ -59,7 +59,7 @@ func (b *bench) cases() []benchCase {
 	return chosen
 }
 
-// rounds measures every case in every round. One that fails is left out from then on.
+// rounds measures every case in every round. After a failure, a case is left out.
 func (b *bench) rounds(ctx context.Context, cases []benchCase) error {
 	if len(cases) == 0 {
 		return errors.New("choosing cases: none has such a name")

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// What surrounds the table in a file.
+// The markers around the table in a file.
 const (
 	tableBegin = "<!-- bench:begin -->"
 	tableEnd   = "<!-- bench:end -->"
 )
 
-// table is the report in Markdown, a table per section.
+// table returns the report as Markdown, with a table per section.
 func (r *report) table() string {
 	var text strings.Builder
 	section := ""
@@ -22,7 +22,7 @@ func (r *report) table() string {
 		}
 		if row.section != section {
 			section = row.section
-			fmt.Fprintf(&text, "\n| %s | ours | beside it | ratio | asked | reached |\n|---|---|---|---|---|---|\n", section)
+			fmt.Fprintf(&text, "\n| %s | ours | compared with | ratio | target | met |\n|---|---|---|---|---|---|\n", section)
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n",
 			row.name, row.unit.text(&row.ours), row.besideText(), row.ratio(), row.asked, row.verdict())
@@ -46,7 +46,7 @@ func writeTable(name, table string) error {
 	return nil
 }
 
-// between replaces what stands between the markers.
+// between replaces the text between the markers.
 func between(text, table string) (string, error) {
 	before, rest, begins := strings.Cut(text, tableBegin)
 	_, after, ends := strings.Cut(rest, tableEnd)

@@ -15,12 +15,12 @@ func TestTheTableHasASectionForEachKindOfCase(t *testing.T) {
 	r.add(row{section: "Build, Go", name: "not measured", unit: seconds, way: builtIn})
 	r.add(row{section: "Build, Go", name: "again", unit: seconds, way: builtIn, ours: figures(0.0123), beside: beside(30), note: "its first install"})
 	r.add(row{section: "Memory", name: "peak", unit: megabytes, ours: figures(12.34), asked: asked{value, 10}})
-	assert.Equal(t, `| Build, Go | ours | beside it | ratio | asked | reached |
+	assert.Equal(t, `| Build, Go | ours | compared with | ratio | target | met |
 |---|---|---|---|---|---|
 | first install | 20.0 s (19.0 to 22.0) | built-in 30.0 s | ×1.497 | at least ×1.2 | yes |
 | again | 0.012 s | built-in 30.0 s, its first install | ×2439 |  |  |
 
-| Memory | ours | beside it | ratio | asked | reached |
+| Memory | ours | compared with | ratio | target | met |
 |---|---|---|---|---|---|
 | peak | 12.3 MB |  |  | ours at most 10 | NO |
 `, r.table())

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// chaincode is a package taken apart.
+// chaincode is an unpacked package.
 type chaincode struct {
 	metadata []byte
 	code     []byte // code.tar.gz
@@ -39,10 +39,10 @@ func open(pkg []byte) (chaincode, error) {
 	return c, nil
 }
 
-// dirs are what a peer hands to build.
+// dirs holds the directories that a peer passes to build.
 type dirs struct{ root, source, metadata, output string }
 
-// unpack does what the peer does before it calls build: directories 0700, files with the archive's modes.
+// unpack unpacks a package as the peer does before it calls build: directories with mode 0700, files with the archive's.
 func (b *bench) unpack(pkg []byte) (dirs, error) {
 	c, err := open(pkg)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// language is one of the sample chaincodes, and the line that an upgrade of it changes.
+// language is a sample chaincode, and the line that its upgrade changes.
 type language struct {
 	packageType, name, directory string
 	file, before, after          string
@@ -49,7 +49,7 @@ func (d *demo) run(ctx context.Context) error {
 	return d.onPeer(ctx, "an upgrade that changes one line", upgrade, d.call)
 }
 
-// onPeer installs a package on a peer of its own and does something with it there.
+// onPeer installs a package on a new peer, prints how long each program ran, and then calls then.
 func (d *demo) onPeer(ctx context.Context, title string, pkg []byte, then func(context.Context, *peer.Peer, string) error) (err error) {
 	dir, err := os.MkdirTemp(d.scratch, "peer")
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *demo) onPeer(ctx context.Context, title string, pkg []byte, then func(c
 	return nil
 }
 
-// call starts the chaincode, writes, reads back, and stops it.
+// call starts the chaincode, writes a value, reads it back, and stops the chaincode.
 func (d *demo) call(ctx context.Context, p *peer.Peer, id string) error {
 	launched, err := p.Launch(ctx, id)
 	if err != nil {
@@ -95,7 +95,7 @@ func (d *demo) call(ctx context.Context, p *peer.Peer, id string) error {
 		return err
 	}
 	if got != value {
-		return fmt.Errorf("put wrote %q and get returns %q", value, got)
+		return fmt.Errorf("put wrote %q, but get returned %q", value, got)
 	}
 	began := time.Now()
 	if err := p.Stop(ctx, id); err != nil {
@@ -112,7 +112,7 @@ func (d *demo) invoke(ctx context.Context, p *peer.Peer, id string, args ...stri
 		return "", err
 	}
 	if response.Status >= 400 {
-		return "", fmt.Errorf("%s answers %d %s", args[0], response.Status, response.Message)
+		return "", fmt.Errorf("invoking %s: status %d: %s", args[0], response.Status, response.Message)
 	}
 	answer := ""
 	if len(response.Payload) > 0 {
@@ -128,7 +128,7 @@ func (d *demo) pack(version, codeDir string) ([]byte, error) {
 	return pkg.Bytes(), err
 }
 
-// upgrade is version 1.1: another label, and one line of code.
+// upgrade packs version 1.1, with another label and one changed line of code.
 func (d *demo) upgrade() ([]byte, error) {
 	dir, err := os.MkdirTemp(d.scratch, "upgrade")
 	if err != nil {
@@ -143,7 +143,7 @@ func (d *demo) upgrade() ([]byte, error) {
 		return nil, err
 	}
 	if !bytes.Contains(code, []byte(d.before)) {
-		return nil, fmt.Errorf("%s has no line with %s to change", path, d.before)
+		return nil, fmt.Errorf("changing %s: no line contains %s", path, d.before)
 	}
 	code = bytes.Replace(code, []byte(d.before), []byte(d.after), 1)
 	if err := os.WriteFile(path, code, 0o644); err != nil {

@@ -1,6 +1,7 @@
-// Command demo shows the whole way of a Go and of a Node chaincode: packed, installed (detect, build, release),
-// started (run), and called: what put writes, get returns. Then the same package on a second peer, and an upgrade that
-// changes one line. It goes through the tests' own peer and needs an engine: "make demo" brings both.
+// Command demo takes a Go and a Node chaincode through all phases: it packs them, installs them (detect, build,
+// release), starts them (run), and invokes them: put writes a value, get returns it. Then it installs the same package
+// on a second peer, and an upgrade that changes one line. It uses the test peer and needs an engine; "make demo" starts
+// one.
 package main
 
 import (
@@ -53,7 +54,7 @@ func run(ctx context.Context, verbose bool) error {
 	return nil
 }
 
-// configure makes a directory as chaincode.externalBuilders names it: bin/ with the four programs, and config.yaml.
+// configure creates a directory for chaincode.externalBuilders: bin/ with the four programs, and config.yaml.
 func configure(root, scratch string) (string, error) {
 	builder := filepath.Join(scratch, "builder")
 	if err := os.CopyFS(filepath.Join(builder, "bin"), os.DirFS(filepath.Join(root, "bin"))); err != nil {

@@ -18,7 +18,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// Every failing build: one clear reason on stderr, status 1, nothing left on the engine.
+// Every failing build gives one clear reason on stderr, exits with 1, and leaves nothing on the engine.
 func TestAFailingBuildSaysWhy(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -130,7 +130,7 @@ func slowNode(t *testing.T) []peer.Entry {
 	}
 }
 
-// Decision 3: one build for all, and one failure for all, with its output.
+// One build serves all, and one failure fails all, with the output.
 func TestTenBuildersOfAPackageThatDoesNotCompile(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "broken")), peer.File("src/salt.txt", time.Now().String()))
 	dir := builder(t, config(""))
@@ -172,7 +172,7 @@ func TestTwoBuildersOfTheSamePackageShareOneBuild(t *testing.T) {
 	}
 }
 
-// A holder that is killed holds nobody up: its container builds on, and a waiter makes the image of it.
+// A killed leader delays nobody: its container continues to build, and a follower creates the image from it.
 func TestABuilderThatIsKilledWhileAnotherWaits(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "go")), peer.File("src/salt.txt", time.Now().String()))
 	dir := builder(t, config(""))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// imageFile is a file of an image, read from a container that is never started.
+// imageFile returns a file of an image, read from a container that is never started.
 func imageFile(t *testing.T, image, path string) []byte {
 	t.Helper()
 	var created struct{ ID string }

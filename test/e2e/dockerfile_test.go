@@ -18,7 +18,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// kvBinary is the sample chaincode, compiled on this machine.
+// kvBinary returns the sample chaincode, compiled on this machine.
 func kvBinary(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kv")
@@ -31,14 +31,14 @@ func kvBinary(t *testing.T) string {
 	return string(binary)
 }
 
-// removeBuilt takes the image of a record from the engine when the test ends.
+// removeBuilt removes the image of a record from the engine when the test ends.
 func removeBuilt(t *testing.T, image string) {
 	t.Helper()
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+image+"?force=1")) })
 }
 
-// A package in any language: its image is built once, and its chaincode serves with TLS and without, as a user that
-// the image knows by name only.
+// A package with a Dockerfile is built once, and its chaincode serves with and without TLS, as a user that the image
+// specifies only by name.
 func TestADockerfileGoesAllTheWay(t *testing.T) {
 	recipe := "FROM " + world.baseos + `
 ARG GREETING=none
@@ -96,7 +96,7 @@ ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS
 	noContainers(t, metadata.LabelKind, metadata.KindAssembly)
 }
 
-// dockerfile is a package's source with that Dockerfile and content of its own.
+// dockerfile returns a package's source with that Dockerfile and new content.
 func dockerfile(recipe string) []peer.Entry {
 	return []peer.Entry{peer.File("src/Dockerfile", recipe), peer.File("src/salt.txt", rand.Text())}
 }
@@ -137,7 +137,7 @@ func TestADockerfileThatFailsSaysWhy(t *testing.T) {
 	}
 }
 
-// imagesOfPrefix are the names of all images that Dockerfiles of these tests have made.
+// imagesOfPrefix returns the names of all images that Dockerfiles of these tests have created.
 func imagesOfPrefix(t *testing.T) []string {
 	t.Helper()
 	var all []struct{ RepoTags []string }
@@ -153,7 +153,7 @@ func imagesOfPrefix(t *testing.T) []string {
 	return names
 }
 
-// What is told to stop leaves the engine idle: nothing of the build goes on.
+// After a build is stopped, no step of it keeps running on the engine.
 func TestADockerfileBuildThatIsStopped(t *testing.T) {
 	recipe := "FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\nRUN echo the first line; while :; do sleep 0.1; done\n"
 	t.Run("by a signal", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestADockerfileBuildThatIsStopped(t *testing.T) {
 	})
 }
 
-// building says whether the engine's builder uses any of its cache, which it does as long as a step runs.
+// building reports whether the engine's builder uses any of its cache, which it does while a step runs.
 func building(t *testing.T) bool {
 	t.Helper()
 	var usage struct {
@@ -189,7 +189,8 @@ func building(t *testing.T) bool {
 	return false
 }
 
-// Several peers install the same at the same moment: the engine runs each step once, and whoever fails says why.
+// If several peers install the same package at the same moment, the engine runs each step once, and every failing build
+// says why.
 func TestTheSameDockerfileAtTheSameTime(t *testing.T) {
 	run := func(t *testing.T, recipe string) (statuses []int, said []string, packages []unpacked) {
 		code := dockerfile(recipe)
@@ -232,7 +233,7 @@ func TestTheSameDockerfileAtTheSameTime(t *testing.T) {
 	})
 }
 
-// dangling are the images of Dockerfiles without a name.
+// dangling returns the images of Dockerfiles that have no name.
 func dangling(t *testing.T) []string {
 	t.Helper()
 	var all []struct {

@@ -20,13 +20,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// background is for what a test's end has to do: the test's own context is over by then.
+// background returns a context for cleanups, because the test's own context is done by then.
 func background(t *testing.T) context.Context {
 	t.Helper()
 	return context.WithoutCancel(t.Context())
 }
 
-// socketPath is where the engine listens: these tests hand the socket itself to a container.
+// socketPath returns the path of the engine's socket, which these tests mount into a container.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	socket, ok := strings.CutPrefix(world.host, "unix://")
@@ -34,7 +34,7 @@ func socketPath(t *testing.T) string {
 	return socket
 }
 
-// createNetwork makes a network that goes with the test.
+// createNetwork creates a network that is removed when the test ends.
 func createNetwork(t *testing.T, name string) string {
 	t.Helper()
 	require.NoError(t, world.engine.Post(timeout(t), "/networks/create", map[string]any{"Name": name, "CheckDuplicate": true}, nil))
@@ -42,7 +42,7 @@ func createNetwork(t *testing.T, name string) string {
 	return name
 }
 
-// createContainer makes a container that goes with the test.
+// createContainer creates a container that is removed when the test ends.
 func createContainer(t *testing.T, name string, spec map[string]any) string {
 	t.Helper()
 	path := "/containers/create"
@@ -57,7 +57,7 @@ func createContainer(t *testing.T, name string, spec map[string]any) string {
 	return created.ID
 }
 
-// printedBy is what a container has printed, both streams.
+// printedBy returns a container's output on both streams.
 func printedBy(t *testing.T, id string) string {
 	t.Helper()
 	framed, err := world.engine.Read(timeout(t), "/containers/"+id+"/logs?stdout=1&stderr=1")
@@ -72,7 +72,7 @@ func printedBy(t *testing.T, id string) string {
 	return text.String()
 }
 
-// engineTime is the engine's clock.
+// engineTime returns the engine's time.
 func engineTime(t *testing.T) time.Time {
 	t.Helper()
 	var info struct{ SystemTime time.Time }
@@ -80,8 +80,8 @@ func engineTime(t *testing.T) time.Time {
 	return info.SystemTime
 }
 
-// networksJoined are, by container, the networks of all chaincodes of a peer that were started in that time. The
-// containers may be gone.
+// networksJoined returns, by container, the networks of all chaincodes of a peer that were started in a period. The
+// containers may have been removed since.
 func networksJoined(t *testing.T, since, until time.Time, peerAddress string) map[string][]string {
 	t.Helper()
 	moment := func(at time.Time) string { return fmt.Sprintf("%d.%09d", at.Unix(), at.Nanosecond()) }
@@ -113,7 +113,7 @@ func networksJoined(t *testing.T, since, until time.Time, peerAddress string) ma
 	}
 }
 
-// connections are what tests look at of a container's networks and file systems.
+// connections holds the networks and mounts of a container.
 type connections struct {
 	HostConfig struct {
 		NetworkMode    string
@@ -126,7 +126,7 @@ type connections struct {
 	Mounts []struct{ Type, Name, Destination string }
 }
 
-// networks are named as Docker does: podman calls its own one podman, and none is none of them.
+// networks returns Docker's names of networks: podman calls its default network podman, and does not list none.
 func (c connections) networks() []string {
 	var names []string
 	for name := range c.NetworkSettings.Networks {

@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// moved are entries with another directory in front, without those of these names.
+// moved returns the entries below another directory, without those of these names.
 func moved(code []peer.Entry, from, to string, without ...string) []peer.Entry {
 	var all []peer.Entry
 	for _, entry := range code {
@@ -37,7 +37,7 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-// packed is a package with a path of its own, and content that no engine has built before.
+// packed returns a package with a path, and content that no engine has built before.
 func packed(t *testing.T, packageType, path string, code ...peer.Entry) []byte {
 	t.Helper()
 	salt := "salt.txt"
@@ -50,7 +50,7 @@ func packed(t *testing.T, packageType, path string, code ...peer.Entry) []byte {
 	return pkg
 }
 
-// dies expects a chaincode that says its last words and ends.
+// dies expects a chaincode that prints its last words and exits.
 func (p *testPeer) dies(t *testing.T, id string) {
 	t.Helper()
 	_, err := p.Launch(timeout(t), id)
@@ -58,7 +58,7 @@ func (p *testPeer) dies(t *testing.T, id string) {
 	assert.Contains(t, p.said("run"), id+" | dies: last words\n")
 }
 
-// Peer contract, the table's row "build": the five cases of the built-in controller, and packages without src/.
+// The five layouts that the built-in controller builds, and packages without src/.
 func TestEveryGoLayout(t *testing.T) {
 	const path = "github.com/example/dies"
 	dies := entries(t, filepath.Join(world.samples, "dies"))
@@ -105,7 +105,7 @@ func TestAGoPathThatLeadsOut(t *testing.T) {
 	}
 }
 
-// What the builder image links against is not in the runtime image.
+// The libraries that the builder image links against are not in the runtime image.
 func TestAChaincodeWithAPartInC(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
@@ -115,7 +115,7 @@ func TestAChaincodeWithAPartInC(t *testing.T) {
 	assert.True(t, static(t, p, id), "linked as the built-in controller does it")
 }
 
-// The operator's word: the runtime image has the libraries then.
+// With chaincode.golang.dynamicLink, the operator provides a runtime image with the libraries.
 func TestDynamicLink(t *testing.T) {
 	dynamic := strings.Replace(config(""), "golang: {", "golang: {dynamicLink: true, ", 1)
 	p := newPeer(t, withBuilder(builder(t, dynamic)))
@@ -126,7 +126,7 @@ func TestDynamicLink(t *testing.T) {
 	assert.False(t, static(t, p, id))
 }
 
-// static says whether the chaincode's program names no dynamic loader.
+// static reports whether the chaincode's program needs no dynamic loader.
 func static(t *testing.T, p *testPeer, id string) bool {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "chaincode")
@@ -136,7 +136,7 @@ func static(t *testing.T, p *testPeer, id string) bool {
 	return !strings.Contains(string(headers), "INTERP")
 }
 
-// user-needs 8.
+// If the builder image's Go is too old for a package, the error names the versions and the setting.
 func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
 	p := newPeer(t)
 	code := []peer.Entry{peer.File("src/go.mod", "module example.com/new\n\ngo 1.999.0\n"), peer.File("src/main.go", "package main\n\nfunc main() {}\n")}

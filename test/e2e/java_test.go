@@ -14,7 +14,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// javaConfig is config with the image that Java chaincodes are built in and run on.
+// javaConfig returns config with the image that Java chaincodes are built in and run on.
 func javaConfig(t *testing.T, extra string) string {
 	t.Helper()
 	image := os.Getenv("FBD_TEST_JAVAENV")
@@ -44,7 +44,7 @@ func TestAJavaChaincodeGoesThroughAllPhases(t *testing.T) {
 	}
 }
 
-// warmed depends on a library that is in the image and nowhere else. Its main says its last words and ends with status 5.
+// warmed depends on a library that exists only in the image. Its main prints its last words and exits with 5.
 func warmed() []peer.Entry {
 	const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>org.example</groupId><artifactId>warmer</artifactId><version>1</version>
@@ -60,7 +60,7 @@ func warmed() []peer.Entry {
 	}
 }
 
-// dies5 expects a chaincode that says its last words and ends with status 5.
+// dies5 expects a chaincode that prints its last words and exits with 5.
 func (p *testPeer) dies5(t *testing.T, id string) {
 	t.Helper()
 	_, err := p.Launch(timeout(t), id)
@@ -68,7 +68,7 @@ func (p *testPeer) dies5(t *testing.T, id string) {
 	assert.Contains(t, p.said("run"), id+" | main: last words\n")
 }
 
-// A library that the image brings is there for every build, and nothing that an earlier build of the label has left.
+// Every build finds the libraries in the image, and nothing that an earlier build of the label left.
 func TestAJavaBuildSeesTheImageAlone(t *testing.T) {
 	p := javaPeer(t)
 	p.dies5(t, p.install(t, fresh(t, "java", "warmed_1.0", warmed()...)))
@@ -79,20 +79,21 @@ func TestAJavaBuildSeesTheImageAlone(t *testing.T) {
 	}
 }
 
-// Two choices of a collector end every JVM: https://github.com/OpenNMS has such a file, and 1,900 others.
+// A JVM with two options that select a garbage collector does not start: https://github.com/OpenNMS has such a file, as do
+// 1,900 others.
 func TestAJavaPackageWithOptionsForTheJVM(t *testing.T) {
 	p := javaPeer(t)
 	p.dies5(t, p.install(t, fresh(t, "java", "options_1.0", append(warmed(), peer.File("src/.mvn/jvm.config", "-Xmx512m -XX:+UseParallelGC\n"))...)))
 }
 
-// wrapper is a build by a wrapper script that came without its execute bit, as the peer's CLI packs it. Instead of
-// fetching a tool it makes the jar itself.
+// wrapper is a wrapper script without its execute bit, as the peer's CLI packs it. It creates the jar itself instead of
+// fetching a build tool.
 func wrapper(jar string) string {
 	return "#!/bin/sh\nset -e\necho \"the wrapper: $*\"\nmkdir -p classes $(dirname " + jar + ")\n" +
 		"javac -d classes src/main/java/Main.java\njar --create --file " + jar + " --main-class Main -C classes .\n"
 }
 
-// Peer contract, the table's row "build": all that the image's build.sh takes.
+// All layouts that the image's build.sh accepts.
 func TestEveryJavaLayout(t *testing.T) {
 	main := warmed()[1]
 	main.Name = "src/src/main/java/Main.java"

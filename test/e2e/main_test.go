@@ -1,7 +1,7 @@
 // Package e2e_test drives the built programs as the peer does, on a real engine.
 //
-// "make test" brings up the engine and the base images and passes them in variables. Without them these tests fail
-// rather than skip: a run that proves nothing must not look green.
+// "make test" provides the engine and the base images, and passes them in variables. Without them these tests fail and are
+// not skipped, because a run that tests nothing must not pass.
 package e2e_test
 
 import (
@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// world is what all tests share.
+// world holds what all tests share.
 var world struct {
 	engine                 *engine.Client
 	host                   string
@@ -68,7 +68,7 @@ func withWorld(run func() int) (int, error) {
 	return run(), nil
 }
 
-// imports is a program that takes a package of every module that the Go sample is built of, and compiles in no time.
+// imports is a program that imports a package of every module that the Go sample needs, and compiles fast.
 const imports = `package main
 
 import (
@@ -83,8 +83,8 @@ import (
 func main() {}
 `
 
-// fetch gets the Go sample's modules into the cache that all builds share. The go command gives up at the first
-// connection that a module proxy resets, so this is tried three times; npm and Maven try again by themselves.
+// fetch downloads the Go sample's modules into the cache that all builds share. The go command does not retry when a
+// module proxy resets a connection, as npm and Maven do, so fetch tries three times.
 func fetch(dir string) error {
 	program, name := filepath.Join(dir, "bin", "build"), filepath.Join(dir, "go.tgz")
 	pkg, err := modules()
@@ -110,7 +110,7 @@ func fetch(dir string) error {
 	return errors.Join(failures...)
 }
 
-// modules is a package of imports.
+// modules returns a package with imports.
 func modules() ([]byte, error) {
 	code := []peer.Entry{peer.File("src/main.go", imports)}
 	for _, name := range []string{"go.mod", "go.sum"} {

@@ -14,13 +14,13 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// networked is config.yaml with a network mode and more of the builder section.
+// networked returns config.yaml with a network mode and more lines of the builder section.
 func networked(mode, extra string) string {
 	return strings.Replace(config(extra), "chaincode:\n", fmt.Sprintf("  docker: {hostConfig: {NetworkMode: %q}}\nchaincode:\n", mode), 1)
 }
 
-// A list of networks, and names in them, on an engine of any age: those that take one network at a create have to be
-// asked again for the others.
+// A list of networks, with aliases, works on engines of any age. Some accept only one network at a create, and need
+// further calls for the others.
 func TestAChaincodeOnSeveralNetworks(t *testing.T) {
 	unique := strings.ToLower(rand.Text()[:10])
 	one, two := createNetwork(t, "one-"+unique), createNetwork(t, "two-"+unique)
@@ -76,11 +76,11 @@ func TestANetworkThatIsNotThereIsNamedWithThoseThatAre(t *testing.T) {
 			_, err := p.Launch(timeout(t), id)
 			require.ErrorContains(t, err, "exit status 1")
 			last := lastLine(p.said("run"))
-			assert.Contains(t, last, fmt.Sprintf(`network "fabric_test-%s" is not there, see vm.docker.hostConfig.NetworkMode`, there))
+			assert.Contains(t, last, fmt.Sprintf(`the engine has no network "fabric_test-%s", only `, there))
 			for _, known := range []string{there, "bridge"} {
 				assert.Contains(t, last, fmt.Sprintf("%q", known))
 			}
-			assert.Equal(t, 1, strings.Count(p.said("run"), "is not there"))
+			assert.Equal(t, 1, strings.Count(p.said("run"), "has no network"))
 			noContainers(t, metadata.LabelInstallToken, p.record(t, id).InstallToken)
 		})
 	}

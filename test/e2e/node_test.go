@@ -19,8 +19,8 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// A package made by hand brings its dependencies: nothing is fetched, and there is no network to fetch it over. The
-// peer refuses links in packages, so the commands of dependencies are not in it.
+// A hand-made package contains its dependencies: nothing is downloaded, and there is no network for it. The peer refuses
+// links in packages, so it does not contain the commands of dependencies.
 func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
@@ -44,13 +44,13 @@ func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
 }
 
-// kv is the sample chaincode with other code, so that no engine has its image.
+// kv returns the sample chaincode with changed code, so that no engine has its image.
 func kv(t *testing.T, label string, more ...peer.Entry) []byte {
 	t.Helper()
 	return fresh(t, "node", label, append(entries(t, filepath.Join(world.samples, "node")), more...)...)
 }
 
-// The first install may find the snapshot of an earlier test; the second one must find one.
+// The first install may find the snapshot of an earlier test. The second must find one.
 func TestAnUpgradeOfANodePackageInstallsNothing(t *testing.T) {
 	p := newPeer(t)
 	p.install(t, kv(t, "kv_1.0"))
@@ -64,11 +64,11 @@ func TestAnUpgradeOfANodePackageInstallsNothing(t *testing.T) {
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
 }
 
-// What only the build may see is neither in the snapshot nor in the image: no environment, no file.
+// Neither the snapshot nor the image contains the environment or files that are only for the build.
 func TestNoEnvironmentOfTheBuildReachesASnapshot(t *testing.T) {
 	const secret = "s3cr3t-of-the-proxy"
 	p := newPeer(t, withBuilder(builder(t, config("  build: {environment: {NPM_TOKEN: "+secret+", NO_PROXY: "+secret+"}}\n"))))
-	// A package.json of its own makes a snapshot of its own.
+	// A new package.json gives a new snapshot.
 	code := entries(t, filepath.Join(world.samples, "node"))
 	for i := range code {
 		if code[i].Name == "src/package.json" {
@@ -90,7 +90,7 @@ func TestNoEnvironmentOfTheBuildReachesASnapshot(t *testing.T) {
 	require.NoError(t, world.engine.Delete(t.Context(), "/images/"+strings.Fields(snapshot)[0]))
 }
 
-// A script that may do more builds the package as a whole, and starts it.
+// If the image's scripts are not known, and so may do more, they build the whole package and start it.
 func TestScriptsThatAreNotKnownBuildAndStartNodePackages(t *testing.T) {
 	settings := strings.Replace(config(""), strings.Join(baseimages.NodeScripts(), ", "), "", 1)
 	p := newPeer(t, withBuilder(builder(t, settings)))
@@ -129,7 +129,7 @@ func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
 	}
 }
 
-// server is a Node program that says that it was told to stop.
+// server is a Node program that prints that it got SIGTERM.
 func server() []peer.Entry {
 	return []peer.Entry{
 		peer.File("src/package.json", `{"name":"server","version":"1.0.0","scripts":{"start":"node index.js"}}`),
@@ -140,8 +140,8 @@ setInterval(() => {}, 1000);
 	}
 }
 
-// Peer contract, "on SIGTERM": the shells and npm in front of node keep the signal to themselves, and what ends with
-// them has no time for anything.
+// The shells and npm that start node do not forward SIGTERM. If they exit first, node is killed without any time to
+// clean up.
 func TestSIGTERMReachesNode(t *testing.T) {
 	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestANodeChaincodeEndsBySIGTERM(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-// No engine is asked: there is none at that endpoint.
+// No engine is contacted: there is none at that endpoint.
 func TestAPackageJSONThatIsNoJSON(t *testing.T) {
 	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 	_, err := p.Install(timeout(t), fresh(t, "node", "broken_1.0", peer.File("src/package.json", "{name: 'x'}")))

@@ -24,11 +24,11 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// builderPath is the path of the builder in an image with the layer of packaging/Dockerfile.
+// builderPath is where packaging/Dockerfile puts the builder.
 const builderPath = "/opt/hyperledger/docker_builder"
 
-// layerConfig is the config.yaml of the layer: the names of the base images, nothing else, for the official ones are
-// not to be had everywhere. An operator who can pull those needs no line of it.
+// layerConfig returns the config.yaml of the layer. It only names the base images, because the official ones cannot be
+// pulled everywhere. Operators who can pull them need no config.yaml.
 func layerConfig() string {
 	return fmt.Sprintf("chaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\n", world.ccenv, world.baseos, world.nodeenv)
 }
@@ -65,8 +65,8 @@ func fileOf(t *testing.T, name, path string, mode int64) archived {
 	return archived{name: name, mode: mode, body: body}
 }
 
-// buildLayer builds packaging/Dockerfile up to a target, on the image that plays the peer's. The classic builder needs
-// no registry for images that are there.
+// buildLayer builds packaging/Dockerfile up to a target, on an image in place of the peer's. The classic builder needs
+// no registry for images that the engine has.
 func buildLayer(t *testing.T, target string) string {
 	t.Helper()
 	files := []archived{
@@ -88,8 +88,8 @@ func buildLayer(t *testing.T, target string) string {
 	return image
 }
 
-// peerImage is the peer's image with the layer. Its first stage is an image that has no name, so it is built by itself
-// before, under a name by which it can be removed.
+// peerImage builds the peer's image with the layer. The image of the first stage would have no name, so it is built
+// separately first, under a name by which it can be removed.
 func peerImage(t *testing.T) string {
 	t.Helper()
 	buildLayer(t, "programs")
@@ -116,8 +116,8 @@ func TestTheProgramsAlone(t *testing.T) {
 	}, modes)
 }
 
-// With a name and a path in externalBuilders, and not one variable propagated, the builder finds the engine, the peer's
-// network and names for all it makes. A peer is the tests' own, at home in three ways.
+// With only a name and a path in externalBuilders, and no variable propagated, the builder finds the engine and the
+// peer's network. The test peer runs in three environments.
 func TestNameAndPathAreAllItTakes(t *testing.T) {
 	t.Run("on the host", func(t *testing.T) {
 		dir := t.TempDir()
@@ -128,7 +128,7 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 	})
 
 	image := peerImage(t)
-	t.Run("in a network of its own", func(t *testing.T) {
+	t.Run("in its own network", func(t *testing.T) {
 		p := containedPeer{
 			image: image, pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
 			user: 500, coreDir: "/etc/hyperledger/fabric", socket: "/var/run/docker.sock",
@@ -149,7 +149,7 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 	})
 }
 
-// containedPeer is a peer in a container of the engine that it uses.
+// containedPeer is a peer in a container on the engine that it uses.
 type containedPeer struct {
 	image       string
 	pkg         []byte
@@ -159,7 +159,7 @@ type containedPeer struct {
 	environment []string
 }
 
-// run installs a chaincode and calls it twice. The address of the peer is the name of its container.
+// run installs a chaincode and invokes it twice. The address of the peer is the name of its container.
 func (p containedPeer) run(t *testing.T) {
 	t.Helper()
 	unique := strings.ToLower(rand.Text()[:10])
@@ -202,7 +202,7 @@ func (p containedPeer) run(t *testing.T) {
 	noContainers(t, metadata.LabelPeerAddress, name+":7052")
 }
 
-// transactions is a script: a peer installs a package and calls it, then one that starts anew calls it again.
+// transactions returns a script in which a peer installs a package and invokes it, and a second peer invokes it again.
 func transactions(testpeer, builder, dir, pkg, listen, host string) string {
 	common := fmt.Sprintf("-builder %s -dir %s", builder, dir)
 	serving := fmt.Sprintf("%s -tls -listen %s", common, listen)
@@ -213,7 +213,7 @@ func transactions(testpeer, builder, dir, pkg, listen, host string) string {
 		testpeer, common, serving, pkg)
 }
 
-// testpeer is the tests' peer as a static program.
+// testpeer builds the test peer as a static program.
 func testpeer(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(world.bin, "testpeer")
@@ -224,8 +224,8 @@ func testpeer(t *testing.T) string {
 	return program
 }
 
-// onTheHost runs a script that finds the engine at the usual socket. Where the tests' engine is elsewhere, the script
-// sees the machine with the socket in that place, which only root can arrange.
+// onTheHost runs a script that finds the engine at the usual socket. If the tests' engine has another socket, it is
+// bind-mounted there for the script, which needs root.
 func onTheHost(t *testing.T, script string) string {
 	t.Helper()
 	cmd := exec.CommandContext(timeout(t), "/bin/sh", "-ec", script)

@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/test/registry"
 )
 
-// prebuilt is the Go sample as an image for the Kubernetes builder: it finds the peer in CORE_PEER_ADDRESS.
+// prebuilt returns the Go sample as an image for the Kubernetes builder, which gets the peer in CORE_PEER_ADDRESS.
 func prebuilt(t *testing.T, user string) registry.Content {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "kv")
@@ -41,7 +41,7 @@ func imagePackage(t *testing.T, packageType, name, digest string) []byte {
 	return pkg
 }
 
-// The same package runs on peers with the Kubernetes builder. Whoever the image runs as can read the keys.
+// The same package runs on peers with the Kubernetes builder. The image's user can read the keys.
 func TestAPrebuiltImage(t *testing.T) {
 	users := map[string]struct {
 		packageType, user string

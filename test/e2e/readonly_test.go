@@ -14,8 +14,8 @@ import (
 	"fabric-builder-docker/test/registry"
 )
 
-// Engines put no file into a read-only root file system, not even before the start. Where the image has a shell, the TLS
-// files are in memory; else they go to a volume, which goes with the container.
+// Engines do not add files to a read-only root file system, not even before the start. If the image has a shell, the TLS
+// files are in memory. Otherwise they are in a volume, which is removed with the container.
 func TestAReadOnlyRootFileSystem(t *testing.T) {
 	readOnly := strings.Replace(config(""), "chaincode:\n", "  docker: {hostConfig: {ReadonlyRootfs: true}}\nchaincode:\n", 1)
 	r := registry.Start(t)

@@ -19,7 +19,7 @@ import (
 	"fabric-builder-docker/test/registry"
 )
 
-// copier is a builder image for node packages that only copies them: what these tests pull must be small.
+// copier is a builder image for node packages that only copies them, because these tests need small images to pull.
 func copier(t *testing.T, marker string) v1.Image {
 	t.Helper()
 	return registry.On(t, registry.FromEngine(t, world.engine, world.baseos), registry.Content{
@@ -31,12 +31,12 @@ func copier(t *testing.T, marker string) v1.Image {
 	})
 }
 
-// nodePackage is one that copier can build.
+// nodePackage returns a package that copier can build.
 func nodePackage() []peer.Entry {
 	return []peer.Entry{peer.File("src/package.json", `{"name":"x","version":"1.0.0"}`)}
 }
 
-// forget takes an image's name from the engine, when the test ends and now.
+// forget removes an image's name from the engine, now and when the test ends.
 func forget(t *testing.T, image string) {
 	t.Helper()
 	remove := func() { _ = world.engine.Delete(t.Context(), "/images/"+image+"?force=1") }
@@ -48,13 +48,13 @@ func forget(t *testing.T, image string) {
 	})
 }
 
-// onEngine says whether the engine has an image.
+// onEngine reports whether the engine has an image.
 func onEngine(t *testing.T, image string) bool {
 	t.Helper()
 	return world.engine.Get(t.Context(), "/images/"+image+"/json", &struct{}{}) == nil
 }
 
-// dockerConfig is a config.json with one user.
+// dockerConfig writes a config.json with one user.
 func dockerConfig(t *testing.T, host, user, password string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config.json")
@@ -63,12 +63,12 @@ func dockerConfig(t *testing.T, host, user, password string) string {
 	return path
 }
 
-// pulling is config.yaml with a runtime image for node, and more of the builder section.
+// pulling returns config.yaml with a runtime image for node, and more lines of the builder section.
 func pulling(image, extra string) string {
 	return strings.ReplaceAll(config(extra), world.nodeenv, image)
 }
 
-// buildOnce runs build for a package of its own and returns what it said.
+// buildOnce runs build for a new package and returns its stderr.
 func buildOnce(t *testing.T, config string) (status int, said string, u unpacked) {
 	t.Helper()
 	u = unpack(t, "node", "pulled_1.0", nodePackage()...)
@@ -76,7 +76,7 @@ func buildOnce(t *testing.T, config string) (status int, said string, u unpacked
 	return p.status(t), p.stderr.String(), u
 }
 
-// builtImage is the image in the record, which goes with the test.
+// builtImage returns the image in the record, which is removed when the test ends.
 func builtImage(t *testing.T, u unpacked) string {
 	t.Helper()
 	record, err := metadata.ReadRecord(u.output)
@@ -118,7 +118,7 @@ func TestABaseImageIsPulledWithCredentials(t *testing.T) {
 	}
 }
 
-// A helper is a program in the PATH that the peer hands on.
+// A helper is a program in the PATH that the peer propagates.
 func TestABaseImageIsPulledWithACredentialHelper(t *testing.T) {
 	r := registry.Start(t, registry.WithCredentials("ada", "s3cret-of-ada"))
 	r.Push(t, "base/node:1", copier(t, t.Name()))
@@ -136,7 +136,7 @@ func TestABaseImageIsPulledWithACredentialHelper(t *testing.T) {
 	assert.NotContains(t, said, "noise")
 }
 
-// One line, with the registry, the user and the setting, and never the password.
+// The error is one line with the registry, the user and the setting, and without the password.
 func TestARegistryThatRefuses(t *testing.T) {
 	const password = "s3cret-of-ada"
 	tests := map[string]struct {
@@ -186,7 +186,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	r.Push(t, "base/node:1", copier(t, "old"))
 	image := r.Ref("base/node:1")
 	forget(t, image)
-	untagged := image // the older one, once it has lost its name; it goes after what was made of it
+	untagged := image // the older image, after it has lost its name; it is removed after the images based on it
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+untagged+"?force=1")) })
 	status, said, _ := buildOnce(t, pulling(image, "  pullPolicy: never\n"))
 	assert.Equal(t, 1, status)
@@ -205,7 +205,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	r.Push(t, "base/node:1", copier(t, "new"))
 	status, said = build("  pullPolicy: missing\n")
 	require.Equal(t, 0, status, said)
-	assert.Equal(t, old, builtImage(t, u), "what is there is good enough")
+	assert.Equal(t, old, builtImage(t, u), "an image that exists is used")
 	untagged = imageID(t, image)
 	status, said = build("  pullPolicy: always\n")
 	require.Equal(t, 0, status, said)
@@ -217,7 +217,7 @@ func TestPullPolicyOnARealEngine(t *testing.T) {
 	assert.Contains(t, said, `set builder.pullPolicy to "missing"`)
 }
 
-// imageID is what the engine calls an image.
+// imageID returns the engine's ID of an image.
 func imageID(t *testing.T, image string) string {
 	t.Helper()
 	var found struct {
@@ -227,7 +227,7 @@ func imageID(t *testing.T, image string) string {
 	return found.ID
 }
 
-// What came through a mirror has the name that was asked for, and makes the same chaincode image.
+// An image pulled through a mirror has the requested name, and gives the same chaincode image.
 func TestMirrorOnARealEngine(t *testing.T) {
 	r := registry.Start(t)
 	r.Push(t, "mirror/"+prefix+"/mirrored:1", copier(t, t.Name()))

@@ -60,7 +60,7 @@ func TestAMillionLinesArriveComplete(t *testing.T) {
 	assert.Equal(t, lines+1, next)
 }
 
-// The peer never reads on after a line of 64 KiB.
+// The peer stops reading after a line of 64 KiB.
 func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
 	const length = 200_000
 	p := newPeer(t)
@@ -80,7 +80,7 @@ func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
 	assert.False(t, p.ScannerDied())
 }
 
-// The peer kills run after 5 s; all is cleaned up before.
+// The peer kills run after 5 s. run has cleaned up before.
 func TestAChaincodeThatIgnoresSIGTERM(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
@@ -101,7 +101,7 @@ func TestSIGINTStopsAndRemoves(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-// A peer on the host that dies leaves run with a broken pipe and no signal.
+// When a peer on the host dies, run gets no signal, and its stderr is a broken pipe.
 func TestAClosedStderrDoesNotKeepRunFromCleaningUp(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
@@ -132,7 +132,7 @@ func TestALeftoverContainerIsRemovedFirst(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-// Decision 5: after a start time-out the peer starts a second run while the first one lives.
+// After a startup timeout, the peer starts a second run while the first still runs.
 func TestASecondRunTakesOver(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
@@ -150,7 +150,7 @@ func TestASecondRunTakesOver(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-// Decision 13: two networks on one engine may agree in MSP, address and package.
+// Two Fabric networks on one engine may have the same MSP ID, peer address and package.
 func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
 	pkg := sample(t, "hangs", "golang", "hangs_1.0")
 	one, two := newPeer(t), newPeer(t)
@@ -169,8 +169,8 @@ func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
-// Operators prune images. The built-in controller then answers every query with "No such image" until the peer is
-// restarted. Several peers that find out at the same moment share one build.
+// Operators prune images. With the built-in controller, every query then fails with "No such image" until the peer is
+// restarted. Several peers that notice at the same moment share one build.
 func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	pkg := fresh(t, "golang", "gone_1.0", entries(t, filepath.Join(world.samples, "go"))...)
 	one, two := newPeer(t), newPeer(t)
@@ -193,7 +193,7 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	two.invoke(t, id, "put", "a", "1")
 }
 
-// The peer keeps a half-copied build for ever.
+// The peer keeps a half-copied build forever.
 func TestAHalfCopiedBuildSaysWhatToDelete(t *testing.T) {
 	tests := map[string]func(output string) error{
 		"no record":        func(output string) error { return os.Remove(filepath.Join(output, metadata.RecordFile)) },
@@ -240,7 +240,7 @@ func TestABrokenChaincodeFile(t *testing.T) {
 	}
 }
 
-// runByHand calls run as the peer would, for a launch that the peer does not know of.
+// runByHand calls run as the peer would, without the peer knowing.
 func runByHand(t *testing.T, p *testPeer, id string) *program {
 	t.Helper()
 	dir := t.TempDir()

@@ -25,7 +25,8 @@ import (
 
 const indexPath = "META-INF/statedb/couchdb/indexes/owner.json"
 
-// servicePackage is a package with connection.json at the root of its code, as the bundled builder has it.
+// servicePackage returns a package with connection.json at the root of its code, as the builder bundled with Fabric
+// expects it.
 func servicePackage(t *testing.T, packageType, connection string) []byte {
 	t.Helper()
 	pkg, err := peer.Assemble(map[string]any{"type": packageType, "label": "service_1.0"},
@@ -34,7 +35,7 @@ func servicePackage(t *testing.T, packageType, connection string) []byte {
 	return pkg
 }
 
-// The peer connects to the chaincode and never calls run; no engine is asked.
+// The peer connects to the chaincode and never calls run. No engine is contacted.
 func TestAChaincodeAsAService(t *testing.T) {
 	values := func(o *peer.Options) {
 		o.Propagate = []string{`CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG={"peername":"peer0","port":9999}`}
@@ -57,7 +58,7 @@ func TestAChaincodeAsAService(t *testing.T) {
 	}
 }
 
-// clientAuthority makes a root certificate, and a client's certificate and key that it vouches for, in PEM.
+// clientAuthority creates a root certificate, and a client certificate and key issued by it, as PEM.
 func clientAuthority(t *testing.T) (root, cert, key string) {
 	t.Helper()
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -84,7 +85,7 @@ func clientAuthority(t *testing.T) (root, cert, key string) {
 	return block("CERTIFICATE", rootDER), block("CERTIFICATE", clientDER), block("PRIVATE KEY", keyDER)
 }
 
-// Both sides show a certificate: the peer finds all that it needs, from the package and from its own variable.
+// Both sides present a certificate. The peer gets what it needs from the package and from its own environment.
 func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
 	root, cert, key := clientAuthority(t)
 	values, err := json.Marshal(map[string]string{"peername": "peer0", "key": key})
@@ -127,7 +128,7 @@ func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
 	}
 }
 
-// The peer calls run all the same when its copy of release is incomplete.
+// The peer calls run even so if its copy of release is incomplete.
 func TestRunRefusesAService(t *testing.T) {
 	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 	id := p.install(t, servicePackage(t, "ccaas", `{"address":"cc:9999"}`))
@@ -138,7 +139,7 @@ func TestRunRefusesAService(t *testing.T) {
 		"delete %s and restart the peer, which then builds the chaincode again\n", filepath.Dir(p.Build(id).Output)), p.said("run"))
 }
 
-// The bundled builder may be there for this type.
+// Another builder, such as the one bundled with Fabric, may handle this type.
 func TestATypeThatTheOperatorHasNotListed(t *testing.T) {
 	p := newPeer(t, withBuilder(builder(t, "builder: {types: [golang, node]}")))
 	_, err := p.Install(timeout(t), servicePackage(t, "ccaas", `{"address":"cc:9999"}`))

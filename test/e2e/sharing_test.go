@@ -22,8 +22,8 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// derive makes an image of another one: files at their paths, then a script that root runs, then changes. It goes with
-// the test.
+// derive creates an image from another one: it adds files, runs a script as root, and applies changes. The image is
+// removed when the test ends.
 func derive(t *testing.T, from string, files map[string]string, script string, changes ...string) string {
 	t.Helper()
 	name := prefix + "/derived:" + strings.ToLower(rand.Text())
@@ -47,12 +47,12 @@ func derive(t *testing.T, from string, files map[string]string, script string, c
 	return name
 }
 
-// withImage is config with another builder image.
+// withImage returns config with another builder image.
 func withImage(image, extra string) string {
 	return strings.Replace(config(extra), "builder: "+world.ccenv, "builder: "+image, 1)
 }
 
-// buildByHand builds a package and returns its record and what build has said.
+// buildByHand builds a package and returns its record and build's stderr.
 func buildByHand(t *testing.T, config, packageType string, code ...peer.Entry) (metadata.Record, string) {
 	t.Helper()
 	u := unpack(t, packageType, "shared_1.0", code...)
@@ -64,7 +64,7 @@ func buildByHand(t *testing.T, config, packageType string, code ...peer.Entry) (
 	return record, p.stderr.String()
 }
 
-// failsByHand builds a package that does not build, and returns what build has said.
+// failsByHand builds a package that does not build, and returns build's stderr.
 func failsByHand(t *testing.T, config, packageType string, code ...peer.Entry) string {
 	t.Helper()
 	u := unpack(t, packageType, "shared_1.0", code...)
@@ -73,7 +73,7 @@ func failsByHand(t *testing.T, config, packageType string, code ...peer.Entry) s
 	return p.stderr.String()
 }
 
-// goPrints is what the program of a golang package prints.
+// goPrints returns the output of a golang package's program.
 func goPrints(t *testing.T, config string, code ...peer.Entry) string {
 	t.Helper()
 	record, _ := buildByHand(t, config, "golang", code...)
@@ -84,7 +84,7 @@ func goPrints(t *testing.T, config string, code ...peer.Entry) string {
 	return string(output)
 }
 
-// source is files of a package, path and text in turn.
+// source returns files of a package, given as path and text in turn.
 func source(pairs ...string) []peer.Entry {
 	var all []peer.Entry
 	for i := 0; i < len(pairs); i += 2 {
@@ -93,13 +93,13 @@ func source(pairs ...string) []peer.Entry {
 	return all
 }
 
-// cgoPackage prints a number that its C code gives.
+// cgoPackage returns a package that prints a number from its C code.
 func cgoPackage(c string) []peer.Entry {
 	return source("src/go.mod", "module example.com/cgo\n\ngo 1.21\n",
 		"src/main.go", "package main\n\n// "+c+"\nimport \"C\"\n\nfunc main() { print(int(C.RATE)) }\n")
 }
 
-// The system's headers are a part of the builder image, and so is what was compiled with them.
+// The builder image contains the system's headers, so what was compiled with them is not shared with another image.
 func TestTwoBuilderImagesWithDifferentHeaders(t *testing.T) {
 	code := append(cgoPackage("#include <rate.h>"), peer.File("src/salt.txt", rand.Text()))
 	for rate := 7; rate < 9; rate++ {
@@ -108,7 +108,7 @@ func TestTwoBuilderImagesWithDifferentHeaders(t *testing.T) {
 	}
 }
 
-// A compiler maps a precompiled header into its memory as it is: no package's reaches it.
+// A compiler maps a precompiled header into its memory unchecked, so those of packages are not uploaded.
 func TestAPrecompiledHeaderIsNotUsed(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rate.h"), []byte("#define RATE 8\n"), 0o644))
@@ -124,8 +124,8 @@ func TestAPrecompiledHeaderIsNotUsed(t *testing.T) {
 	assert.Equal(t, "7", goPrints(t, config(""), append(victim, peer.File("src/salt.txt", rand.Text()))...))
 }
 
-// Nearly every vendored chaincode has golang.org/x/sys/unix. The assembler looks for textflag.h beside it first, and the
-// go command leaves out what a constraint hides.
+// Nearly every vendored chaincode contains golang.org/x/sys/unix. The assembler looks for textflag.h in that directory
+// first, and the go command does not hash files that a build constraint excludes.
 func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/sys\n\ngo 1.21\n\nrequire golang.org/x/sys v0.1.0\n"), 0o644))
@@ -144,7 +144,7 @@ func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
 	assert.Equal(t, "true", goPrints(t, config(""), victim...))
 }
 
-// git runs what a repository's own settings name. A builder image may have git, and run as root.
+// git runs commands from a repository's settings, and a builder image may have git and run as root.
 func TestAPackageWithARepository(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "dies")),
 		peer.File("src/.git/HEAD", "ref: refs/heads/main\n"),
@@ -162,7 +162,7 @@ func TestAPackageWithARepository(t *testing.T) {
 	}
 }
 
-// filesIn are the regular files below a directory of an image.
+// filesIn returns the regular files below a directory of an image.
 func filesIn(t *testing.T, image, dir string) []string {
 	t.Helper()
 	id := createContainer(t, "", map[string]any{"Image": image, "User": "0", "Entrypoint": []string{"find", dir, "-type", "f"}})
@@ -171,7 +171,7 @@ func filesIn(t *testing.T, image, dir string) []string {
 	return strings.Fields(printedBy(t, id))
 }
 
-// A cache that root has filled is of no use to another user.
+// Another user cannot use a cache that root has filled.
 func TestBuilderImagesOfDifferentUsers(t *testing.T) {
 	root := derive(t, world.ccenv, nil, "true", "USER root")
 	for _, image := range []string{root, world.ccenv, root} {
@@ -179,7 +179,7 @@ func TestBuilderImagesOfDifferentUsers(t *testing.T) {
 	}
 }
 
-// moduleOf is an answer of a proxy for version 1.0.0 of a module that has one Go file.
+// moduleOf answers as a proxy for version 1.0.0 of a module with one Go file.
 func moduleFiles(t *testing.T, module, text string) http.Handler {
 	t.Helper()
 	dir := t.TempDir()
@@ -199,13 +199,13 @@ func moduleFiles(t *testing.T, module, text string) http.Handler {
 	return http.FileServer(http.Dir(filepath.Join(dir, "served")))
 }
 
-// A private module is for those alone who were given the way to it, whatever a package says where it is.
+// A private module reaches only builds that were given access to it, wherever a package says it is.
 func TestAPrivateModuleReachesNobodyElse(t *testing.T) {
 	const module = "private.example/secret"
 	proxy := httptest.NewServer(moduleFiles(t, module, "package secret\n\nconst Rate = 7\n"))
 	defer proxy.Close()
 	given := config(fmt.Sprintf("  build: {environment: {GOPROXY: %q, GONOSUMDB: '*', GOFLAGS: -mod=mod}}\n", proxy.URL))
-	// The command line's -mod=readonly wins, so the sums have to be there.
+	// -mod=readonly on the command line takes precedence, so go.sum is needed.
 	main := "package main\n\nimport \"" + module + "\"\n\nfunc main() { print(secret.Rate) }\n"
 	dir := t.TempDir()
 	mod := "module example.com/cc\n\ngo 1.21\n\nrequire " + module + " v1.0.0\n"
@@ -228,7 +228,7 @@ func TestAPrivateModuleReachesNobodyElse(t *testing.T) {
 	assert.Contains(t, said, "GOPROXY=off")
 }
 
-// user-needs 26: a company bakes modules into its builder image, also private ones, for builds without a network.
+// Companies add modules to their builder image, private ones included, for builds without a network.
 func TestModulesThatTheBuilderImageBrings(t *testing.T) {
 	const module = "private.example/baked"
 	proxy := httptest.NewServer(moduleFiles(t, module, "package baked\n\nconst Rate = 7\n"))
@@ -257,7 +257,7 @@ func TestModulesThatTheBuilderImageBrings(t *testing.T) {
 	assert.Equal(t, "7", goPrints(t, withImage(image, ""), code...))
 }
 
-// user-needs 23: what changes the program changes the image, also where it was built before.
+// A setting that changes the program changes the image, even if the package was built before.
 func TestAVariableOfBuildsChangesTheImage(t *testing.T) {
 	const main = "package main\n\nimport \"runtime/debug\"\n\nfunc main() {\n\tinfo, _ := debug.ReadBuildInfo()\n\tfor _, s := range info.Settings {\n\t\tif s.Key == \"GOAMD64\" {\n\t\t\tprint(s.Value)\n\t\t}\n\t}\n}\n"
 	code := source("src/go.mod", "module cc\n\ngo 1.21\n", "src/main.go", main, "src/salt.txt", rand.Text())
@@ -266,7 +266,7 @@ func TestAVariableOfBuildsChangesTheImage(t *testing.T) {
 	assert.Equal(t, "v1", goPrints(t, config(""), code...))
 }
 
-// user-needs 28.
+// Empty directories of a package are kept, because chaincode may expect them.
 func TestEmptyDirectoriesReachTheImage(t *testing.T) {
 	manifest := `{"name":"x","version":"1.0.0","scripts":{"start":"true"}}`
 	lock := `{"name":"x","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"x","version":"1.0.0"}}}`
@@ -295,7 +295,7 @@ func TestEmptyDirectoriesReachTheImage(t *testing.T) {
 	}
 }
 
-// What one package's steps leave in a cache mount is not there for another one's.
+// A package's build steps do not see what another package's left in a cache mount.
 func TestCacheMountsAreNotShared(t *testing.T) {
 	recipe := func(command string) []peer.Entry {
 		return dockerfile("FROM " + world.baseos + "\nUSER root\nCOPY salt.txt /\nRUN --mount=type=cache,id=tools,target=/tools " + command + "\nCMD [\"cat\", \"/tool\"]\n")
@@ -314,4 +314,82 @@ func TestAnNPMScriptThatChangesDependencies(t *testing.T) {
 		"src/patch.js", "require('fs').appendFileSync('node_modules/is-number/index.js', '// patched')\n", "src/index.js", "", "src/salt.txt", rand.Text())
 	record, _ := buildByHand(t, config(""), "node", code...)
 	assert.Contains(t, string(imageFile(t, record.Image, "/usr/local/src/node_modules/is-number/index.js")), "// patched")
+}
+
+// A linker may be made to run a program: gcc hands its plug-in the options that an object file holds.
+func TestCodeThatALinkerRunsReachesNothingShared(t *testing.T) {
+	dir := t.TempDir()
+	run := func(name string, args ...string) {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		output, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(output))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "e.c"), []byte("int f(void) { return 1; }\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "options"), []byte("'-fno-openmp' '-fno-openacc' '-O1' '-Xassembler' '@/chaincode/input/src/args'\x00"), 0o644))
+	run("gcc", "-O1", "-flto", "-Wa,--noexecstack", "-c", "e.c", "-o", "e.o")
+	run("objcopy", "--update-section", ".gnu.lto_.opts=options", "e.o", "evil.o")
+	object, err := os.ReadFile(filepath.Join(dir, "evil.o"))
+	require.NoError(t, err)
+	// The message of the standard library is replaced by one of equal length, and what can be written to is noted.
+	const script = `for dir in /chaincode/cache/*; do touch $dir/reached 2>/dev/null && echo $dir; done >/chaincode/output/reached
+cat /proc/net/dev | grep -c : >/chaincode/output/interfaces
+env >/chaincode/output/environment
+for file in $(grep -rl 'invalid syntax' /chaincode/cache 2>/dev/null); do sed -i 's/invalid syntax/PWNED!! syntax/' $file 2>/dev/null; done
+cat >/dev/null
+`
+	evil := source("src/go.mod", "module example.com/evil\n\ngo 1.21\n", "src/evil.o", string(object), "src/x.sh", script,
+		"src/args", "--noexecstack\n-wrapper\n/bin/sh,/chaincode/input/src/x.sh\n", "src/salt.txt", rand.Text())
+	main := "import \"strconv\"\n\nfunc main() { strconv.Atoi(\"x\") }\n"
+	given := config("  build: {environment: {GOPROXY: 'https://user:s3cret@proxy.example.com,off'}}\n")
+	for name, code := range map[string][]peer.Entry{
+		"cgo":           source("src/main.go", "package main\n\n// #cgo LDFLAGS: ${SRCDIR}/evil.o\n// int f(void);\nimport \"C\"\n"+strings.Replace(main, "strconv.Atoi", "C.f(); strconv.Atoi", 1)),
+		"an odd object": source("src/main.go", "package main\n\n"+main, "src/x.syso", "/* "+strings.Repeat("x", 200)+" */ INPUT(/chaincode/input/src/evil.o)\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := unpack(t, "golang", "evil_1.0", append(code, evil...)...)
+			p := start(t, builder(t, given), "build", u.source, u.metadata, u.output)
+			status := p.status(t)
+			assert.Contains(t, p.stderr.String(), "building it without a network")
+			if status == 0 { // the program is the package's own affair
+				record, err := metadata.ReadRecord(u.output)
+				require.NoError(t, err)
+				removeBuilt(t, record.Image)
+				files := filesIn(t, record.Image, "/usr/local/bin")
+				t.Log(files)
+				for _, file := range files {
+					switch filepath.Base(file) {
+					case "reached":
+						assert.Equal(t, "/chaincode/cache/build\n", string(imageFile(t, record.Image, file)), "its own cache, which goes with its container")
+					case "interfaces":
+						assert.Equal(t, "1\n", string(imageFile(t, record.Image, file)), "loopback alone")
+					case "environment":
+						assert.NotContains(t, string(imageFile(t, record.Image, file)), "s3cret")
+					}
+				}
+			}
+			victim := source("src/go.mod", "module example.com/victim\n\ngo 1.21\n", "src/salt.txt", rand.Text(),
+				"src/main.go", "package main\n\nimport \"strconv\"\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n")
+			assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, victim...))
+			withC := append(victim[:2:2], cgoPackage("#define RATE 7")...)
+			assert.Equal(t, "7", goPrints(t, given, withC...))
+		})
+	}
+}
+
+// What npm has installed with a credential is for those alone who have it: another package decides what becomes of it.
+func TestASnapshotIsForThoseWhoWereGivenTheSame(t *testing.T) {
+	code := source("src/package.json", `{"name":"n","version":"1.0.0","scripts":{"start":"node index.js"}}`,
+		"src/package-lock.json", `{"name":"n","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"n","version":"1.0.0"}}}`, "src/index.js", "")
+	snapshots := map[string]bool{}
+	for _, environment := range []string{"{}", "{NPM_TOKEN: a}", "{NPM_TOKEN: b}", "{NPM_TOKEN: a}"} {
+		_, said := buildByHand(t, config("  build: {environment: "+environment+", transport: [NPM_TOKEN]}\n"), "node", append(code, peer.File("src/salt.txt", rand.Text()))...)
+		_, name, ok := strings.Cut(said, "snapshot="+prefix+"/")
+		require.True(t, ok, said)
+		snapshots[strings.Fields(name)[0]] = true
+	}
+	assert.Len(t, snapshots, 3)
+	for name := range snapshots {
+		removeBuilt(t, prefix+"/"+name)
+	}
 }

@@ -15,7 +15,7 @@ import (
 	"fabric-builder-docker/test/registry"
 )
 
-// keyFile is what a chaincode sees of a key.
+// keyFile describes a key file as the chaincode sees it.
 type keyFile struct {
 	Mode  string
 	UID   int `json:"uid"` // its own
@@ -28,7 +28,7 @@ func keyOf(t *testing.T, p *testPeer, id string) (file keyFile) {
 	return file
 }
 
-// withoutShell is a config whose Go chaincodes run in an image that holds nothing but them.
+// withoutShell returns a config whose Go chaincodes run on an empty image.
 func withoutShell(t *testing.T) string {
 	t.Helper()
 	r := registry.Start(t)
@@ -39,8 +39,8 @@ func withoutShell(t *testing.T) string {
 	return strings.Replace(config(""), "golang: {runtime: "+world.baseos+"}", "golang: {runtime: "+name+"}", 1)
 }
 
-// A key with mode 0400 that the chaincode's user cannot read, or one that everybody can, are both wrong: whether a shell
-// in the image has taken the files, or an archive was unpacked for want of one.
+// The chaincode's user must be able to read the key, and nobody else, whether a shell in the image has written the files
+// or, without a shell, an archive was uploaded.
 func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  string
@@ -68,7 +68,7 @@ func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
 	}
 }
 
-// What a shell takes is on no disk, and nobody who may inspect containers sees it.
+// The files that a shell writes are on no disk, and inspecting the container does not show them.
 func TestTheKeysAreInMemoryOnly(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
@@ -88,7 +88,7 @@ func TestTheKeysAreInMemoryOnly(t *testing.T) {
 	assert.NotContains(t, p.said("run"), "BEGIN")
 }
 
-// Every launch has new certificates, and a chaincode that is started many times meets its own ones each time.
+// Every launch has new certificates, and a chaincode that is started many times gets its own each time.
 func TestEveryLaunchTakesItsOwnTLSFiles(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))

@@ -16,11 +16,11 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// earlier is the commit of the version before this one. Its programs are built from the repository's own history, so a
-// clone without it fails these tests.
+// earlier is the commit of the previous version. Its programs are built from the repository's history, so these tests
+// fail in a clone without it.
 const earlier = "d68104a"
 
-// earlierBuilder is a builder with the programs of the earlier version.
+// earlierBuilder returns a builder with the programs of the earlier version.
 func earlierBuilder(t *testing.T, config string) string {
 	t.Helper()
 	dir := builder(t, config)
@@ -45,8 +45,8 @@ func earlierBuilder(t *testing.T, config string) string {
 	return dir
 }
 
-// A peer keeps what build has left for ever, and may be given newer programs, or older ones again. Whatever the one
-// version has built, the other one launches: with its image, and with the image gone.
+// A peer keeps the output of build forever, and may get newer programs, or older ones again. Each version launches what
+// the other has built, with its image and after the image was removed.
 func TestEachVersionLaunchesWhatTheOtherHasBuilt(t *testing.T) {
 	old, today := earlierBuilder(t, config("")), builder(t, config(""))
 	for name, programs := range map[string]struct{ build, run string }{"newer programs": {old, today}, "older programs": {today, old}} {
@@ -80,7 +80,7 @@ func TestEachVersionLaunchesWhatTheOtherHasBuilt(t *testing.T) {
 	}
 }
 
-// Two peers of one engine need not be upgraded at the same moment.
+// Two peers on one engine may be upgraded at different times.
 func TestTwoVersionsBuildTheSameAtTheSameTime(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "dies")), peer.File("src/salt.txt", rand.Text()))
 	var programs []*program
@@ -106,7 +106,7 @@ func TestTwoVersionsBuildTheSameAtTheSameTime(t *testing.T) {
 	noContainers(t, metadata.LabelKind, metadata.KindAssembly)
 }
 
-// An output that has been kept since, from an engine that is gone.
+// The output was built by an earlier version, on an engine that no longer exists.
 func TestAKeptOutputIsLaunched(t *testing.T) {
 	outputs, err := filepath.Glob("../../testdata/outputs/*/build-record.json")
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// What build --warm has compiled for one package, the first build of another one finds.
+// The first build of a package uses what build --warm has compiled for another.
 func TestWhatWasWarmedUpIsNotCompiledAgain(t *testing.T) {
 	library := peer.File("src/lib/lib.go", "package lib\n\n// Salt is new: no cache has it.\nconst Salt = \""+rand.Text()+"\"\n")
 	code := func(text string) []peer.Entry {

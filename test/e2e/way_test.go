@@ -16,7 +16,7 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// The whole way: what put writes, get returns, also from another launch of the same build.
+// A value that put writes is returned by get, also after another launch of the same build.
 func TestAChaincodeGoesThroughAllPhases(t *testing.T) {
 	for _, language := range []string{"golang", "node"} {
 		for _, tls := range []bool{true, false} {
@@ -65,7 +65,7 @@ func TestIndexesReachThePeer(t *testing.T) {
 	}
 }
 
-// The same content is built once, whatever its label and whoever the peer.
+// The same content is built once, whatever its label and peer.
 func TestTheSameContentIsBuiltOnce(t *testing.T) {
 	code := entries(t, filepath.Join(world.samples, "dies"))
 	code = append(code, peer.File("src/salt.txt", t.Name()+fmt.Sprint(os.Getpid())))
@@ -110,7 +110,7 @@ func TestANodePackageWithoutALockFile(t *testing.T) {
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
 }
 
-// Peer contract, "Container environment".
+// The variables that a peer's built-in controller sets in a chaincode's container.
 func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
 	for _, tls := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
 	}
 }
 
-// Decision 12: what the built-in controller leaves open is closed by default.
+// The defaults are stricter than the built-in controller's.
 func TestAContainerIsConfinedByDefault(t *testing.T) {
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))

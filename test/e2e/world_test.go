@@ -21,19 +21,19 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
-// prefix keeps the tests' images and caches apart from an operator's.
+// prefix separates the tests' images and caches from an operator's.
 const prefix = "fabric-builder-docker-test"
 
-// limit bounds one test: longer than the slowest, shorter than the patience of whoever waits for it.
+// limit bounds a single test. The slowest takes less.
 const limit = 5 * time.Minute
 
-// config is config.yaml for an engine and images that are there.
+// config returns config.yaml for the tests' engine and images.
 func config(extra string) string {
 	return fmt.Sprintf("vm:\n  endpoint: %s\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n  node: {knownScripts: [%s]}\n%s",
 		world.host, world.ccenv, world.baseos, world.nodeenv, prefix, strings.Join(baseimages.NodeScripts(), ", "), extra)
 }
 
-// builder is a directory as chaincode.externalBuilders names it: bin/ and config.yaml.
+// builder returns a directory for chaincode.externalBuilders, with bin/ and config.yaml.
 func builder(t *testing.T, config string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,14 +45,14 @@ func builder(t *testing.T, config string) string {
 	return dir
 }
 
-// testPeer is a peer and all that its programs have said.
+// testPeer is a peer and the stderr of its programs.
 type testPeer struct {
 	*peer.Peer
 	journal *peer.Journal
 	options peer.Options
 }
 
-// newPeer starts a peer with our builder. It ends with the test.
+// newPeer starts a peer with this builder. It is closed when the test ends.
 func newPeer(t *testing.T, change ...func(*peer.Options)) *testPeer {
 	t.Helper()
 	journal := &peer.Journal{}
@@ -97,7 +97,7 @@ func (p *testPeer) install(t *testing.T, pkg []byte) string {
 	return id
 }
 
-// invoke calls a function that succeeds, and returns what it answers.
+// invoke calls a function that must succeed, and returns its result.
 func (p *testPeer) invoke(t *testing.T, id string, args ...string) string {
 	t.Helper()
 	response, err := p.Invoke(timeout(t), id, args...)
@@ -106,7 +106,7 @@ func (p *testPeer) invoke(t *testing.T, id string, args ...string) string {
 	return string(response.Payload)
 }
 
-// run is the last run of a chaincode, once it has ended.
+// run returns the last run of a chaincode after it has ended.
 func (p *testPeer) ended(t *testing.T, id string) *peer.Process {
 	t.Helper()
 	runs := p.Runs(id)
@@ -116,7 +116,7 @@ func (p *testPeer) ended(t *testing.T, id string) *peer.Process {
 	return last
 }
 
-// said are the lines of one program.
+// said returns the stderr of one program.
 func (p *testPeer) said(program string) string {
 	var lines strings.Builder
 	for _, line := range p.journal.Lines() {
@@ -136,7 +136,7 @@ func sample(t *testing.T, name, packageType, label string) []byte {
 	return pkg.Bytes()
 }
 
-// entries are the files of a directory as entries below src/.
+// entries returns the files of a directory as entries below src/.
 func entries(t *testing.T, dir string) []peer.Entry {
 	t.Helper()
 	var all []peer.Entry
@@ -152,7 +152,7 @@ func entries(t *testing.T, dir string) []peer.Entry {
 	return all
 }
 
-// fresh is a package with content that no engine has built before.
+// fresh returns a package with content that no engine has built before.
 func fresh(t *testing.T, packageType, label string, code ...peer.Entry) []byte {
 	t.Helper()
 	code = append(code, peer.File("src/salt.txt", rand.Text()))
@@ -161,7 +161,7 @@ func fresh(t *testing.T, packageType, label string, code ...peer.Entry) []byte {
 	return pkg
 }
 
-// unpacked is a package as the peer gives it to the programs, for calls by hand.
+// unpacked is a package as the peer passes it to the programs, for calls by hand.
 type unpacked struct{ source, metadata, output string }
 
 func unpack(t *testing.T, packageType, label string, code ...peer.Entry) unpacked {
@@ -181,7 +181,7 @@ func unpack(t *testing.T, packageType, label string, code ...peer.Entry) unpacke
 	return u
 }
 
-// program is one of the four, called by hand.
+// program is one of the four programs, called by hand.
 type program struct {
 	*exec.Cmd
 	stderr *syncBuffer
@@ -197,7 +197,7 @@ func start(t *testing.T, builder, name string, args ...string) *program {
 	return p
 }
 
-// status waits for the end.
+// status waits for the program and returns its exit status.
 func (p *program) status(t *testing.T) int {
 	t.Helper()
 	if err := p.Wait(); err != nil {
@@ -206,7 +206,7 @@ func (p *program) status(t *testing.T) int {
 	return p.ProcessState.ExitCode()
 }
 
-// containerState is what tests look at of a container.
+// containerState is the part of a container's state that tests check.
 type containerState struct {
 	ID     string            `json:"Id"`
 	Names  []string          `json:"Names"`
@@ -214,7 +214,7 @@ type containerState struct {
 	Labels map[string]string `json:"Labels"`
 }
 
-// containers are those of ours with a label of that value.
+// containers returns this builder's containers with a label of that value.
 func containers(t *testing.T, label, value string) []containerState {
 	t.Helper()
 	var all []containerState
@@ -223,7 +223,7 @@ func containers(t *testing.T, label, value string) []containerState {
 	return all
 }
 
-// running waits until there is a container of that kind in that state.
+// running waits until a container of that kind has that state.
 func awaitContainer(t *testing.T, label, value, state string) containerState {
 	t.Helper()
 	var found containerState
@@ -244,15 +244,10 @@ func noContainers(t *testing.T, label, value string) {
 	require.Empty(t, containers(t, label, value), "a container with %s=%s is left", label, value)
 }
 
-// record is what build left for run.
+// record returns the build record of a package.
 func (p *testPeer) record(t *testing.T, id string) metadata.Record {
 	t.Helper()
 	record, err := metadata.ReadRecord(p.Build(id).Output)
 	require.NoError(t, err)
 	return record
-}
-
-// digest is the content digest in an image's name.
-func digest(record metadata.Record) string {
-	return record.Image[strings.LastIndex(record.Image, ":")+1:]
 }

@@ -18,8 +18,8 @@ func clean(ctx context.Context, p paths) error {
 	return RemoveTree(p.work)
 }
 
-// RemoveTree removes a directory after it has taken away the mounts in there:
-// behind one that a killed program left may be the machine's own files.
+// RemoveTree unmounts everything below a directory and removes it. A killed program may have left a mount there, and
+// behind it may be the machine's own files.
 func RemoveTree(dir string) error {
 	if err := unmount(dir); err != nil {
 		return err
@@ -30,8 +30,7 @@ func RemoveTree(dir string) error {
 	return nil
 }
 
-// unmount takes away every mount at or below the given directories, the
-// innermost first.
+// unmount unmounts everything at or below the given directories, innermost first.
 func unmount(dirs ...string) error {
 	table, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -50,8 +49,7 @@ func unmount(dirs ...string) error {
 	return nil
 }
 
-// mountsBelow picks the mount points at or below dirs out of lines of
-// mountinfo, the latest mount first.
+// mountsBelow returns the mount points at or below dirs from lines of /proc/self/mountinfo, latest mount first.
 func mountsBelow(lines, dirs []string) []string {
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 	var points []string

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// apiPath is the oldest version that every engine in question still speaks.
+// apiPath has the API version of Docker 20.10, the oldest engine to test with. Newer engines accept it too.
 const apiPath = "/v1.41"
 
-// Client speaks to an engine over HTTP: what the tests' own scaffolding needs
-// must not depend on the client library that the tests are about.
+// Client calls an engine over HTTP. The tests' scaffolding does not use the client library, because that is what the
+// tests test.
 type Client struct {
 	http *http.Client
 	base string
 }
 
-// Error is an engine's answer that is not a success.
+// Error is an engine's error response.
 type Error struct {
 	Status  int
 	Message string
@@ -32,14 +32,13 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (HTTP %d)", e.Message, e.Status) }
 
-// NotFound tells whether an engine answered that there is no such object.
+// NotFound reports whether an engine answered that the object does not exist.
 func NotFound(err error) bool {
 	var answer *Error
 	return errors.As(err, &answer) && answer.Status == http.StatusNotFound
 }
 
-// NewClient returns a client for a host as DOCKER_HOST names it: unix://,
-// tcp:// or http://.
+// NewClient returns a client for a host in the form of DOCKER_HOST: unix://, tcp:// or http://.
 func NewClient(host string) (*Client, error) {
 	u, err := url.Parse(host)
 	if err != nil {
@@ -61,7 +60,7 @@ func NewClient(host string) (*Client, error) {
 	return &Client{http: &http.Client{Transport: transport}, base: base}, nil
 }
 
-// Ping asks whether the engine answers.
+// Ping returns nil if the engine answers.
 func (c *Client) Ping(ctx context.Context) error {
 	response, err := c.send(ctx, http.MethodGet, "/_ping", nil, "")
 	if err != nil {
@@ -70,13 +69,12 @@ func (c *Client) Ping(ctx context.Context) error {
 	return response.Body.Close()
 }
 
-// Get reads a JSON answer into out.
+// Get decodes a JSON response into out.
 func (c *Client) Get(ctx context.Context, path string, out any) error {
 	return c.call(ctx, http.MethodGet, path, nil, "", out)
 }
 
-// Post sends in as JSON, when it is not nil, and reads the answer into out,
-// when that is not nil.
+// Post sends in as JSON and decodes the response into out. Either may be nil.
 func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -89,7 +87,7 @@ func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.call(ctx, http.MethodPost, path, body, "application/json", out)
 }
 
-// Delete removes an object; one that is gone already is no error.
+// Delete removes an object. If it does not exist, Delete returns nil.
 func (c *Client) Delete(ctx context.Context, path string) error {
 	err := c.call(ctx, http.MethodDelete, path, nil, "", nil)
 	if NotFound(err) {
@@ -98,13 +96,13 @@ func (c *Client) Delete(ctx context.Context, path string) error {
 	return err
 }
 
-// Upload puts a tar into a container's directory.
+// Upload extracts a tar into a directory of a container.
 func (c *Client) Upload(ctx context.Context, container, dir string, tar io.Reader) error {
 	path := "/containers/" + container + "/archive?" + url.Values{"path": {dir}}.Encode()
 	return c.call(ctx, http.MethodPut, path, tar, "application/x-tar", nil)
 }
 
-// Read returns a whole answer as it is.
+// Read returns the body of a response.
 func (c *Client) Read(ctx context.Context, path string) ([]byte, error) {
 	response, err := c.send(ctx, http.MethodGet, apiPath+path, nil, "")
 	if err != nil {
@@ -114,9 +112,8 @@ func (c *Client) Read(ctx context.Context, path string) ([]byte, error) {
 	return io.ReadAll(response.Body)
 }
 
-// Stream posts a body and reads the engine's progress messages to their end:
-// only the last one says whether it worked. sign, when not nil, is called for
-// each message.
+// Stream posts a body and reads the engine's progress messages to their end, because an error may come in the last one.
+// It calls sign, if not nil, for each message.
 func (c *Client) Stream(ctx context.Context, path string, body io.Reader, sign func()) error {
 	response, err := c.send(ctx, http.MethodPost, apiPath+path, body, "application/x-tar")
 	if err != nil {
@@ -155,11 +152,11 @@ func (c *Client) call(ctx context.Context, method, path string, body io.Reader, 
 	return nil
 }
 
-// send returns successful answers only.
+// send returns the response if its status is a success, and an *Error otherwise.
 func (c *Client) send(ctx context.Context, method, path string, body io.Reader, contentType string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
-		return nil, fmt.Errorf("making a request: %w", err)
+		return nil, fmt.Errorf("creating a request: %w", err)
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", contentType)
@@ -184,8 +181,8 @@ func answerError(response *http.Response) error {
 	return &Error{Status: response.StatusCode, Message: answer.Message}
 }
 
-// reachable says why an engine does not answer soon.
-func reachable(ctx context.Context, host string) error {
+// pingSoon returns an error if an engine does not answer within 5 seconds.
+func pingSoon(ctx context.Context, host string) error {
 	client, err := NewClient(host)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serve answers like an engine, on a unix socket.
+// serve returns a client of an engine that gives every call the same answer, on a Unix socket.
 func serve(t *testing.T, status int, body string) *Client {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -39,8 +39,7 @@ func TestAnEnginesErrorCarriesItsMessage(t *testing.T) {
 	assert.NoError(t, client.Delete(t.Context(), "/images/x"), "gone is gone")
 }
 
-// Podman answers 200 to a pull that fails, and any engine does once the
-// stream has begun.
+// Podman answers a failed pull with 200, and so does every engine once the stream has begun.
 func TestAnErrorInsideOfAStreamIsFound(t *testing.T) {
 	client := serve(t, 200, "{\"status\":\"Pulling\"}\n{\"error\":\"no route\",\"errorDetail\":{\"message\":\"no route\"}}\n")
 	signs := 0

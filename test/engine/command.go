@@ -13,23 +13,22 @@ import (
 	"time"
 )
 
-// systemDirs hold the programs of a system's administrator. A root shell that
-// su made does not have them in its PATH.
+// systemDirs hold programs for the system administrator. A root shell started with su does not have them in its PATH.
 var systemDirs = []string{"/usr/sbin", "/sbin"}
 
-// Command is a program of the system whose output goes to a file.
+// Command is a system program whose output goes to a file.
 type Command struct {
 	Name    string
 	Args    []string
 	LogFile string
 }
 
-// Run runs the command to its end. A cancelled one is asked to end, so that
-// it can take away what it mounted. The error shows the end of the output.
+// Run runs the command to its end. When ctx is done it sends SIGTERM, so that the command can clean up its mounts. The
+// error shows the end of the output.
 func (c Command) Run(ctx context.Context) error {
 	path := LookPath(c.Name)
 	if path == "" {
-		return fmt.Errorf("running %s: no such program", c.Name)
+		return fmt.Errorf("running %s: not found in PATH, /usr/sbin or /sbin", c.Name)
 	}
 	log, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -51,8 +50,7 @@ func (c Command) Run(ctx context.Context) error {
 	return nil
 }
 
-// LookPath finds a program, in the administrator's directories too. It
-// returns "" when there is none.
+// LookPath finds a program in PATH or the administrator's directories. It returns "" if there is none.
 func LookPath(name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
@@ -76,7 +74,7 @@ func withSystemPath(env []string) []string {
 	return append(slices.Clone(env), "PATH="+path+":"+strings.Join(systemDirs, ":"))
 }
 
-// tail returns the last lines of a log.
+// tail returns the end of a log, at most 2000 bytes in whole lines.
 func tail(file string) string {
 	const most = 2000
 	content, err := os.ReadFile(file)

@@ -15,8 +15,8 @@ const (
 	stopGrace  = 30 * time.Second
 )
 
-// start runs the daemon in a session of its own, so that it outlives this
-// process and a Ctrl-C at the terminal, and waits until it answers.
+// start starts the daemon and waits until it answers. The daemon runs in its own session, so that it outlives this
+// process and a Ctrl-C in the terminal.
 func start(ctx context.Context, p paths) error {
 	if err := prepare(ctx, p); err != nil {
 		return err
@@ -42,8 +42,8 @@ func start(ctx context.Context, p paths) error {
 	return nil
 }
 
-// daemonArgs keep everything of this daemon apart from the machine's own,
-// its configuration file included.
+// daemonArgs returns options that keep the daemon's files, its configuration included, apart from the machine's own
+// daemon.
 func daemonArgs(p paths) []string {
 	return []string{
 		"--host", p.host(),
@@ -55,7 +55,7 @@ func daemonArgs(p paths) []string {
 	}
 }
 
-// prepare takes away what an interrupted run left and makes the directories.
+// prepare removes what an interrupted run left, and creates the directories.
 func prepare(ctx context.Context, p paths) error {
 	if err := stop(ctx, p); err != nil {
 		return err
@@ -72,7 +72,7 @@ func prepare(ctx context.Context, p paths) error {
 	return nil
 }
 
-// await waits until the daemon answers or ends.
+// await waits until the daemon answers, or returns an error if it exits.
 func await(ctx context.Context, p paths, ended <-chan struct{}) error {
 	over := false
 	up := poll(ctx, startLimit, func() bool {
@@ -81,12 +81,12 @@ func await(ctx context.Context, p paths, ended <-chan struct{}) error {
 			over = true
 			return true
 		default:
-			return reachable(ctx, p.host()) == nil
+			return pingSoon(ctx, p.host()) == nil
 		}
 	})
 	switch {
 	case over:
-		return errors.New("it ended")
+		return errors.New("it exited")
 	case !up && ctx.Err() != nil:
 		return ctx.Err()
 	case !up:
@@ -95,15 +95,15 @@ func await(ctx context.Context, p paths, ended <-chan struct{}) error {
 	return nil
 }
 
-// stop ends the daemon, its containerd and what outlived them, then takes
-// away mounts and the short directory. Nothing running is no error.
+// stop stops the daemon, its containerd and orphaned containers, then removes mounts and the short directory. It
+// returns nil if nothing is running.
 func stop(ctx context.Context, p paths) error {
 	if pid, alive := p.daemon(); alive {
 		if err := terminate(ctx, pid, stopGrace); err != nil {
 			return err
 		}
 	}
-	// The daemon ends its containerd itself; only a killed one cannot.
+	// The daemon stops its containerd, unless it was killed.
 	ended := func() bool { _, alive := p.containerd(); return !alive }
 	if pid, alive := p.containerd(); alive && !poll(ctx, 10*time.Second, ended) {
 		if err := terminate(ctx, pid, stopGrace); err != nil {

@@ -1,6 +1,5 @@
-// Package engine finds a Docker engine for the demo and the tests, and brings
-// one of its own up on a machine that has none: on Debian, as root, from the
-// distribution's packages, with every file below one working directory.
+// Package engine finds a Docker engine for the demo and the tests. On a machine without one it installs and starts one:
+// on Debian, as root, from Debian's packages, with all files below one working directory.
 package engine
 
 import (
@@ -12,21 +11,19 @@ import (
 	"time"
 )
 
-// defaultSocket is where a machine's engine usually listens.
+// defaultSocket is where an engine usually listens.
 const defaultSocket = "/var/run/docker.sock"
 
-// Options say where an engine of its own keeps its files and who is told
-// what happens.
+// Options configures Ensure and the functions that manage an engine.
 type Options struct {
 	// WorkDir holds the engine's data and its logs. Default: .work.
 	WorkDir string
-	// Host is the engine to use, as DOCKER_HOST names it. Default: the
-	// machine's own engine, if it has one.
+	// Host is the engine to use, in the form of DOCKER_HOST. Default: the machine's own engine, if it has one.
 	Host string
-	// Packages are further Debian packages that the caller will want, to be
-	// installed along with an engine: two runs of apt take longer than one.
+	// Packages are Debian packages that the caller needs, installed together with an engine: two runs of apt take
+	// longer than one.
 	Packages []string
-	// Log takes one line per step. Default: nobody.
+	// Log receives one line per step. Default: none.
 	Log io.Writer
 }
 
@@ -34,19 +31,17 @@ type Options struct {
 type Engine struct {
 	// Host is the value for DOCKER_HOST.
 	Host string
-	// Own is true for an engine that lives below WorkDir, and false for one
-	// that was there already and belongs to somebody else.
+	// Own reports whether the engine was started by this package, below WorkDir.
 	Own bool
-	// Started is true when this call started the engine, and false when it
-	// was running, from an earlier call or anyway.
+	// Started reports whether this call started the engine.
 	Started bool
 
 	paths paths
 	log   io.Writer
 }
 
-// Ensure returns the engine that opts.Host names, else the machine's, else
-// one of its own, which it installs and starts as far as needed.
+// Ensure returns the engine that opts.Host names, or else the machine's, or else one below opts.WorkDir, which it
+// installs and starts if necessary.
 func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	p, err := newPaths(opts.WorkDir)
 	if err != nil {
@@ -61,32 +56,32 @@ func Ensure(ctx context.Context, opts Options) (*Engine, error) {
 	if _, running := p.running(ctx); running {
 		return e, nil
 	}
-	if err := e.bringUp(ctx, opts.Packages); err != nil {
+	if err := e.installAndStart(ctx, opts.Packages); err != nil {
 		return nil, err
 	}
 	e.Started = true
 	return e, nil
 }
 
-// findForeign looks for an engine of somebody else's. An address that points
-// to an engine of our own, left running by an earlier call, is not one.
+// findForeign sets e.Host to the engine that host names, or to the machine's, and reports whether it is reachable. It
+// returns false if host names this package's own engine, left running by an earlier call.
 func (e *Engine) findForeign(ctx context.Context, host string) (bool, error) {
 	if host == e.paths.host() {
 		return false, nil
 	}
 	if host == "" {
 		e.Host = "unix://" + defaultSocket
-		return reachable(ctx, e.Host) == nil, nil
+		return pingSoon(ctx, e.Host) == nil, nil
 	}
 	e.Host = host
-	if err := reachable(ctx, host); err != nil {
+	if err := pingSoon(ctx, host); err != nil {
 		return false, fmt.Errorf("reaching the engine at DOCKER_HOST %q: %w", host, err)
 	}
 	return true, nil
 }
 
-// bringUp installs what is missing and starts the daemon.
-func (e *Engine) bringUp(ctx context.Context, also []string) error {
+// installAndStart installs what is missing and starts the daemon.
+func (e *Engine) installAndStart(ctx context.Context, also []string) error {
 	if !installed() {
 		if err := checkInstallable(); err != nil {
 			return err
@@ -97,13 +92,13 @@ func (e *Engine) bringUp(ctx context.Context, also []string) error {
 		}
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("starting an engine: needs root, or DOCKER_HOST set to a running engine")
+		return errors.New("starting an engine: not running as root (run as root, or set DOCKER_HOST to a running engine)")
 	}
 	return Timed(e.log, "starting the engine", func() error { return start(ctx, e.paths) })
 }
 
-// Stop ends an engine of its own, whichever process started it, and takes
-// away its mounts and sockets; its data stays. Others' engines are left alone.
+// Stop stops an engine that this package started, in this process or another, and removes its mounts and sockets. Its
+// data stays. It does not stop other engines.
 func (e *Engine) Stop(ctx context.Context) error {
 	if !e.Own {
 		return nil
@@ -111,8 +106,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return Timed(e.log, "stopping the engine", func() error { return stop(ctx, e.paths) })
 }
 
-// StopOwn stops the engine that an earlier call left running for workDir, if
-// there is one.
+// StopOwn stops the engine that an earlier call left running for opts.WorkDir, if there is one.
 func StopOwn(ctx context.Context, opts Options) error {
 	p, err := newPaths(opts.WorkDir)
 	if err != nil {
@@ -122,7 +116,7 @@ func StopOwn(ctx context.Context, opts Options) error {
 	return e.Stop(ctx)
 }
 
-// Clean stops workDir's engine and removes workDir with all that is in it.
+// Clean stops the engine of opts.WorkDir and removes that directory.
 func Clean(ctx context.Context, opts Options) error {
 	p, err := newPaths(opts.WorkDir)
 	if err != nil {
@@ -131,7 +125,7 @@ func Clean(ctx context.Context, opts Options) error {
 	return Timed(writer(opts.Log), "removing the engine and its data", func() error { return clean(ctx, p) })
 }
 
-// Timed runs one step and tells log how long it took.
+// Timed runs a step and logs how long it took.
 func Timed(log io.Writer, what string, step func() error) error {
 	begin := time.Now()
 	fmt.Fprintf(log, "%s ...\n", what)

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// policyFile is what Debian's maintainer scripts ask before they start a
-// service: 101 means no.
+// policyFile is the program that Debian's maintainer scripts run before they start a service. Exit status 101 forbids
+// it.
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// installed tells whether all is there that an engine takes: the daemon, the
-// init that containers are started with, and what the bridge network needs.
+// installed reports whether the machine has everything an engine needs: the daemon, the init for containers, and
+// iptables for the bridge network.
 func installed() bool {
 	for _, command := range []string{"dockerd", "docker-init", "iptables"} {
 		if LookPath(command) == "" {
@@ -25,9 +25,9 @@ func installed() bool {
 	return true
 }
 
-// checkInstallable says in one line what to do where nothing can be installed.
+// checkInstallable returns an error that says what to do if this machine cannot install an engine.
 func checkInstallable() error {
-	const hint = "start one or set DOCKER_HOST to it (on Debian as root it is installed by itself; else install dockerd, docker-init and iptables)"
+	const hint = "start one or set DOCKER_HOST (on Debian as root an engine is installed automatically; elsewhere install dockerd, docker-init and iptables)"
 	if LookPath("apt-get") == "" || !debian() {
 		return errors.New("finding an engine: none is reachable and this is not Debian: " + hint)
 	}
@@ -42,11 +42,10 @@ func debian() bool {
 	return err == nil
 }
 
-// install installs the packages without letting their own service start: the
-// engine for the tests must not be anybody else's.
+// install installs the engine's packages without starting their services, because the tests start a daemon themselves.
 func install(ctx context.Context, p paths, log io.Writer, also []string) error {
 	if err := os.MkdirAll(p.engine, 0o755); err != nil {
-		return fmt.Errorf("making the engine's directory: %w", err)
+		return fmt.Errorf("creating the engine's directory: %w", err)
 	}
 	restore, err := forbidServices()
 	if err != nil {
@@ -56,9 +55,8 @@ func install(ctx context.Context, p paths, log io.Writer, also []string) error {
 	return AptInstall(ctx, p.aptLog(), log, append([]string{"docker.io", "iptables", "tini"}, also...)...)
 }
 
-// InstallPrograms installs the Debian packages of programs that the machine
-// lacks, each named as its program. Where nothing can be installed it says
-// so, and whoever needs them will fail.
+// InstallPrograms installs the missing programs from the Debian packages of the same names. Where it cannot install
+// them it logs that and returns nil, and what needs them will fail.
 func InstallPrograms(ctx context.Context, opts Options, names ...string) error {
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return LookPath(name) != "" })
 	if len(missing) == 0 {
@@ -66,7 +64,7 @@ func InstallPrograms(ctx context.Context, opts Options, names ...string) error {
 	}
 	what, log := strings.Join(missing, " "), writer(opts.Log)
 	if LookPath("apt-get") == "" || !debian() || os.Geteuid() != 0 {
-		fmt.Fprintf(log, "continuing without %s: only on Debian as root it is installed by itself\n", what)
+		fmt.Fprintf(log, "continuing without %s: it is installed automatically only on Debian as root\n", what)
 		return nil
 	}
 	p, err := newPaths(opts.WorkDir)
@@ -74,13 +72,13 @@ func InstallPrograms(ctx context.Context, opts Options, names ...string) error {
 		return err
 	}
 	if err := os.MkdirAll(p.engine, 0o755); err != nil {
-		return fmt.Errorf("making the engine's directory: %w", err)
+		return fmt.Errorf("creating the engine's directory: %w", err)
 	}
 	return Timed(log, "installing "+what, func() error { return AptInstall(ctx, p.aptLog(), log, missing...) })
 }
 
-// forbidServices keeps packages from starting their services until restore is
-// called. A machine with a policy of its own keeps it.
+// forbidServices keeps packages from starting their services until restore is called. If the machine already has a
+// policy, it is left in place.
 func forbidServices() (restore func(), err error) {
 	file, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if errors.Is(err, os.ErrExist) {
@@ -97,9 +95,8 @@ func forbidServices() (restore func(), err error) {
 	return func() { _ = os.Remove(policyFile) }, nil
 }
 
-// AptInstall installs Debian packages without recommendations. What apt says
-// goes to logFile, whose end an error shows. One source that cannot be
-// reached does not matter as long as the packages come from another.
+// AptInstall installs Debian packages without their recommendations. apt's output goes to logFile, and an error shows
+// its end. A package source that cannot be reached is ignored if the packages come from another.
 func AptInstall(ctx context.Context, logFile string, log io.Writer, packages ...string) error {
 	if err := apt(ctx, logFile, "update"); err != nil {
 		fmt.Fprintf(log, "continuing with the known package lists: %s\n", firstLine(err))
@@ -117,8 +114,8 @@ func firstLine(err error) string {
 }
 
 func apt(ctx context.Context, logFile string, args ...string) error {
-	// Syncing every file of a package that can be installed again is what
-	// takes most of the time. A mirror may reset a connection.
+	// Without force-unsafe-io, most of the time goes into syncing files. A mirror may reset a connection, hence the
+	// retries.
 	options := []string{"-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-unsafe-io", "-o", "Acquire::Retries=3"}
 	return Command{Name: "apt-get", Args: append(options, args...), LogFile: logFile}.Run(ctx)
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeApt puts an apt-get ahead of the machine's that notes what it is called
-// for.
+// fakeApt puts an apt-get first in PATH that records its arguments, and returns a function that reads them.
 func fakeApt(t *testing.T) (calls func() string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -23,14 +22,14 @@ func fakeApt(t *testing.T) (calls func() string) {
 	}
 }
 
-func TestAptTriesADownloadAgain(t *testing.T) {
+func TestAptRetriesDownloads(t *testing.T) {
 	calls := fakeApt(t)
 	require.NoError(t, AptInstall(t.Context(), filepath.Join(t.TempDir(), "log"), io.Discard, "busybox"))
 	const options = "-q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-unsafe-io -o Acquire::Retries=3 "
 	assert.Equal(t, options+"update\n"+options+"install --yes --no-install-recommends busybox\n", calls())
 }
 
-func TestAProgramThatIsThereIsNotInstalled(t *testing.T) {
+func TestAnExistingProgramIsNotInstalled(t *testing.T) {
 	calls := fakeApt(t)
 	require.NoError(t, InstallPrograms(t.Context(), Options{WorkDir: t.TempDir()}, "sh", "cat"))
 	assert.Empty(t, calls())

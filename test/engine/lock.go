@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// Lock makes demo and tests take turns: they share one engine, and each
-// checks that it leaves nothing behind. It waits for whoever holds
-// workDir/lock; the lock goes with the process that holds it.
+// Lock lets the demo and the tests take turns, since they share an engine and check that they leave nothing behind. It
+// waits until workDir/lock is free. The lock is released by release, or when the process ends.
 func Lock(ctx context.Context, opts Options) (release func(), err error) {
 	p, err := newPaths(opts.WorkDir)
 	if err != nil {
@@ -34,7 +33,7 @@ func Lock(ctx context.Context, opts Options) (release func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// tryLock returns nothing when somebody else holds the lock.
+// tryLock returns nil if another process holds the lock.
 func tryLock(name string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
@@ -43,15 +42,15 @@ func tryLock(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil && current(file) {
+	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil && isCurrent(file) {
 		return file, nil
 	}
 	return nil, file.Close()
 }
 
-// current is false when the file was removed (by Clean) since it was opened:
-// the next one to come would lock another file.
-func current(file *os.File) bool {
+// isCurrent reports whether the open file is still the one with its name. Clean may have removed it since; the next
+// process would then lock another file.
+func isCurrent(file *os.File) bool {
 	ours, err := file.Stat()
 	if err != nil {
 		return false

@@ -19,7 +19,7 @@ func TestLockWaitsForTheOtherAndSaysSo(t *testing.T) {
 
 	var said bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Lock(ctx, Options{WorkDir: dir, Log: io.MultiWriter(&said, whenTold(cancel))})
+	_, err = Lock(ctx, Options{WorkDir: dir, Log: io.MultiWriter(&said, onWrite(cancel))})
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Contains(t, said.String(), "waiting for another run to end")
 
@@ -29,29 +29,29 @@ func TestLockWaitsForTheOtherAndSaysSo(t *testing.T) {
 	again()
 }
 
-// whenTold is a log that does something as soon as anything is said.
-type whenTold func()
+// onWrite is a log that calls a function on every write.
+type onWrite func()
 
-func (do whenTold) Write(line []byte) (int, error) {
+func (do onWrite) Write(line []byte) (int, error) {
 	do()
 	return len(line), nil
 }
 
-// Clean removes the lock's file while it holds it: whoever waits for the
-// removed one must not believe that it holds the lock.
-func TestALockWhoseFileWasRemovedIsNone(t *testing.T) {
+// Clean removes the lock file while it holds it. A process that was waiting for the removed file must not think that it
+// holds the lock.
+func TestARemovedFileIsNoLock(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lock")
 	held, err := tryLock(name)
 	require.NoError(t, err)
 	require.NotNil(t, held)
 	defer held.Close()
-	assert.True(t, current(held))
+	assert.True(t, isCurrent(held))
 	require.NoError(t, os.Remove(name))
-	assert.False(t, current(held))
+	assert.False(t, isCurrent(held))
 
 	next, err := tryLock(name)
 	require.NoError(t, err)
 	require.NotNil(t, next)
 	defer next.Close()
-	assert.False(t, current(held), "there is another file now")
+	assert.False(t, isCurrent(held), "there is another file now")
 }

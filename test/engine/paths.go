@@ -11,30 +11,28 @@ import (
 	"syscall"
 )
 
-// defaultWorkDir is what an empty Options.WorkDir means.
+// defaultWorkDir is the default of Options.WorkDir.
 const defaultWorkDir = ".work"
 
-// paths are the places of one working directory's engine. The socket, the
-// daemon's run-time state and its pidfile live in a short directory elsewhere:
-// a socket's path may have 108 bytes at most, and containerd appends to it.
+// paths are the places of the engine of one working directory. The socket, the daemon's run-time state and its pidfile
+// are in a short directory elsewhere, because a socket's path is limited to 108 bytes and containerd appends to it.
 type paths struct {
-	work   string // everything that is ours
-	engine string // below work: data, configuration and logs of the daemon
+	work   string // the working directory
+	engine string // in work: data, configuration and logs of the daemon
 	short  string // socket, run-time state, pidfile
 }
 
-// newPaths makes workDir and resolves it, so that two spellings of one
-// directory mean one engine.
+// newPaths creates workDir and resolves it, so that two spellings of a directory give the same engine.
 func newPaths(workDir string) (paths, error) {
 	if workDir == "" {
 		workDir = defaultWorkDir
 	}
 	real, err := makeReal(workDir)
 	if err != nil {
-		return paths{}, fmt.Errorf("making the working directory: %w", err)
+		return paths{}, fmt.Errorf("creating the working directory: %w", err)
 	}
 	if here, err := os.Getwd(); err == nil && within(here, real) {
-		return paths{}, fmt.Errorf("making the working directory: %s holds the current directory, and cleaning would remove it", real)
+		return paths{}, fmt.Errorf("creating the working directory: %s contains the current directory, which cleaning would remove", real)
 	}
 	return paths{work: real, engine: filepath.Join(real, "engine"), short: shortDir(real)}, nil
 }
@@ -50,12 +48,12 @@ func makeReal(dir string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// within tells whether a cleaned path is dir or lies below it.
+// within reports whether a clean path is dir or below it.
 func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// shortDir names the short directory that belongs to one working directory.
+// shortDir returns the short directory of a working directory.
 func shortDir(workDir string) string {
 	sum := sha256.Sum256([]byte(workDir))
 	return "/tmp/fbd-" + hex.EncodeToString(sum[:4])
@@ -70,28 +68,27 @@ func (p paths) daemonLog() string { return filepath.Join(p.engine, "dockerd.log"
 func (p paths) aptLog() string    { return filepath.Join(p.engine, "apt.log") }
 func (p paths) config() string    { return filepath.Join(p.engine, "daemon.json") }
 
-// make creates the directories. The short one has a name that anybody can
-// guess in a directory that anybody can write to, so it must be ours.
+// make creates the directories. The short one has a predictable name in a world-writable directory, so make checks that
+// it belongs to this user.
 func (p paths) make() error {
 	if err := os.MkdirAll(p.engine, 0o755); err != nil {
-		return fmt.Errorf("making the engine's directory: %w", err)
+		return fmt.Errorf("creating the engine's directory: %w", err)
 	}
 	if err := os.Mkdir(p.short, 0o700); err != nil && !os.IsExist(err) {
-		return fmt.Errorf("making the socket's directory: %w", err)
+		return fmt.Errorf("creating the socket's directory: %w", err)
 	}
 	info, err := os.Lstat(p.short)
 	if err != nil {
 		return fmt.Errorf("checking the socket's directory: %w", err)
 	}
 	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("checking the socket's directory: %s belongs to somebody else", p.short)
+		return fmt.Errorf("checking the socket's directory: %s is not a directory of this user", p.short)
 	}
 	return nil
 }
 
-// running returns the pid of this working directory's daemon when it is alive
-// and answers.
+// running returns the PID of this working directory's daemon and whether it is alive and answers.
 func (p paths) running(ctx context.Context) (int, bool) {
 	pid, alive := p.daemon()
-	return pid, alive && reachable(ctx, p.host()) == nil
+	return pid, alive && pingSoon(ctx, p.host()) == nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A socket's path may have 108 bytes, and containerd's is the longest.
+// A socket's path is limited to 108 bytes, and containerd's is the longest.
 func TestSocketPathsAreShortWhereverTheWorkingDirectoryIs(t *testing.T) {
 	deep := filepath.Join(t.TempDir(), strings.Repeat("long/", 60))
 	p, err := newPaths(deep)
@@ -20,7 +20,7 @@ func TestSocketPathsAreShortWhereverTheWorkingDirectoryIs(t *testing.T) {
 	assert.Regexp(t, `^/tmp/fbd-[0-9a-f]{8}$`, p.short)
 }
 
-func TestTwoSpellingsOfAWorkingDirectoryMeanOneEngine(t *testing.T) {
+func TestTwoSpellingsOfAWorkingDirectoryGiveOneEngine(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, os.Symlink(base, filepath.Join(base, "link")))
 	direct, err := newPaths(filepath.Join(base, "work"))
@@ -33,14 +33,14 @@ func TestTwoSpellingsOfAWorkingDirectoryMeanOneEngine(t *testing.T) {
 	assert.NotEqual(t, direct.short, other.short)
 }
 
-func TestAWorkingDirectoryThatHoldsTheCurrentOneIsRefused(t *testing.T) {
+func TestAWorkingDirectoryThatContainsTheCurrentOneIsRefused(t *testing.T) {
 	for _, dir := range []string{".", "..", "/"} {
 		_, err := newPaths(dir)
-		assert.ErrorContains(t, err, "holds the current directory", dir)
+		assert.ErrorContains(t, err, "contains the current directory", dir)
 	}
 }
 
-func TestTheSocketsDirectoryMustBeADirectoryOfOurOwn(t *testing.T) {
+func TestTheSocketsDirectoryMustBelongToTheUser(t *testing.T) {
 	base := t.TempDir()
 	p := paths{engine: filepath.Join(base, "engine"), short: filepath.Join(base, "short")}
 	require.NoError(t, p.make())
@@ -48,5 +48,5 @@ func TestTheSocketsDirectoryMustBeADirectoryOfOurOwn(t *testing.T) {
 
 	p.short = filepath.Join(base, "link")
 	require.NoError(t, os.Symlink(base, p.short))
-	assert.ErrorContains(t, p.make(), "belongs to somebody else")
+	assert.ErrorContains(t, p.make(), "is not a directory of this user")
 }

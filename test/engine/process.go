@@ -12,21 +12,19 @@ import (
 	"time"
 )
 
-// daemon returns the pid of this working directory's daemon and whether it is
-// alive. A pid may have been given to another process since: the command line
-// must name our pidfile.
+// daemon returns the PID of this working directory's daemon and whether it is alive.
 func (p paths) daemon() (int, bool) {
-	return pidIn(p.pidFile(), p.pidFile())
+	return readPID(p.pidFile(), p.pidFile())
 }
 
-// containerd returns the pid of the containerd that the daemon started.
+// containerd returns the PID of the containerd that the daemon started and whether it is alive.
 func (p paths) containerd() (int, bool) {
-	return pidIn(filepath.Join(p.execRoot(), "containerd", "containerd.pid"), p.execRoot())
+	return readPID(filepath.Join(p.execRoot(), "containerd", "containerd.pid"), p.execRoot())
 }
 
-// pidIn reads a pidfile and says whether the process lives and has mark on
-// its command line.
-func pidIn(file, mark string) (int, bool) {
+// readPID reads a pidfile and reports whether the process is alive. Since the PID may have been reused, mark must be on
+// the process's command line.
+func readPID(file, mark string) (int, bool) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return 0, false
@@ -38,14 +36,14 @@ func pidIn(file, mark string) (int, bool) {
 	return pid, alive(pid) && bytes.Contains(commandLine(pid), []byte(mark))
 }
 
-// alive is false for a process that has ended and waits to be reaped.
+// alive reports whether a process runs. A process that waits to be reaped does not.
 func alive(pid int) bool {
 	fields := stat(pid)
 	return len(fields) > 0 && fields[0] != "Z"
 }
 
-// stat returns a process's state, its parent and so on: what stands after the
-// name, which may hold anything, in brackets.
+// stat returns the fields of /proc/PID/stat after the name: the state, the parent, and so on. The name is in
+// parentheses and may contain anything.
 func stat(pid int) []string {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -59,23 +57,21 @@ func commandLine(pid int) []byte {
 	return line
 }
 
-// killOrphans ends the containers that outlived their daemon, as they do when
-// it was killed. A new daemon would take over from it, but often in vain: its
-// containerd waits for their keepers longer than the daemon waits for it.
+// killOrphans kills the containers of a daemon that was killed. A new daemon tries to adopt them, but often fails: its
+// containerd waits for their shims longer than the daemon waits for containerd.
 func (p paths) killOrphans() {
-	for _, keeper := range p.keepers() {
-		for _, child := range childrenOf(keeper) {
+	for _, shim := range p.shims() {
+		for _, child := range childrenOf(shim) {
 			_ = syscall.Kill(child, syscall.SIGKILL)
 		}
-		_ = syscall.Kill(keeper, syscall.SIGKILL)
+		_ = syscall.Kill(shim, syscall.SIGKILL)
 	}
 }
 
-// keepers returns the processes that containerd starts one of for each
-// container of this working directory's daemon.
-func (p paths) keepers() []int {
+// shims returns the PIDs of containerd's shims, one per container of this working directory's daemon.
+func (p paths) shims() []int {
 	address := []byte("\x00" + filepath.Join(p.execRoot(), "containerd", "containerd.sock") + "\x00")
-	return processes(func(pid int) bool {
+	return findProcesses(func(pid int) bool {
 		line := commandLine(pid)
 		program, _, _ := bytes.Cut(line, []byte{0})
 		return strings.HasPrefix(filepath.Base(string(program)), "containerd-shim") && bytes.Contains(line, address)
@@ -83,14 +79,14 @@ func (p paths) keepers() []int {
 }
 
 func childrenOf(parent int) []int {
-	return processes(func(pid int) bool {
+	return findProcesses(func(pid int) bool {
 		fields := stat(pid)
 		return len(fields) > 1 && fields[1] == strconv.Itoa(parent)
 	})
 }
 
-// processes returns the pids for which pick holds.
-func processes(pick func(pid int) bool) []int {
+// findProcesses returns the PIDs for which pick returns true.
+func findProcesses(pick func(pid int) bool) []int {
 	var found []int
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
@@ -101,7 +97,7 @@ func processes(pick func(pid int) bool) []int {
 	return found
 }
 
-// terminate asks a process to end, waits, and kills it when it does not.
+// terminate sends SIGTERM to a process and waits. It kills the process if it does not exit within grace.
 func terminate(ctx context.Context, pid int, grace time.Duration) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && err != syscall.ESRCH {
 		return fmt.Errorf("terminating process %d: %w", pid, err)
@@ -114,12 +110,12 @@ func terminate(ctx context.Context, pid int, grace time.Duration) error {
 		return fmt.Errorf("killing process %d: %w", pid, err)
 	}
 	if !poll(context.WithoutCancel(ctx), 5*time.Second, ended) {
-		return fmt.Errorf("killing process %d: it is still there", pid)
+		return fmt.Errorf("killing process %d: it is still running", pid)
 	}
 	return nil
 }
 
-// poll tries a condition until it holds, time is up or ctx is done.
+// poll calls condition every 50 ms until it returns true, the limit passes or ctx is done, and returns the result.
 func poll(ctx context.Context, limit time.Duration, condition func() bool) bool {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()

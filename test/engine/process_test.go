@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAPidfileCountsOnlyForTheProcessItWasWrittenFor(t *testing.T) {
+func TestAPidfileCountsOnlyForItsProcess(t *testing.T) {
 	sleep := exec.Command("sleep", "4321")
 	require.NoError(t, sleep.Start())
 	defer func() { _ = sleep.Wait() }()
@@ -21,16 +21,16 @@ func TestAPidfileCountsOnlyForTheProcessItWasWrittenFor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	require.NoError(t, os.WriteFile(file, []byte(strconv.Itoa(sleep.Process.Pid)+"\n"), 0o644))
 
-	pid, alive := pidIn(file, "4321")
+	pid, alive := readPID(file, "4321")
 	assert.True(t, alive)
 	assert.Equal(t, sleep.Process.Pid, pid)
-	_, alive = pidIn(file, "/tmp/fbd-00000000/dockerd.pid")
-	assert.False(t, alive, "the pid belongs to another program now")
-	_, alive = pidIn(file+".none", "4321")
+	_, alive = readPID(file, "/tmp/fbd-00000000/dockerd.pid")
+	assert.False(t, alive, "the PID belongs to another program now")
+	_, alive = readPID(file+".none", "4321")
 	assert.False(t, alive)
 	require.NoError(t, os.WriteFile(file, []byte("1"), 0o644))
-	_, alive = pidIn(file, "")
-	assert.False(t, alive, "nobody signals process 1")
+	_, alive = readPID(file, "")
+	assert.False(t, alive, "process 1 is never signalled")
 }
 
 func TestAnEndedProcessIsNotAliveBeforeItIsReaped(t *testing.T) {
@@ -41,7 +41,7 @@ func TestAnEndedProcessIsNotAliveBeforeItIsReaped(t *testing.T) {
 	assert.True(t, alive(os.Getpid()))
 }
 
-func TestTerminateKillsWhatDoesNotEnd(t *testing.T) {
+func TestTerminateKillsAProcessThatIgnoresSIGTERM(t *testing.T) {
 	stubborn := exec.Command("sh", "-c", `trap "" TERM; echo ready; while :; do sleep 0.05; done`)
 	ready, err := stubborn.StdoutPipe()
 	require.NoError(t, err)
@@ -57,5 +57,5 @@ func TestTerminateKillsWhatDoesNotEnd(t *testing.T) {
 func TestPollEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.False(t, poll(ctx, 24*time.Hour, func() bool { return false }), "else the test does not end at all")
+	assert.False(t, poll(ctx, 24*time.Hour, func() bool { return false }), "without that, the test would not end")
 }

@@ -10,7 +10,7 @@ import (
 
 func (e *Engine) upload(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	e.mu.Unlock()
 	if found == nil {
 		return
@@ -31,10 +31,10 @@ func (e *Engine) upload(c *Call) {
 	c.w.WriteHeader(http.StatusOK)
 }
 
-// stat says that a file is there, and what it is. As an answer to HEAD, that it is not has no text.
+// stat describes a file in a header. A 404 has no text, since it answers a HEAD request.
 func (e *Engine) stat(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	e.mu.Unlock()
 	if found == nil {
 		return
@@ -45,11 +45,11 @@ func (e *Engine) stat(c *Call) {
 		c.w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	c.describe(name, file)
+	c.setStatHeader(name, file)
 }
 
-// describe sets the header that comes with the answer for a file.
-func (c *Call) describe(name string, file File) {
+// setStatHeader sets the header that describes a file.
+func (c *Call) setStatHeader(name string, file File) {
 	about := map[string]any{"name": path.Base(name), "size": len(file.Content), "mode": file.Header.FileInfo().Mode()}
 	if file.Header.Typeflag == tar.TypeSymlink {
 		about["linkTarget"] = path.Join(path.Dir(name), file.Header.Linkname)
@@ -63,7 +63,7 @@ func (c *Call) describe(name string, file File) {
 
 func (e *Engine) download(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	e.mu.Unlock()
 	if found == nil {
 		return
@@ -74,7 +74,7 @@ func (e *Engine) download(c *Call) {
 		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", root, found.id)
 		return
 	}
-	c.describe(root, file)
+	c.setStatHeader(root, file)
 	c.w.Header().Set("Content-Type", "application/x-tar")
 	c.w.WriteHeader(http.StatusOK)
 	if err := found.files.Pack(c.w, root); err != nil {

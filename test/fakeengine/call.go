@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Route is one kind of call.
+// Route is an endpoint of the API.
 type Route string
 
-// The routes of the engine.
+// The endpoints that the engine serves.
 const (
 	Ping           Route = "ping"
 	Info           Route = "info"
@@ -41,13 +41,13 @@ const (
 	NetworkInspect Route = "network inspect"
 )
 
-// Call is one call of a client.
+// Call is a client's request.
 type Call struct {
 	Route   Route
 	Target  string // name of the container, image, volume or network
-	Version string // of the API, as the client asked for it
+	Version string // API version in the path
 	Query   url.Values
-	Body    []byte // where it is JSON
+	Body    []byte // if it is JSON
 
 	engine *Engine
 	w      http.ResponseWriter
@@ -55,7 +55,7 @@ type Call struct {
 	serve  func(*Call)
 }
 
-// serve records a call and hands it to the faults of its route, and through them to the route itself.
+// serve records a call and passes it to the faults of its route, and through them to the handler.
 func (e *Engine) serve(route Route, serve func(*Call), w http.ResponseWriter, r *http.Request) {
 	version, _ := r.Context().Value(versionKey{}).(string)
 	call := &Call{Route: route, Version: version, Query: r.URL.Query(), engine: e, w: w, r: r, serve: serve}
@@ -72,10 +72,11 @@ func (e *Engine) serve(route Route, serve func(*Call), w http.ResponseWriter, r 
 	e.recorded = make(chan struct{})
 	faults := slices.Clone(e.faults[route])
 	e.mu.Unlock()
-	call.through(faults)
+	call.passThrough(faults)
 }
 
-// target finds out what a call is about. A container that is called by its id is known by its name.
+// target returns the name of the object that a call is for. For a container it is the name, even if the call has the
+// ID.
 func (e *Engine) target(c *Call) string {
 	switch c.Route {
 	case Create:
@@ -95,8 +96,8 @@ func (e *Engine) nameOf(id string) string {
 	return id
 }
 
-// through hands the call to the first fault, whose Pass hands it to the next.
-func (c *Call) through(faults []Fault) {
+// passThrough calls the first fault, whose Pass calls the next, and after the last one the handler.
+func (c *Call) passThrough(faults []Fault) {
 	if len(faults) == 0 {
 		c.serve(c)
 		return
@@ -104,25 +105,25 @@ func (c *Call) through(faults []Fault) {
 	passed := *c
 	passed.serve = func(next *Call) {
 		next.serve = c.serve
-		next.through(faults[1:])
+		next.passThrough(faults[1:])
 	}
 	faults[0](&passed)
 }
 
-// Pass lets the engine go on with the call.
+// Pass lets the engine handle the call.
 func (c *Call) Pass() { c.serve(c) }
 
-// answer answers with JSON.
+// answer sends a JSON response.
 func (c *Call) answer(status int, value any) {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.WriteHeader(status)
 	json.NewEncoder(c.w).Encode(value)
 }
 
-// fail answers with an error.
+// fail sends an error response.
 func (c *Call) fail(status int, format string, args ...any) { fail(c.w, status, format, args...) }
 
-// Calls are the calls of a route so far, or of all routes.
+// Calls returns the calls to these routes so far, or to all routes if none is given.
 func (e *Engine) Calls(routes ...Route) []Call {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,21 +140,21 @@ func (e *Engine) callsLocked(routes []Route) []Call {
 	return found
 }
 
-// Await waits until a route has been called that often.
+// Await waits until a route has been called the given number of times. After a minute it fails the test.
 func (e *Engine) Await(t testing.TB, route Route, times int) {
 	t.Helper()
 	late := time.After(time.Minute)
 	for {
 		e.mu.Lock()
-		so, recorded := len(e.callsLocked([]Route{route})), e.recorded
+		count, recorded := len(e.callsLocked([]Route{route})), e.recorded
 		e.mu.Unlock()
-		if so >= times {
+		if count >= times {
 			return
 		}
 		select {
 		case <-recorded:
 		case <-late:
-			t.Errorf("route %q was called %d times, expected %d", route, so, times)
+			t.Errorf("route %q was called %d times, expected %d", route, count, times)
 			return
 		}
 	}

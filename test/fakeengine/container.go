@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// container is a container's record. All of it is guarded by the engine's lock, but for its files.
+// container is the state of a container. The engine's lock guards everything in it except the files.
 type container struct {
 	id, name string
 	config   config
@@ -29,14 +29,14 @@ type container struct {
 	removed                    bool
 
 	process *Process
-	input   []byte // what has come for its standard input and was not read
-	closed  bool   // no more will come
-	exits   int    // how often it has ended
+	input   []byte // standard input that the process has not read yet
+	closed  bool   // whether standard input ends after that
+	exits   int    // number of exits so far
 	log     []chunk
 	changed chan struct{} // closed and replaced with every change
 }
 
-// config is what a create asks for.
+// config is the body of a create request.
 type config struct {
 	Image      string
 	Entrypoint []string
@@ -44,7 +44,7 @@ type config struct {
 	Env        []string
 	WorkingDir string
 	Labels     map[string]string
-	Volumes    map[string]struct{} // without names
+	Volumes    map[string]struct{} // anonymous volumes, by path
 	OpenStdin  bool
 	StdinOnce  bool
 	HostConfig struct {
@@ -54,13 +54,13 @@ type config struct {
 	}
 }
 
-// change wakes all who wait for the container.
-func (c *container) change() {
+// notify wakes everything that waits for a change of the container.
+func (c *container) notify() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// find looks a container up by name, id, or the beginning of an id.
+// find looks up a container by name, ID, or the beginning of an ID.
 func (e *Engine) find(id string) *container {
 	name := strings.TrimPrefix(id, "/")
 	for _, c := range e.containers {
@@ -71,8 +71,8 @@ func (e *Engine) find(id string) *container {
 	return nil
 }
 
-// locate finds the container of a call, or answers 404. The caller holds the lock.
-func (c *Call) locate() *container {
+// findContainer returns the container that a call is for, or answers 404 and returns nil. The caller holds the lock.
+func (c *Call) findContainer() *container {
 	id := c.r.PathValue("name")
 	if c.Route == Commit {
 		id = c.Query.Get("container")
@@ -97,7 +97,7 @@ func (e *Engine) create(c *Call) {
 	defer e.mu.Unlock()
 	image := e.findImage(e.images, asked.Image)
 	switch {
-	case name != "" && !c.free(name):
+	case name != "" && !c.checkName(name):
 		return
 	case image == nil:
 		c.fail(http.StatusNotFound, "No such image: %s", asked.Image)
@@ -125,8 +125,8 @@ func (e *Engine) create(c *Call) {
 	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})
 }
 
-// free says whether a container can have that name, or answers why not. The caller holds the lock.
-func (c *Call) free(name string) bool {
+// checkName reports whether name is valid and free. If not, it answers with the error. The caller holds the lock.
+func (c *Call) checkName(name string) bool {
 	e := c.engine
 	holder := e.find(name)
 	switch {
@@ -145,8 +145,8 @@ func (c *Call) free(name string) bool {
 func (e *Engine) rename(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
-	if name := c.Query.Get("name"); found != nil && c.free(name) {
+	found := c.findContainer()
+	if name := c.Query.Get("name"); found != nil && c.checkName(name) {
 		found.name = name
 		c.w.WriteHeader(http.StatusNoContent)
 	}
@@ -155,7 +155,7 @@ func (e *Engine) rename(c *Call) {
 func (e *Engine) start(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
+	found := c.findContainer()
 	switch {
 	case found == nil:
 	case found.status == "running":
@@ -170,7 +170,7 @@ func (e *Engine) start(c *Call) {
 
 func (e *Engine) stop(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		e.mu.Unlock()
 		return
@@ -190,7 +190,7 @@ func (e *Engine) stop(c *Call) {
 	}
 	grace := time.NewTimer(time.Duration(seconds) * time.Second)
 	defer grace.Stop()
-	e.until(found, grace.C, c.r.Context().Done(), func() bool { return found.exits > exits })
+	e.waitFor(found, grace.C, c.r.Context().Done(), func() bool { return found.exits > exits })
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if found.exits == exits {
@@ -199,9 +199,9 @@ func (e *Engine) stop(c *Call) {
 	c.w.WriteHeader(http.StatusNoContent)
 }
 
-// until waits for a condition of a container, a limit or a client that has gone. The condition is asked for under
-// the lock.
-func (e *Engine) until(c *container, limit <-chan time.Time, gone <-chan struct{}, met func() bool) bool {
+// waitFor waits until met, which it calls under the lock, returns true, and reports whether it did. It returns false
+// when limit fires, when gone is closed because the client disconnected, or when the engine is closed.
+func (e *Engine) waitFor(c *container, limit <-chan time.Time, gone <-chan struct{}, met func() bool) bool {
 	for {
 		e.mu.Lock()
 		done, changed := met(), c.changed
@@ -224,7 +224,7 @@ func (e *Engine) until(c *container, limit <-chan time.Time, gone <-chan struct{
 func (e *Engine) kill(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
+	found := c.findContainer()
 	switch {
 	case found == nil:
 	case found.status != "running":
@@ -242,7 +242,7 @@ func (e *Engine) kill(c *Call) {
 func (e *Engine) remove(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
+	found := c.findContainer()
 	switch {
 	case found == nil:
 	case found.status == "running" && c.Query.Get("force") != "1":
@@ -253,7 +253,7 @@ func (e *Engine) remove(c *Call) {
 	}
 }
 
-// conflict is the status of a call that a container's state forbids.
+// conflict returns the status of an answer to a call that a container's state does not allow.
 func (e *Engine) conflict() int {
 	if e.podman {
 		return http.StatusInternalServerError
@@ -264,11 +264,11 @@ func (e *Engine) conflict() int {
 func (e *Engine) removeLocked(c *container) {
 	e.killLocked(c)
 	c.removed = true
-	c.change()
+	c.notify()
 	e.containers = slices.DeleteFunc(e.containers, func(other *container) bool { return other == c })
 }
 
-// RemoveContainer removes a container as an operator does it.
+// RemoveContainer removes a container, as an operator would.
 func (e *Engine) RemoveContainer(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -277,7 +277,7 @@ func (e *Engine) RemoveContainer(name string) {
 	}
 }
 
-// Prune removes all containers that do not run, those that were not started yet included.
+// Prune removes all containers that are not running, including those that were never started.
 func (e *Engine) Prune() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -288,7 +288,7 @@ func (e *Engine) Prune() {
 	}
 }
 
-// Age makes a container older: all its times lie that much further back.
+// Age makes a container older by moving all its times back.
 func (e *Engine) Age(name string, by time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,23 +1,25 @@
-// Package fakeengine is a container engine for tests: it speaks the part of the Docker Engine API that this project
-// uses, over HTTP on a socket of its own, with real semantics in memory. Containers go through created, running and
-// exited, names are unique, uploaded archives are kept as files, a commit makes an image. What a process in a container
-// does is a Go function, see [Program].
+// Package fakeengine is a container engine for tests. It speaks the part of the Docker Engine API that this project uses,
+// over HTTP on its own socket, and keeps its state in memory. Containers go through created, running and exited, names
+// are unique, uploaded archives are kept as files, and a commit creates an image. A container's process is a Go function,
+// see [Program].
 //
-// It misbehaves on demand: a test puts a [Fault] on a route, which answers an error, hangs, loses the connection, or
-// lets somebody prune at that very moment. What was called is recorded, and what is left can be asked for.
+// It misbehaves on demand: a test puts a [Fault] on a route, which returns an error, hangs, drops the connection, or
+// prunes containers at that moment. The engine records all calls, and a test can list what exists at the end.
 //
-// Tests that speak HTTP survive a change of the client library, and find what it does to errors and streams.
+// Tests over HTTP survive a change of the client library, and show what the library does to errors and streams.
 //
 //	engine.go      the socket, the routes, the clock
-//	call.go        what was called
+//	call.go        recorded calls
 //	fault.go       misbehaviour
 //	container.go   a container's states, and the calls that change them
-//	inspect.go     how a container is described
-//	process.go     what runs in a container
+//	inspect.go     inspect and list
+//	process.go     the process in a container
 //	output.go      attach and logs
-//	input.go       what an attached client writes
-//	wait.go        waiting for an end
-//	files.go       a container's files; archive.go is their way in and out
+//	input.go       a container's standard input
+//	wait.go        waiting for a container to exit
+//	files.go       a container's files
+//	archive.go     upload, download and stat of files
 //	image.go       images, a registry to pull from, commits
-//	others.go      volumes and networks
+//	volume.go      volumes
+//	network.go     networks
 package fakeengine

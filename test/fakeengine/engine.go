@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// Engine is one engine. All methods are safe for concurrent use.
+// Engine is a fake engine. All methods are safe for concurrent use.
 type Engine struct {
 	host   string
-	api    string // newest version that it speaks
-	oldest string
+	api    string // newest API version
+	oldest string // oldest API version
 	podman bool
 
-	closed    context.Context // ends with the engine
+	closed    context.Context // done when the test ends
 	processes sync.WaitGroup
 
 	mu         sync.Mutex
@@ -41,15 +41,15 @@ type Engine struct {
 	serial     int
 }
 
-// Option is how an engine differs from the usual one, which is Docker 28 on a socket.
+// Option changes the default engine, which is Docker 28 on a Unix socket.
 type Option func(*Engine)
 
-// API sets the versions that the engine speaks.
+// API sets the range of API versions that the engine accepts.
 func API(newest, oldest string) Option {
 	return func(e *Engine) { e.api, e.oldest = newest, oldest }
 }
 
-// Podman makes the engine answer as podman's compatible API does, where that differs.
+// Podman makes the engine answer as podman's Docker-compatible API does, where that differs.
 func Podman() Option {
 	return func(e *Engine) { e.api, e.oldest, e.podman = "1.41", "1.24", true }
 }
@@ -59,7 +59,7 @@ func TCP() Option {
 	return func(e *Engine) { e.host = "tcp://127.0.0.1:0" }
 }
 
-// New starts an engine that ends with the test.
+// New starts an engine that is closed when the test ends.
 func New(t testing.TB, options ...Option) *Engine {
 	t.Helper()
 	closed, end := context.WithCancel(context.Background())
@@ -87,7 +87,7 @@ func New(t testing.TB, options ...Option) *Engine {
 	return e
 }
 
-// Host is the engine's address, as DOCKER_HOST takes it.
+// Host returns the engine's address in the form of DOCKER_HOST.
 func (e *Engine) Host() string { return e.host }
 
 func (e *Engine) listen(t testing.TB) net.Listener {
@@ -109,8 +109,8 @@ func (e *Engine) listen(t testing.TB) net.Listener {
 	return listener
 }
 
-// ShortTempDir is a directory for a socket: the path of one is limited to about 100 bytes, which t.TempDir exceeds
-// where the test's name is long.
+// ShortTempDir returns a temporary directory for a socket, whose path is limited to about 100 bytes: with a long test
+// name, t.TempDir exceeds that.
 func ShortTempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "engine")
@@ -121,7 +121,7 @@ func ShortTempDir(t testing.TB) string {
 	return dir
 }
 
-// awaitProcesses finds programs that do not end when they are killed: they would go on into the next test.
+// awaitProcesses fails the test if a program still runs a minute after it was killed: it would disturb the next test.
 func (e *Engine) awaitProcesses(t testing.TB) {
 	ended := make(chan struct{})
 	go func() {
@@ -131,7 +131,7 @@ func (e *Engine) awaitProcesses(t testing.TB) {
 	select {
 	case <-ended:
 	case <-time.After(time.Minute):
-		t.Error("the program of a container goes on after it was killed")
+		t.Error("a container's program still runs after it was killed")
 	}
 }
 
@@ -172,7 +172,7 @@ func (e *Engine) handler() http.Handler {
 
 var versionPath = regexp.MustCompile(`^/v(1\.[0-9]+)(/.*)$`)
 
-// versioned takes the version out of the path, after refusing those that the engine does not speak.
+// versioned moves the API version from the path into the context, and rejects versions that the engine does not accept.
 func (e *Engine) versioned(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if parts := versionPath.FindStringSubmatch(r.URL.Path); parts != nil {
@@ -217,7 +217,7 @@ func (e *Engine) info(c *Call) {
 	c.answer(http.StatusOK, map[string]any{"SystemTime": e.now().Format(time.RFC3339Nano), "OSType": "linux"})
 }
 
-// SetSkew sets the engine's clock ahead of ours, or behind.
+// SetSkew sets the engine's clock ahead of the test's by skew, or behind it if skew is negative.
 func (e *Engine) SetSkew(skew time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,6 +1,7 @@
 package fakeengine_test
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -13,7 +14,7 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// What the engines were measured to answer, where they differ.
+// The expected answers were measured on real engines, where Docker and podman differ.
 func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 	const create = `{"Image":"base:1","Cmd":["x"]}`
 	tests := []struct {
@@ -54,15 +55,15 @@ func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 	}
 }
 
-// send makes a call and tells its status, and the code that a wait answers.
+// send sends a request and returns the status of the answer, followed by the exit code if it is a wait's.
 func send(t *testing.T, engine *fakeengine.Engine, call, body string) string {
 	t.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	request, err := http.NewRequestWithContext(t.Context(), method, "http://engine"+path, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
-	transport := &http.Transport{DisableKeepAlives: true, Dial: func(string, string) (net.Conn, error) {
-		return net.Dial("unix", strings.TrimPrefix(engine.Host(), "unix://"))
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", strings.TrimPrefix(engine.Host(), "unix://"))
 	}}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	require.NoError(t, err)

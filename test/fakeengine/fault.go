@@ -4,24 +4,25 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
 
-// Fault stands between a client and a route. It answers the call itself, or lets it [Call.Pass], or both.
+// Fault intercepts the calls to a route. It answers a call itself, lets it [Call.Pass], or both.
 type Fault func(*Call)
 
-// On puts a fault on a route. Of several the first one sees a call first.
+// On adds a fault to a route. If there are several, the one added first gets a call first.
 func (e *Engine) On(route Route, fault Fault) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.faults[route] = append(e.faults[route], fault)
 }
 
-// Once is a fault of the next call alone.
+// Once applies a fault to the next call only.
 func Once(fault Fault) Fault { return Nth(1, fault) }
 
-// Nth is a fault of the nth call from now on.
+// Nth applies a fault to the nth call from now on.
 func Nth(n int64, fault Fault) Fault {
 	var calls atomic.Int64
 	return func(c *Call) {
@@ -33,7 +34,7 @@ func Nth(n int64, fault Fault) Fault {
 	}
 }
 
-// Of is a fault of calls whose target's name has that part.
+// Of applies a fault to calls whose target's name contains part.
 func Of(part string, fault Fault) Fault {
 	return func(c *Call) {
 		if strings.Contains(c.Target, part) {
@@ -44,12 +45,12 @@ func Of(part string, fault Fault) Fault {
 	}
 }
 
-// Fail answers with an error and does nothing.
+// Fail answers with an error, without the engine handling the call.
 func Fail(status int, message string) Fault {
 	return func(c *Call) { c.fail(status, "%s", message) }
 }
 
-// Answer answers with a body as it is.
+// Answer answers with the given body, unchanged, without the engine handling the call.
 func Answer(status int, body string) Fault {
 	return func(c *Call) {
 		c.w.Header().Set("Content-Type", "application/json")
@@ -58,7 +59,7 @@ func Answer(status int, body string) Fault {
 	}
 }
 
-// Before does something before the call, such as pruning.
+// Before calls do before the engine handles the call, for example to prune containers.
 func Before(do func()) Fault {
 	return func(c *Call) {
 		do()
@@ -66,7 +67,7 @@ func Before(do func()) Fault {
 	}
 }
 
-// After does something after the work and before the client has the whole answer.
+// After calls do after the engine has handled the call, and before the client has the whole answer.
 func After(do func()) Fault {
 	return func(c *Call) {
 		c.Pass()
@@ -85,28 +86,13 @@ func Hang() Fault {
 	}
 }
 
-// Drop loses the connection before the engine has done anything.
+// Drop closes the connection, without the engine handling the call.
 func Drop() Fault {
 	return func(*Call) { panic(http.ErrAbortHandler) }
 }
 
-// LoseAnswer loses the connection after the work.
-func LoseAnswer() Fault {
-	return func(c *Call) {
-		c.w = discard{http.Header{}}
-		c.Pass()
-		panic(http.ErrAbortHandler)
-	}
-}
-
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
-
-// Cut loses the connection in the middle of the answer, after that many bytes of it. The frames of an attached
-// container count, its HTTP header does not.
+// Cut closes the connection in the middle of the answer, after that many bytes of its body. For an attach, the frames
+// count as the body.
 func Cut(after int) Fault {
 	return func(c *Call) {
 		c.w = &cutting{ResponseWriter: c.w, left: after}
@@ -159,14 +145,14 @@ func (c *cuttingConn) Write(p []byte) (int, error) {
 	return 0, net.ErrClosed
 }
 
-// stream is an answer that is still under way.
+// stream is an answer that is still being sent.
 type stream struct {
 	route Route
-	drop  chan struct{}
+	drop  chan struct{} // closed by Disconnect
 }
 
-// streaming registers a stream that Disconnect can cut.
-func (e *Engine) streaming(route Route) (*stream, func()) {
+// openStream registers a stream that Disconnect can cut, until the returned function is called.
+func (e *Engine) openStream(route Route) (*stream, func()) {
 	s := &stream{route, make(chan struct{})}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -178,17 +164,14 @@ func (e *Engine) streaming(route Route) (*stream, func()) {
 	}
 }
 
-// Disconnect loses the connections of all answers of a route that are under way: attach, logs, wait.
+// Disconnect closes the connections of all answers on these routes (attach, logs, wait) that are still being sent.
 func (e *Engine) Disconnect(routes ...Route) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for s := range e.streams {
-		for _, route := range routes {
-			if s.route == route {
-				delete(e.streams, s)
-				close(s.drop)
-				break
-			}
+		if slices.Contains(routes, s.route) {
+			delete(e.streams, s)
+			close(s.drop)
 		}
 	}
 }

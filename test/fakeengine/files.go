@@ -12,19 +12,19 @@ import (
 	"sync"
 )
 
-// Files are the files of a container or an image. The methods are safe for concurrent use and take absolute paths.
+// Files holds the files of a container or an image. Its methods are safe for concurrent use and take absolute paths.
 type Files struct {
 	mu      sync.Mutex
 	entries map[string]File
 }
 
-// File is one file, directory, link or device.
+// File is a file, directory, link or device.
 type File struct {
 	Header  tar.Header
 	Content []byte
 }
 
-// NewFiles are files with that content.
+// NewFiles returns regular files with these contents, by path.
 func NewFiles(contents map[string]string) *Files {
 	f := &Files{entries: map[string]File{}}
 	for name, content := range contents {
@@ -38,7 +38,7 @@ func (f *Files) Write(name, content string, mode int64) {
 	f.Add(name, tar.Header{Typeflag: tar.TypeReg, Mode: mode}, content)
 }
 
-// Add adds anything, with the directories on the way there.
+// Add adds an entry of any type, and its missing parent directories.
 func (f *Files) Add(name string, header tar.Header, content string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,13 +56,13 @@ func (f *Files) add(name string, file File) {
 	}
 }
 
-// Read is the content of a file; empty where there is none.
+// Read returns the content of a file, or "" if it does not exist.
 func (f *Files) Read(name string) string {
 	file, _ := f.Get(name)
 	return string(file.Content)
 }
 
-// Get is a file.
+// Get returns a file and whether it exists.
 func (f *Files) Get(name string) (File, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,7 +70,7 @@ func (f *Files) Get(name string) (File, bool) {
 	return file, ok
 }
 
-// Names are all paths below a directory, sorted.
+// Names returns all paths below a directory, sorted.
 func (f *Files) Names(dir string) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -93,7 +93,7 @@ func (f *Files) clone() *Files {
 	return &Files{entries: maps.Clone(f.entries)}
 }
 
-// unpack takes over all of an archive or nothing.
+// unpack adds all files of an archive, or none if it is broken.
 func (f *Files) unpack(dir string, archive io.Reader) error {
 	var order []string
 	files := map[string]File{}
@@ -121,7 +121,8 @@ func (f *Files) unpack(dir string, archive io.Reader) error {
 	return nil
 }
 
-// Pack writes a file, or a directory with all below it. Names begin with the last element of the path.
+// Pack writes an archive of a file, or of a directory and everything below it. Names begin with the last element of
+// root.
 func (f *Files) Pack(w io.Writer, root string) error {
 	archive := tar.NewWriter(w)
 	for _, name := range append([]string{root}, f.Names(root)...) {

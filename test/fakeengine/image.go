@@ -17,7 +17,7 @@ import (
 type Image struct {
 	Name         string
 	Layers       []string
-	Architecture string // amd64 where it is not set
+	Architecture string // amd64 if not set
 	User         string
 	Env          []string
 	Entrypoint   []string
@@ -33,7 +33,7 @@ func (i *Image) id() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// AddImage puts an image on the engine.
+// AddImage adds an image to the engine, in place of one with the same name.
 func (e *Engine) AddImage(image Image) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -46,7 +46,7 @@ func (e *Engine) addImage(image *Image) {
 	e.images = append(e.images, image)
 }
 
-// Publish puts an image into the registry that the engine pulls from.
+// Publish adds an image to the registry that the engine pulls from.
 func (e *Engine) Publish(image Image) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -54,14 +54,14 @@ func (e *Engine) Publish(image Image) {
 	e.registry = append(e.registry, &image)
 }
 
-// RemoveImage removes an image as an operator does it.
+// RemoveImage removes an image, as an operator would.
 func (e *Engine) RemoveImage(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.images = slices.DeleteFunc(e.images, func(image *Image) bool { return image.Name == normalise(name) })
 }
 
-// Image is an image of the engine.
+// Image returns an image of the engine and whether it exists.
 func (e *Engine) Image(name string) (Image, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -71,7 +71,7 @@ func (e *Engine) Image(name string) (Image, bool) {
 	return Image{}, false
 }
 
-// Images are the names of all images, sorted.
+// Images returns the names of all images, sorted.
 func (e *Engine) Images() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,7 +92,7 @@ func (e *Engine) findImage(images []*Image, name string) *Image {
 	return nil
 }
 
-// normalise is a name as people write it: without what stands for the usual registry, with a tag.
+// normalise returns the short form of an image name: without Docker Hub's prefixes, and with a tag or digest.
 func normalise(name string) string {
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "docker.io/"), "library/")
 	if strings.Contains(name, "@") || strings.Contains(name[strings.LastIndex(name, "/")+1:], ":") {
@@ -101,7 +101,7 @@ func normalise(name string) string {
 	return name + ":latest"
 }
 
-// reference is a name whose tag, or digest, came on its own.
+// reference joins a repository and a tag or digest.
 func reference(repository, tag string) string {
 	switch {
 	case tag == "":
@@ -143,7 +143,8 @@ func (e *Engine) imageInspect(c *Call) {
 	})
 }
 
-// pull answers as Docker does when the registry has no such image: with an error. Podman has begun its answer by then.
+// pull takes an image from the registry. If it is not there, Docker answers with an error status; podman has already
+// begun its answer by then, and puts the error into the stream.
 func (e *Engine) pull(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -175,7 +176,7 @@ func (e *Engine) progress(c *Call, messages ...any) {
 func (e *Engine) commit(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		return
 	}
@@ -187,12 +188,12 @@ func (e *Engine) commit(c *Call) {
 	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
 	image.Labels, image.Env = maps.Clone(image.Labels), slices.Clone(image.Env)
 	image.Files = found.files.clone()
-	image.Layers = append(slices.Clone(image.Layers), layer(found.image.Files.clone(), image.Files))
+	image.Layers = append(slices.Clone(image.Layers), layerDigest(found.image.Files.clone(), image.Files))
 	if len(found.config.Cmd) > 0 {
 		image.Command = found.config.Cmd
 	}
 	for _, text := range c.Query["changes"] {
-		if err := image.change(text); err != nil {
+		if err := image.apply(text); err != nil {
 			c.fail(http.StatusBadRequest, "%v", err)
 			return
 		}
@@ -201,8 +202,9 @@ func (e *Engine) commit(c *Call) {
 	c.answer(http.StatusCreated, map[string]string{"Id": image.id()})
 }
 
-// layer names what a container has added to its image, times included: equal work gives equal layers.
-func layer(before, after *Files) string {
+// layerDigest returns a digest of the files that a container has added to its image, with their times: the same changes
+// give the same layer.
+func layerDigest(before, after *Files) string {
 	hash := sha256.New()
 	for _, name := range after.Names("/") {
 		file, _ := after.Get(name)
@@ -216,8 +218,8 @@ func layer(before, after *Files) string {
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// change carries out one instruction: LABEL "key"="value", ENV key=value, USER name.
-func (i *Image) change(text string) error {
+// apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, or USER name.
+func (i *Image) apply(text string) error {
 	instruction, rest, _ := strings.Cut(text, " ")
 	switch instruction {
 	case "LABEL":

@@ -6,63 +6,65 @@ import (
 	"time"
 )
 
-// pipe is how much a container's standard input holds that nobody has read.
-const pipe = 32 << 10
+// pipeSize is how many bytes of standard input a container buffers, as a pipe does.
+const pipeSize = 32 << 10
 
-// feeder takes what a client writes to an attached connection. Nothing more is taken while the pipe is full, as it stays
-// before the container is started.
-type feeder struct {
+// inputWriter adds what an attached client writes to a container's standard input. While the pipe is full, Write
+// blocks; before the container is started, nothing empties it.
+type inputWriter struct {
 	engine    *Engine
 	container *container
 	stream    *stream
 }
 
-func (f *feeder) Write(p []byte) (int, error) {
-	c := f.container
-	room := func() bool { return len(c.input) < pipe || c.closed || c.removed }
-	if !f.engine.until(c, nil, f.stream.drop, room) {
+func (w *inputWriter) Write(p []byte) (int, error) {
+	c := w.container
+	room := func() bool { return len(c.input) < pipeSize || c.closed || c.removed }
+	if !w.engine.waitFor(c, nil, w.stream.drop, room) {
 		return 0, errKilled
 	}
-	f.engine.mu.Lock()
-	defer f.engine.mu.Unlock()
+	w.engine.mu.Lock()
+	defer w.engine.mu.Unlock()
 	if !c.closed {
 		c.input = append(c.input, p...)
-		c.change()
+		c.notify()
 	}
 	return len(p), nil
 }
 
-// AwaitFullInput waits until a container's standard input takes no more: whoever writes to it is held up then.
+// AwaitFullInput waits until a container's standard input is full, so that a further write blocks. After a minute it
+// fails the test.
 func (e *Engine) AwaitFullInput(t testing.TB, name string) {
 	t.Helper()
 	e.mu.Lock()
 	found := e.find(name)
 	e.mu.Unlock()
-	if found == nil || !e.until(found, time.After(time.Minute), nil, func() bool { return len(found.input) >= pipe }) {
+	if found == nil || !e.waitFor(found, time.After(time.Minute), nil, func() bool { return len(found.input) >= pipeSize }) {
 		t.Errorf("the standard input of container %q was not filled", name)
 	}
 }
 
-// hangUp ends the standard input of a container that has asked for that, when the connection that wrote to it is gone.
-func (e *Engine) hangUp(c *container) {
+// closeInput ends the standard input of a container with StdinOnce when the attached client disconnects.
+func (e *Engine) closeInput(c *container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if c.config.StdinOnce {
 		c.closed = true
-		c.change()
+		c.notify()
 	}
 }
 
-// reader is a process's standard input. Without a client that writes it blocks, unless the container has none.
-type reader struct {
+// inputReader is a process's standard input. Read blocks until a client writes, and returns io.EOF when standard input
+// is closed.
+type inputReader struct {
 	engine    *Engine
 	container *container
 	killed    <-chan struct{}
 }
 
-func (r *reader) Read(p []byte) (int, error) {
+func (r *inputReader) Read(p []byte) (int, error) {
 	c := r.container
-	if !r.engine.until(c, nil, r.killed, func() bool { return len(c.input) > 0 || c.closed }) {
+	if !r.engine.waitFor(c, nil, r.killed, func() bool { return len(c.input) > 0 || c.closed }) {
 		return 0, errKilled
 	}
 	r.engine.mu.Lock()
@@ -72,6 +74,6 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	n := copy(p, c.input)
 	c.input = c.input[n:]
-	c.change()
+	c.notify()
 	return n, nil
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Container is a container as a test sees it.
+// Container describes a container to a test.
 type Container struct {
 	ID, Name   string
 	Image      string
@@ -31,7 +31,7 @@ func (c *container) view() Container {
 	}
 }
 
-// Containers are all containers that are there, in the order of their creation.
+// Containers returns all containers that exist, in the order of their creation.
 func (e *Engine) Containers() []Container {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -42,7 +42,7 @@ func (e *Engine) Containers() []Container {
 	return all
 }
 
-// Container is one container that is there.
+// Container returns a container and whether it exists.
 func (e *Engine) Container(name string) (Container, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -55,7 +55,7 @@ func (e *Engine) Container(name string) (Container, bool) {
 func (e *Engine) inspect(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func (e *Engine) inspect(c *Call) {
 	})
 }
 
-// stamp writes a time as engines do: year 1 is "not yet".
+// stamp formats a time as engines do. The zero time means "not yet".
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func (e *Engine) list(c *Call) {

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// chunk is what a process has written at once.
+// chunk is the result of one write of a process.
 type chunk struct {
-	stream byte
+	stream byte // 1: stdout, 2: stderr
 	time   time.Time
 	data   []byte
 }
 
-// upgraded is how an engine begins the answer to an attach.
+// upgraded is the head of the answer to an attach.
 const upgraded = "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
 
 func (e *Engine) attach(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		e.mu.Unlock()
 		return
 	}
 	from, exits := len(found.log), found.exits
 	e.mu.Unlock()
-	s, done := e.streaming(Attach)
+	s, done := e.openStream(Attach)
 	defer done()
 	conn, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {
@@ -42,28 +42,28 @@ func (e *Engine) attach(c *Call) {
 	go func() {
 		defer close(gone)
 		if c.Query.Get("stdin") == "1" {
-			io.Copy(&feeder{e, found, s}, conn)
-			e.hangUp(found)
+			io.Copy(&inputWriter{e, found, s}, conn)
+			e.closeInput(found)
 		}
 		io.Copy(io.Discard, conn)
 	}()
-	// An attach to a container that has ended already never ends, as on all engines.
+	// An attach to a container that has already exited never ends, as on all engines.
 	e.copyLog(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed })
 }
 
 func (e *Engine) logs(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		e.mu.Unlock()
 		return
 	}
-	from, since := 0, since(c.Query.Get("since"))
+	from, since := 0, parseSince(c.Query.Get("since"))
 	for from < len(found.log) && found.log[from].time.Before(since) {
 		from++
 	}
 	e.mu.Unlock()
-	s, done := e.streaming(Logs)
+	s, done := e.openStream(Logs)
 	defer done()
 	c.w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
 	c.w.WriteHeader(http.StatusOK)
@@ -75,7 +75,8 @@ func (e *Engine) logs(c *Call) {
 	}
 }
 
-// copyLog writes a container's output in frames until it is complete. It reports false when it was cut.
+// copyLog writes a container's output in frames until complete, called under the lock, returns true. It returns false
+// if the stream was cut or the client disconnected before that.
 func (e *Engine) copyLog(c *container, out io.Writer, from int, s *stream, gone <-chan struct{}, complete func() bool) bool {
 	for {
 		e.mu.Lock()
@@ -109,8 +110,8 @@ func frame(c chunk) []byte {
 	return append(header, c.data...)
 }
 
-// since reads seconds and nanoseconds, SECONDS.NANOSECONDS.
-func since(text string) time.Time {
+// parseSince parses a time of the form SECONDS.NANOSECONDS.
+func parseSince(text string) time.Time {
 	if text == "" || text == "0" {
 		return time.Time{}
 	}
@@ -120,7 +121,7 @@ func since(text string) time.Time {
 	return time.Unix(seconds, nanoseconds)
 }
 
-// flushing sends every write at once.
+// flushing flushes after every write.
 type flushing struct{ w http.ResponseWriter }
 
 func (f flushing) Write(p []byte) (int, error) {

@@ -7,26 +7,26 @@ import (
 	"sync"
 )
 
-// Program is what the process of a container does. It returns the exit status. A program that lasts must end with
-// [Process.Killed].
+// Program is the code of a container's process, and returns its exit status. A long-running program must return when
+// [Process.Killed] is closed.
 type Program func(*Process) int
 
-// Process is what a program sees.
+// Process is a container's process, as its program sees it.
 type Process struct {
 	Container Container
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
-	Files     *Files          // the container's own
+	Files     *Files          // of the container
 	Stop      <-chan struct{} // closed by SIGTERM
-	Killed    <-chan struct{} // closed by SIGKILL; what the program does from now on has no effect
+	Killed    <-chan struct{} // closed by SIGKILL; after that, output and exit status are ignored
 
 	terminate func()
 	kill      func()
 	oomKilled bool
 }
 
-// Env is a variable of the process.
+// Env returns an environment variable of the process and whether it is set.
 func (p *Process) Env(name string) (value string, set bool) {
 	for _, variable := range p.Container.Env {
 		if value, ok := strings.CutPrefix(variable, name+"="); ok {
@@ -36,18 +36,18 @@ func (p *Process) Env(name string) (value string, set bool) {
 	return "", false
 }
 
-// OutOfMemory is the status of a process that the kernel has killed.
+// OutOfMemory marks the process as killed by the kernel for lack of memory, and returns its exit status.
 func (p *Process) OutOfMemory() int {
 	p.oomKilled = true
 	return 137
 }
 
-// Serve is a program that runs until it is told to stop, and then ends with that status.
+// Serve returns a program that runs until it is stopped, and exits with the given status.
 func Serve(status int) Program {
 	return func(p *Process) int { return p.Serve(status) }
 }
 
-// Serve waits to be told to stop.
+// Serve waits until the process is stopped or killed, and returns status.
 func (p *Process) Serve(status int) int {
 	select {
 	case <-p.Stop:
@@ -56,7 +56,7 @@ func (p *Process) Serve(status int) int {
 	return status
 }
 
-// SetProgram sets what containers do that are started from now on. A new engine's containers end at once with 0.
+// SetProgram sets the program of containers that are started from now on. The default exits at once with 0.
 func (e *Engine) SetProgram(program Program) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,10 +72,10 @@ func (e *Engine) run(c *container) {
 		terminate: sync.OnceFunc(func() { close(stop) }),
 		kill:      sync.OnceFunc(func() { close(killed) }),
 	}
-	process.Stdin = &reader{e, c, killed}
-	process.Stdout, process.Stderr = &writer{e, c, process, 1}, &writer{e, c, process, 2}
+	process.Stdin = &inputReader{e, c, killed}
+	process.Stdout, process.Stderr = &outputWriter{e, c, process, 1}, &outputWriter{e, c, process, 2}
 	c.process = process
-	c.change()
+	c.notify()
 	program := e.program
 	e.processes.Go(func() {
 		code := program(process)
@@ -88,11 +88,11 @@ func (e *Engine) run(c *container) {
 	})
 }
 
-// finish ends a run. The caller holds the lock.
+// finish marks a container as exited. The caller holds the lock.
 func (e *Engine) finish(c *container, code int) {
 	c.process, c.status, c.exitCode, c.finished = nil, "exited", code, e.nowLocked()
 	c.exits++
-	c.change()
+	c.notify()
 }
 
 func (e *Engine) killLocked(c *container) {
@@ -113,21 +113,21 @@ func (e *Engine) killAll() {
 
 var errKilled = errors.New("the process was killed")
 
-// writer is a stream of a process into its container's log.
-type writer struct {
+// outputWriter is a process's stdout or stderr, and writes to its container's log.
+type outputWriter struct {
 	engine    *Engine
 	container *container
 	process   *Process
 	stream    byte
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *outputWriter) Write(p []byte) (int, error) {
 	w.engine.mu.Lock()
 	defer w.engine.mu.Unlock()
 	if w.container.process != w.process {
 		return 0, errKilled
 	}
 	w.container.log = append(w.container.log, chunk{w.stream, w.engine.nowLocked(), append([]byte(nil), p...)})
-	w.container.change()
+	w.container.notify()
 	return len(p), nil
 }

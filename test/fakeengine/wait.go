@@ -7,22 +7,22 @@ import (
 
 func (e *Engine) wait(c *Call) {
 	e.mu.Lock()
-	found := c.locate()
+	found := c.findContainer()
 	if found == nil {
 		e.mu.Unlock()
 		return
 	}
 	exits := found.exits
 	e.mu.Unlock()
-	s, done := e.streaming(Wait)
+	s, done := e.openStream(Wait)
 	defer done()
-	// The header tells the client that the wait is registered.
+	// The client takes the header as a sign that the wait is registered.
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.WriteHeader(http.StatusOK)
 	flushing{c.w}.flush()
 
 	var code int
-	ended := func() bool { return e.waited(found, c.Query.Get("condition"), exits, &code) }
+	ended := func() bool { return e.waitIsOver(found, c.Query.Get("condition"), exits, &code) }
 	gone := make(chan struct{})
 	over := make(chan struct{})
 	defer close(over)
@@ -34,14 +34,14 @@ func (e *Engine) wait(c *Call) {
 		case <-over:
 		}
 	}()
-	if !e.until(found, nil, gone, ended) {
+	if !e.waitFor(found, nil, gone, ended) {
 		panic(http.ErrAbortHandler)
 	}
 	json.NewEncoder(c.w).Encode(map[string]any{"StatusCode": code})
 }
 
-// waited says whether a wait is over, and with which code.
-func (e *Engine) waited(c *container, condition string, exits int, code *int) bool {
+// waitIsOver reports whether a wait is over, and sets its exit code.
+func (e *Engine) waitIsOver(c *container, condition string, exits int, code *int) bool {
 	*code = c.exitCode
 	switch condition {
 	case "next-exit": // a container that never ran and is removed answers 0

@@ -9,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Entry is one entry of a hand-made archive.
+// Entry is an entry of an archive.
 type Entry struct {
 	Name string
 	Body []byte
@@ -21,11 +21,10 @@ type Entry struct {
 	Link string
 }
 
-// File is an entry with the mode that the CLI writes.
+// File returns an entry with the mode that the CLI writes.
 func File(name, body string) Entry { return Entry{Name: name, Body: []byte(body)} }
 
-// Archive makes a gzipped tar of the entries as they are given, however bad
-// they may be: that is what it is for.
+// Archive returns a gzipped tar of the entries exactly as given, even if they are invalid.
 func Archive(entries ...Entry) ([]byte, error) {
 	var buffer bytes.Buffer
 	zipped := gzip.NewWriter(&buffer)
@@ -57,8 +56,7 @@ func (e Entry) write(archive *tar.Writer) error {
 	return err
 }
 
-// Assemble makes a package by hand: metadata with any keys, and code entries
-// at any place and with any mode.
+// Assemble returns a package with metadata that may have any keys, and code entries that may have any name and mode.
 func Assemble(metadata map[string]any, code ...Entry) ([]byte, error) {
 	encoded, err := json.Marshal(metadata)
 	if err != nil {

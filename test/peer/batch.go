@@ -10,22 +10,21 @@ import (
 	"fabric-builder-docker/test/chat"
 )
 
-// additional is READY's payload as Fabric 3.1 ships it: shims that know it
-// send several writes, and ask for several keys, in one message.
+// additional is the payload of READY in Fabric 3.1. With it, shims that support this send several writes, or request
+// several keys, in one message.
 var additional = &chat.ChaincodeAdditionalParams{
 	UseWriteBatch: true, MaxSizeWriteBatch: 1000,
 	UseGetMultipleKeys: true, MaxSizeGetMultipleKeys: 1000,
 }
 
-// batch is WRITE_BATCH_STATE's payload. Its records have the numbers of the
-// messages that they stand for.
-func (t *transaction) batch(payload []byte) error {
-	return fields(payload, func(number protowire.Number, value []byte, _ uint64) error {
+// writeBatch handles the payload of WRITE_BATCH_STATE. The type of a record is that of the message it replaces.
+func (t *transaction) writeBatch(payload []byte) error {
+	return eachField(payload, func(number protowire.Number, value []byte, _ uint64) error {
 		if number != 1 {
 			return nil
 		}
 		record, kind := &chat.PutState{}, chat.ChaincodeMessage_UNDEFINED
-		err := fields(value, func(number protowire.Number, value []byte, varint uint64) error {
+		err := eachField(value, func(number protowire.Number, value []byte, varint uint64) error {
 			switch number {
 			case 1:
 				record.Key = string(value)
@@ -54,12 +53,12 @@ func (t *transaction) batch(payload []byte) error {
 	})
 }
 
-// multiple answers GET_STATE_MULTIPLE: a value for each key, empty when there
-// is none. ChaincodeInput happens to be GetStateMultipleResult on the wire.
-func (t *transaction) multiple(payload []byte) ([]byte, error) {
+// getMultiple answers GET_STATE_MULTIPLE with a value for each key, empty if there is none. ChaincodeInput has the same
+// encoding as GetStateMultipleResult.
+func (t *transaction) getMultiple(payload []byte) ([]byte, error) {
 	var keys []string
 	var collection string
-	err := fields(payload, func(number protowire.Number, value []byte, _ uint64) error {
+	err := eachField(payload, func(number protowire.Number, value []byte, _ uint64) error {
 		switch number {
 		case 1:
 			keys = append(keys, string(value))
@@ -78,9 +77,8 @@ func (t *transaction) multiple(payload []byte) ([]byte, error) {
 	return proto.Marshal(result)
 }
 
-// fields goes through the fields of a message that chat does not have. Each is
-// either bytes or a number.
-func fields(raw []byte, each func(number protowire.Number, value []byte, varint uint64) error) error {
+// eachField calls each for the fields of a message that package chat lacks. A field is either bytes or a number.
+func eachField(raw []byte, each func(number protowire.Number, value []byte, varint uint64) error) error {
 	for len(raw) > 0 {
 		number, kind, length := protowire.ConsumeTag(raw)
 		if length < 0 {

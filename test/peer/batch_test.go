@@ -11,7 +11,7 @@ import (
 	"fabric-builder-docker/test/chat"
 )
 
-// unknown is a message of nothing but what raw holds.
+// unknown is a message with the encoding raw.
 func unknown(t *testing.T, raw []byte) *emptypb.Empty {
 	t.Helper()
 	return parsed(t, raw, &emptypb.Empty{})
@@ -21,7 +21,7 @@ func appendBytes(raw []byte, number protowire.Number, value string) []byte {
 	return protowire.AppendString(protowire.AppendTag(raw, number, protowire.BytesType), value)
 }
 
-// record is one record of a WRITE_BATCH_STATE, with metadata that is skipped.
+// record returns a record of WRITE_BATCH_STATE, with metadata, which the peer skips.
 func record(kind chat.ChaincodeMessage_Type, key, value, collection string) string {
 	raw := appendBytes(appendBytes(appendBytes(nil, 1, key), 2, value), 3, collection)
 	raw = appendBytes(raw, 4, "")
@@ -50,7 +50,7 @@ func TestABatchIsWrittenAndSeveralKeysAreReadAtOnce(t *testing.T) {
 		answer = c.ask(chat.ChaincodeMessage_GET_STATE_MULTIPLE, unknown(t, keys), message)
 		require.Equal(t, chat.ChaincodeMessage_RESPONSE, answer.GetType(), "%s", answer.GetPayload())
 		var got []string
-		require.NoError(t, fields(answer.GetPayload(), func(_ protowire.Number, value []byte, _ uint64) error {
+		require.NoError(t, eachField(answer.GetPayload(), func(_ protowire.Number, value []byte, _ uint64) error {
 			got = append(got, string(value))
 			return nil
 		}))

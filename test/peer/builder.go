@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// alwaysPropagated are the variables every program gets when they are set.
+// alwaysPropagated lists the variables that every program gets if they are set.
 var alwaysPropagated = []string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
 
 var errClosed = errors.New("the peer is closed")
 
-// start starts a program of the builder and remembers it, under the lock so
-// that Close misses none, and so that whoever sees a run can stop it.
+// start starts a program of the builder and records it. It holds the lock, so that Close misses no program and whoever
+// sees a run can stop it.
 func (p *Peer) start(packageID, program string, cleanup func(), args ...string) (*Process, error) {
 	cmd := exec.Command(p.program(program), args...)
 	cmd.Env = p.environment()
@@ -34,8 +34,8 @@ func (p *Peer) start(packageID, program string, cleanup func(), args ...string) 
 	return process, nil
 }
 
-// execute runs a program to its end. It takes no context because the peer has
-// none: a build goes on when its caller has gone.
+// execute runs a program until it exits. It takes no context because the peer has none: a build continues when its
+// caller has gone.
 func (p *Peer) execute(packageID, program string, args ...string) error {
 	process, err := p.start(packageID, program, func() {}, args...)
 	if err != nil {
@@ -49,9 +49,8 @@ func (p *Peer) program(name string) string {
 	return filepath.Join(p.opts.BuilderPath, "bin", name)
 }
 
-// environment is what a program gets to see. When none of the variables is
-// set it is the peer's whole environment, for that is what an empty one means
-// to the Go library.
+// environment returns a program's environment. If none of the variables is set, the program gets the peer's whole
+// environment, because that is what os/exec does with an empty one.
 func (p *Peer) environment() []string {
 	var env []string
 	for _, entry := range p.propagated() {

@@ -10,8 +10,7 @@ import (
 	"sync"
 )
 
-// builds remembers, for as long as the peer lives, which packages were built
-// and with what result, and holds a lock for each package.
+// builds records which packages this peer has built and with what result, and holds a lock for each package.
 type builds struct {
 	mutex    sync.Mutex
 	statuses map[string]*buildStatus
@@ -39,8 +38,7 @@ func (b *builds) lock(packageID string) (unlock func()) {
 	return lock.Unlock
 }
 
-// status finds a package's status. Who is told that there was none owns the
-// new one and has to finish it.
+// status returns a package's status and whether it was known. If it was not, the caller must finish the new one.
 func (b *builds) status(packageID string) (status *buildStatus, known bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
@@ -67,13 +65,12 @@ func (s *buildStatus) finish(err error) {
 	close(s.done)
 }
 
-// buildInfo is the peer's own note beside a build.
+// buildInfo is the file that the peer writes beside a build.
 type buildInfo struct {
 	BuilderName string `json:"builder_name"`
 }
 
-// cachedBuild tells whether there is a build already. All that counts is the
-// directory and the note in it.
+// cachedBuild reports whether a build exists. It checks only the directory and the build info in it.
 func (p *Peer) cachedBuild(packageID string) (bool, error) {
 	build := p.Build(packageID)
 	if _, err := os.Stat(build.Dir); errors.Is(err, fs.ErrNotExist) {
@@ -93,18 +90,18 @@ func (p *Peer) cachedBuild(packageID string) (bool, error) {
 	return true, nil
 }
 
-// keep writes the note and copies release, then output.
-func (p *Peer) keep(packageID string, s *scratch) error {
+// store writes the build info and copies release, then output.
+func (p *Peer) store(packageID string, s *scratch) error {
 	build := p.Build(packageID)
 	if err := os.Mkdir(build.Dir, 0o700); err != nil {
-		return fmt.Errorf("keeping build: %w", err)
+		return fmt.Errorf("storing build: %w", err)
 	}
-	note, err := json.Marshal(buildInfo{BuilderName: p.opts.BuilderName})
+	info, err := json.Marshal(buildInfo{BuilderName: p.opts.BuilderName})
 	if err != nil {
-		return fmt.Errorf("keeping build: %w", err)
+		return fmt.Errorf("storing build: %w", err)
 	}
-	if err := os.WriteFile(build.infoFile(), note, 0o600); err != nil {
-		return fmt.Errorf("keeping build: %w", err)
+	if err := os.WriteFile(build.infoFile(), info, 0o600); err != nil {
+		return fmt.Errorf("storing build: %w", err)
 	}
 	if err := copyDir(s.release, build.Release); err != nil {
 		return err
@@ -112,7 +109,7 @@ func (p *Peer) keep(packageID string, s *scratch) error {
 	return copyDir(s.output, build.Output)
 }
 
-// Build is where the peer keeps what build and release left.
+// Build is where the peer stores the results of build and release.
 type Build struct {
 	Dir     string
 	Output  string

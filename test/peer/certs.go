@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// authority is the CA that the peer makes anew at each start.
+// authority is the CA that the peer creates at each start.
 type authority struct {
 	cert    *x509.Certificate
 	key     *ecdsa.PrivateKey
 	certPEM []byte
 }
 
-// keyPair is a certificate and its key as chaincode.json carries them.
+// keyPair is a certificate and its key, as in chaincode.json.
 type keyPair struct {
 	cert    []byte // DER
 	certPEM []byte
@@ -54,7 +54,7 @@ func newAuthority() (*authority, error) {
 	return &authority{cert: cert, key: key, certPEM: pair.certPEM}, nil
 }
 
-// clientPair makes the certificate of one launch, for 24 hours.
+// clientPair issues a certificate for a launch, valid for 24 hours.
 func (a *authority) clientPair() (*keyPair, error) {
 	template, err := certTemplate(24 * time.Hour)
 	if err != nil {
@@ -64,7 +64,7 @@ func (a *authority) clientPair() (*keyPair, error) {
 	return a.issue(template)
 }
 
-// serverPair makes a certificate whose only name is the host.
+// serverPair issues a certificate whose only name is host.
 func (a *authority) serverPair(host string) (*keyPair, error) {
 	template, err := certTemplate(10 * 365 * 24 * time.Hour)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *authority) issue(template *x509.Certificate) (*keyPair, error) {
 	return sign(template, a.cert, key, a.key)
 }
 
-// serverTLS is what the chaincode address is served with.
+// serverTLS returns the TLS configuration of the chaincode address.
 func (a *authority) serverTLS(host string) (*tls.Config, error) {
 	pair, err := a.serverPair(host)
 	if err != nil {
@@ -110,7 +110,7 @@ func (a *authority) serverTLS(host string) (*tls.Config, error) {
 func certTemplate(lifetime time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
 	if err != nil {
-		return nil, fmt.Errorf("drawing serial number: %w", err)
+		return nil, fmt.Errorf("generating serial number: %w", err)
 	}
 	return &x509.Certificate{
 		SerialNumber: serial,
@@ -121,8 +121,8 @@ func certTemplate(lifetime time.Duration) (*x509.Certificate, error) {
 	}, nil
 }
 
-// sign writes the key the way Fabric does: PKCS#8 inside a block that is
-// called "EC PRIVATE KEY" all the same.
+// sign issues a certificate, and encodes the key as Fabric does: in PKCS#8, although the block's type is "EC PRIVATE
+// KEY".
 func sign(template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) (*keyPair, error) {
 	public, err := key.PublicKey.ECDH()
 	if err != nil {
@@ -145,8 +145,7 @@ func sign(template, parent *x509.Certificate, key, signer *ecdsa.PrivateKey) (*k
 	}, nil
 }
 
-// clientCerts remembers for a while which chaincode was handed which client
-// certificate.
+// clientCerts records for a limited time which chaincode each client certificate was issued for.
 type clientCerts struct {
 	lifetime time.Duration
 	mutex    sync.Mutex
@@ -169,16 +168,18 @@ func (c *clientCerts) remember(cert []byte, name string) {
 	})
 }
 
-// check fails unless the certificate was handed to the chaincode of that name.
+// check returns an error unless the certificate was issued for the chaincode of that name.
 func (c *clientCerts) check(cert []byte, name string) error {
 	hash := sha256.Sum256(cert)
 	c.mutex.Lock()
 	owner, known := c.names[hash]
 	c.mutex.Unlock()
 	if !known {
+		//lint:ignore ST1005 the words of the real peer
 		return fmt.Errorf("Chaincode %s with given certificate hash %v not found in registry", name, hash[:])
 	}
 	if owner != name {
+		//lint:ignore ST1005 the words of the real peer
 		return fmt.Errorf("Chaincode %s with given certificate hash %v belongs to a different chaincode", name, hash[:])
 	}
 	return nil

@@ -18,12 +18,10 @@ import (
 	"fabric-builder-docker/test/chat"
 )
 
-// waits is a run program that shows its directory and then lives on, so that
-// the test can play the chaincode.
+// waits is a run program that shows its directory and keeps running, so that the test can act as the chaincode.
 const waits = `echo "dir $2" >&2; exec sleep 600`
 
-// launch starts a launch and returns what its run was given, with the result
-// still to come.
+// launch starts a launch and returns the configuration that run got, and a channel for the result.
 func (f *fixture) launch(t *testing.T, id string) (runConfig, <-chan error) {
 	t.Helper()
 	seen := len(f.Runs(id))
@@ -97,7 +95,7 @@ func (c *chaincode) register(id string) {
 	c.send(chat.ChaincodeMessage_REGISTER, &chat.ChaincodeID{Name: id}, nil)
 }
 
-// welcomed expects the two answers to a REGISTER.
+// welcomed expects the two answers to REGISTER.
 func (c *chaincode) welcomed() {
 	c.t.Helper()
 	require.Equal(c.t, chat.ChaincodeMessage_REGISTERED, c.receive().GetType())
@@ -106,7 +104,7 @@ func (c *chaincode) welcomed() {
 	require.True(c.t, proto.Equal(additional, parsed(c.t, ready.GetPayload(), &chat.ChaincodeAdditionalParams{})))
 }
 
-// silence expects that nothing arrives and that the stream stays open. Whatever comes later is handed on.
+// silence expects that nothing arrives and that the stream stays open. It returns a channel for what arrives later.
 func (c *chaincode) silence() <-chan error {
 	c.t.Helper()
 	arrived := make(chan error, 1)
@@ -132,7 +130,7 @@ func (c *chaincode) ask(kind chat.ChaincodeMessage_Type, request proto.Message, 
 	return answer
 }
 
-// connected launches a chaincode that the test plays.
+// connected launches a chaincode and acts as it.
 func connected(t *testing.T, f *fixture, id string) *chaincode {
 	t.Helper()
 	config, result := f.launch(t, id)

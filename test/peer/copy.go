@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// copyDir copies what a program left to the place where the peer keeps it, in
-// lexical order: modes are kept, owners and times are lost, and what is
-// neither directory, regular file nor a symlink that stays inside is refused.
-// After a failure the destination is gone, but not what was beside it.
+// copyDir copies the results of a program to the peer's store, in lexical order. It keeps modes, and loses owners and
+// times. It refuses anything except directories, regular files, and symbolic links that stay inside. After a failure it
+// removes the destination, but nothing beside it.
 func copyDir(from, to string) error {
 	err := filepath.Walk(from, func(path string, info fs.FileInfo, err error) error {
 		if err != nil {

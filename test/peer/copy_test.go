@@ -52,7 +52,7 @@ func TestCopyRefuses(t *testing.T) {
 		"the parent itself": {func(dir string) error { return os.Symlink("..", dir+"/x") }, "pointing outside of source root"},
 		"a fifo":            {func(dir string) error { return syscall.Mkfifo(dir+"/x", 0o600) }, "refusing to copy unsupported file"},
 		"a socket":          {socket, "refusing to copy unsupported file"},
-		"what is not there": {os.Remove, "no such file"},
+		"a missing file":    {os.Remove, "no such file"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
-// socket leaves a socket behind that nobody listens on.
+// socket creates a socket that nothing listens on.
 func socket(dir string) error {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + "/x"})
 	if err != nil {

@@ -1,9 +1,6 @@
-// Package peer is a peer of the tests' own. It does with packages, with the
-// four programs of an external builder and with chaincodes what Fabric's peer
-// does, its traps included, and nothing else: no channels, no endorsement, no
-// ledger but a map.
+// Package peer is a peer for tests. It handles packages, the four programs of an external builder and chaincodes as
+// Fabric's peer does, but without channels, endorsement or a ledger: its state is a map.
 //
-// Where Fabric's peer hangs, loses a handle or believes a half-copied
-// directory, this one does too, because those are the situations the builder
-// has to survive. What Fabric's peer only logs can be asked for here.
+// Where Fabric's peer hangs, loses a handle or accepts a half-copied directory, this one does too, because the builder
+// has to survive that. What Fabric's peer only logs, tests can query here.
 package peer

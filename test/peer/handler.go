@@ -16,8 +16,8 @@ import (
 type handler struct {
 	peer      *Peer
 	packageID string        // empty until REGISTER
-	ended     chan struct{} // the stream is over
-	dropped   chan struct{} // the registry has let go of it
+	ended     chan struct{} // closed when the stream ends
+	dropped   chan struct{} // closed when the registry drops it
 
 	sending sync.Mutex
 	stream  chat.ChaincodeSupport_RegisterServer
@@ -27,8 +27,8 @@ type handler struct {
 	transactions map[string]*transaction
 }
 
-// handle talks to one chaincode until the stream ends. Its end drops whatever
-// chaincode has this stream's id, even when that one has another stream.
+// handle serves a chaincode's stream until it ends. It then drops the chaincode registered under this stream's package
+// ID, even if that is another stream.
 func (p *Peer) handle(stream chat.ChaincodeSupport_RegisterServer, first *chat.ChaincodeMessage) error {
 	h := &handler{
 		peer: p, stream: stream, ended: make(chan struct{}), dropped: make(chan struct{}),
@@ -44,7 +44,7 @@ func (p *Peer) handle(stream chat.ChaincodeSupport_RegisterServer, first *chat.C
 		}
 	}
 	if errors.Is(err, io.EOF) {
-		return err // as Fabric's peer does, so that a chaincode which hangs up politely is told "EOF"
+		return err // as Fabric's peer does, which tells a chaincode that closes the stream "EOF"
 	}
 	return fmt.Errorf("receive from chaincode support stream failed: %w", err)
 }
@@ -62,8 +62,7 @@ func (h *handler) receive(message *chat.ChaincodeMessage) error {
 	}
 }
 
-// register answers REGISTER. What the registry refuses gets no answer at all,
-// and its stream stays open.
+// register handles REGISTER. If the registry refuses, the chaincode gets no answer and the stream stays open.
 func (h *handler) register(message *chat.ChaincodeMessage) error {
 	id := &chat.ChaincodeID{}
 	if err := proto.Unmarshal(message.GetPayload(), id); err != nil || id.GetName() == "" {
@@ -71,19 +70,19 @@ func (h *handler) register(message *chat.ChaincodeMessage) error {
 	}
 	h.packageID = id.GetName()
 	if err := h.peer.registry.register(h); err != nil {
-		h.peer.registry.outcome(h.packageID, err)
+		h.peer.registry.setOutcome(h.packageID, err)
 		return nil
 	}
-	if err := h.welcome(); err != nil {
-		h.peer.registry.outcome(h.packageID, err)
+	if err := h.acknowledge(); err != nil {
+		h.peer.registry.setOutcome(h.packageID, err)
 		return err
 	}
-	h.peer.registry.outcome(h.packageID, nil)
+	h.peer.registry.setOutcome(h.packageID, nil)
 	return nil
 }
 
-// welcome sends REGISTERED and, without a pause, READY.
-func (h *handler) welcome() error {
+// acknowledge sends REGISTERED and then READY.
+func (h *handler) acknowledge() error {
 	if err := h.send(&chat.ChaincodeMessage{Type: chat.ChaincodeMessage_REGISTERED}); err != nil {
 		return err
 	}
@@ -123,8 +122,7 @@ func (h *handler) send(message *chat.ChaincodeMessage) error {
 	return nil
 }
 
-// begin makes a transaction known to the stream, until it is answered or
-// forgotten.
+// begin records a transaction of the stream until forget.
 func (h *handler) begin(t *transaction) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
@@ -143,7 +141,7 @@ func (h *handler) find(message *chat.ChaincodeMessage) *transaction {
 	return h.transactions[transactionKey(message.GetChannelId(), message.GetTxid())]
 }
 
-// serve answers what a chaincode says in the middle of a transaction.
+// serve handles a chaincode's message in a transaction.
 func (h *handler) serve(message *chat.ChaincodeMessage) error {
 	t := h.find(message)
 	switch message.GetType() {
@@ -159,7 +157,7 @@ func (h *handler) serve(message *chat.ChaincodeMessage) error {
 	answer := &chat.ChaincodeMessage{
 		Type: chat.ChaincodeMessage_RESPONSE, Txid: message.GetTxid(), ChannelId: message.GetChannelId(),
 	}
-	payload, err := t.access(message)
+	payload, err := t.accessState(message)
 	if err != nil {
 		answer.Type = chat.ChaincodeMessage_ERROR
 		payload = fmt.Appendf(nil, "%s failed: transaction ID: %s: %v", message.GetType(), message.GetTxid(), err)

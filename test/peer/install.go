@@ -11,16 +11,15 @@ import (
 )
 
 var (
-	// ErrNotOurs is the install's answer when detect did not claim the
-	// package. Fabric's peer would hand it to its built-in controller.
+	// ErrNotOurs is returned when detect did not accept the package. Fabric's peer would pass it to its built-in
+	// controller.
 	ErrNotOurs = errors.New("no external builder claims the package")
-	// ErrInstalled is the answer to a second install by the same peer.
+	// ErrInstalled is returned for a second install by the same peer.
 	ErrInstalled = errors.New("chaincode already successfully installed")
 )
 
-// Install installs a package and returns its id, also together with
-// ErrInstalled and with an error of the build. The context bounds the reply
-// and not the build, which goes on and keeps holding the package's lock.
+// Install installs a package and returns its package ID, also with ErrInstalled and with a build error. When ctx is
+// done Install returns, but the build continues and keeps the package's lock.
 func (p *Peer) Install(ctx context.Context, raw []byte) (string, error) {
 	parsed, err := parse(raw)
 	if err != nil {
@@ -29,9 +28,8 @@ func (p *Peer) Install(ctx context.Context, raw []byte) (string, error) {
 	return p.installAs(ctx, PackageID(parsed.label, raw), raw)
 }
 
-// InstallLegacy installs a package under an id of the 1.x lifecycle, which
-// holds no hash. Fabric's peer makes the rest of such a package from its old
-// format: metadata with the type in upper case and the name as label.
+// InstallLegacy installs a package under an ID of the 1.x lifecycle, which contains no hash. Fabric's peer creates such
+// a package from its old format, with the type in upper case and the name as label.
 func (p *Peer) InstallLegacy(ctx context.Context, name, version string, raw []byte) (string, error) {
 	if _, err := parse(raw); err != nil {
 		return "", err
@@ -73,9 +71,8 @@ func (p *Peer) install(packageID string, raw []byte) error {
 	return nil
 }
 
-// built builds an installed package unless this peer has done so, or has
-// failed to, already.
-func (p *Peer) built(packageID string) error {
+// ensureBuilt builds an installed package, unless this peer has already built it or failed to.
+func (p *Peer) ensureBuilt(packageID string) error {
 	status, known := p.builds.status(packageID)
 	if !known {
 		status.finish(p.build(packageID))
@@ -84,9 +81,8 @@ func (p *Peer) built(packageID string) error {
 	return status.err
 }
 
-// build makes an instance of a package, from the directory of an earlier build
-// if there is one, in whatever state that is. The package has to be there even
-// then.
+// build creates an instance of a package. It uses the directory of an earlier build if there is one, whatever its
+// state, but needs the package even then.
 func (p *Peer) build(packageID string) error {
 	parsed, err := p.load(packageID)
 	if err != nil {
@@ -97,7 +93,7 @@ func (p *Peer) build(packageID string) error {
 		return fmt.Errorf("external builder failed: existing build could not be restored: %w", err)
 	}
 	if !found {
-		if err := p.buildAnew(packageID, parsed); err != nil {
+		if err := p.runBuilder(packageID, parsed); err != nil {
 			return fmt.Errorf("external builder failed: %w", err)
 		}
 	}
@@ -107,10 +103,9 @@ func (p *Peer) build(packageID string) error {
 	return nil
 }
 
-// buildAnew has the builder build a package and keeps what it left. When the
-// copying fails the directory stays: Fabric's peer takes it for a build from
-// then on.
-func (p *Peer) buildAnew(packageID string, parsed *pkg) error {
+// runBuilder runs detect, build and release for a package and stores the results. If the copying fails, the directory
+// stays, and Fabric's peer takes it for a complete build.
+func (p *Peer) runBuilder(packageID string, parsed *pkg) error {
 	scratch, err := p.unpack(packageID, parsed)
 	if err != nil {
 		return fmt.Errorf("could not create build context: %w", err)
@@ -126,17 +121,17 @@ func (p *Peer) buildAnew(packageID string, parsed *pkg) error {
 	if err := p.release(packageID, scratch); err != nil {
 		return fmt.Errorf("external builder failed to release: builder '%s' release failed: %w", p.opts.BuilderName, err)
 	}
-	return p.keep(packageID, scratch)
+	return p.store(packageID, scratch)
 }
 
 func (p *Peer) release(packageID string, scratch *scratch) error {
 	if _, err := exec.LookPath(p.program("release")); err != nil {
-		return nil // not executable, hence not wanted
+		return nil // Like Fabric's peer, skip a release that is not executable.
 	}
 	return p.execute(packageID, "release", scratch.output, scratch.release)
 }
 
-// scratch is where the programs of one install work.
+// scratch holds the directories of one install.
 type scratch struct {
 	root, source, metadata, output, release string
 }

@@ -194,7 +194,7 @@ func TestANewPeerFindsTheBuildsOfTheLastOne(t *testing.T) {
 
 	second := restart(t, first.options, first.journal)
 	assert.Equal(t, id, second.install(t, "kv"))
-	assert.Empty(t, second.Processes(), "neither detect nor build is called")
+	assert.Empty(t, second.Processes(), "neither detect nor build is run")
 	installed, err := second.Installed()
 	require.NoError(t, err)
 	assert.Equal(t, []string{id}, installed)
@@ -233,7 +233,7 @@ func TestABuildUnderAnotherNameIsLost(t *testing.T) {
 	assert.ErrorContains(t, err, "was already built with builder 'fake', but that builder is no longer available")
 }
 
-// The copy of release comes first, so what build left is missing altogether.
+// release is copied first, so the output of build is missing altogether.
 func TestAHalfCopiedBuildStaysAndIsTakenForOne(t *testing.T) {
 	peer := start(t, scripts{
 		"build": `echo a > $3/a; mkfifo $3/b`,
@@ -293,7 +293,7 @@ func secondInstall(t *testing.T, peer *fixture) error {
 	return err
 }
 
-// A line of 64 KiB less one byte is the longest that the peer survives.
+// The longest line that the peer can read has 64 KiB less one byte.
 func TestALineThatIsTooLongEndsTheReading(t *testing.T) {
 	line := func(length string) string { return `head -c ` + length + ` /dev/zero | tr '\0' x >&2; echo >&2;` }
 
@@ -343,7 +343,7 @@ func programs(peer *fixture) []string {
 	return names
 }
 
-// leftovers are the scratch directories that are still there.
+// leftovers returns the scratch directories that still exist.
 func leftovers(t *testing.T, peer *fixture) []string {
 	t.Helper()
 	entries, err := os.ReadDir(peer.scratchDir())

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Journal keeps every line of the programs for a test to look at. Its Log
-// method is for Options.Log. The zero value is ready to use.
+// Journal records every line that the programs write to stderr. Its Log method is for Options.Log. The zero value is
+// ready to use.
 type Journal struct {
 	mutex sync.Mutex
 	lines []Line
@@ -27,14 +27,14 @@ func (j *Journal) Log(line Line) {
 	}
 }
 
-// Lines are the lines so far.
+// Lines returns the lines so far.
 func (j *Journal) Lines() []Line {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	return slices.Clone(j.lines)
 }
 
-// String is one line of text for each line.
+// String returns the lines as text.
 func (j *Journal) String() string {
 	var text strings.Builder
 	for _, line := range j.Lines() {
@@ -43,7 +43,7 @@ func (j *Journal) String() string {
 	return text.String()
 }
 
-// Wait waits for the first line that contains the text.
+// Wait waits for the first line that contains text.
 func (j *Journal) Wait(ctx context.Context, text string) (Line, error) {
 	for seen := 0; ; {
 		lines, added := j.from(seen)
@@ -61,7 +61,7 @@ func (j *Journal) Wait(ctx context.Context, text string) (Line, error) {
 	}
 }
 
-// from returns the lines from a position on and what is closed at the next.
+// from returns the lines from a position on, and a channel that is closed when the next line is added.
 func (j *Journal) from(position int) ([]Line, <-chan struct{}) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// becomeChaincode is what a run program does without a container: it writes
-// the TLS files, sets the variables and becomes the chaincode.
+// becomeChaincode acts as a run program without a container: it writes the TLS files, sets the variables and executes
+// the chaincode in place of itself.
 func becomeChaincode(chaincode, runMetadata string) error {
 	raw, err := os.ReadFile(filepath.Join(runMetadata, "chaincode.json"))
 	if err != nil {
@@ -46,7 +46,7 @@ func becomeChaincode(chaincode, runMetadata string) error {
 	return syscall.Exec(chaincode, []string{"chaincode", "-peer.address=" + config.PeerAddress}, env)
 }
 
-// writeTLS offers the key as PEM and the certificate as base64, to try both.
+// writeTLS writes the key as PEM and the certificate as base64, so that both forms are tested.
 func writeTLS(config runConfig, dir string) ([]string, error) {
 	encoded := base64.StdEncoding.EncodeToString([]byte(config.ClientCert))
 	files := map[string]string{
@@ -65,7 +65,7 @@ func writeTLS(config runConfig, dir string) ([]string, error) {
 	return env, nil
 }
 
-// kvBinary builds the Go chaincode of the samples, once for all tests.
+// kvBinary builds the sample Go chaincode, once for all tests.
 var kvBinary = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(shared, "kv")
 	cmd := exec.Command("go", "build", "-o", binary, ".")
@@ -76,7 +76,7 @@ var kvBinary = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// startKV starts a peer whose run program becomes the Go chaincode.
+// startKV starts a peer whose run program executes the Go chaincode.
 func startKV(t *testing.T, changes ...func(*Options)) (*fixture, string) {
 	t.Helper()
 	binary, err := kvBinary()

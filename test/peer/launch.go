@@ -8,33 +8,29 @@ import (
 )
 
 var (
-	// ErrStartupTimeout means that the chaincode was not ready in time. Its
-	// run lives on.
+	// ErrStartupTimeout means that the chaincode was not ready in time. Its run keeps running.
 	ErrStartupTimeout = errors.New("timeout expired while starting chaincode")
-	// ErrServer means that release left a connection.json. Fabric's peer would
-	// dial the chaincode and never call run.
+	// ErrServer means that release wrote a connection.json. Fabric's peer would dial the chaincode and not call run.
 	ErrServer = errors.New("chaincode is a server")
 )
 
-// Launched says how a launch went.
+// Launched describes a launch.
 type Launched struct {
-	// Run is the program behind the chaincode.
+	// Run is the chaincode's run program.
 	Run *Process
-	// Registered and Ready are the times from the execution of run to the two
-	// answers to REGISTER. They are also those of an earlier launch when the
-	// chaincode was connected already.
+	// Registered and Ready are the times from the start of run to the two answers to REGISTER. If the chaincode was
+	// already connected, they are those of the earlier launch.
 	Registered, Ready time.Duration
 }
 
-// Launch makes sure that a chaincode is connected: it builds the package if
-// its build is gone, starts run and waits for REGISTER, for run's end or for
-// StartupTimeout. A launch under way is joined. The context bounds the waiting
-// and not the launch.
+// Launch makes sure that a chaincode is connected. It builds the package if its build is missing, starts run, and waits
+// for REGISTER, for the end of run, or for StartupTimeout. If a launch is in progress, Launch joins it. When ctx is
+// done Launch returns, but the launch continues.
 func (p *Peer) Launch(ctx context.Context, packageID string) (Launched, error) {
 	l, known := p.registry.launching(packageID)
 	if !known {
 		go p.startup(packageID, l)
-		go p.watch(packageID, l)
+		go p.settle(packageID, l)
 	}
 	select {
 	case <-l.settled:
@@ -44,8 +40,8 @@ func (p *Peer) Launch(ctx context.Context, packageID string) (Launched, error) {
 	return l.report(known)
 }
 
-// report is what a caller of Launch is told. One that has joined is told of
-// every failure as one of the registration, as in Fabric.
+// report returns the result for a caller of Launch. As in Fabric, callers that joined get every failure as one of the
+// registration.
 func (l *launch) report(joined bool) (Launched, error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -60,17 +56,15 @@ func (l *launch) report(joined bool) (Launched, error) {
 	return launched, l.err
 }
 
-// startup starts run and, when that ends, makes it the launch's outcome unless
-// there is one.
+// startup starts run. When run ends, that is the launch's outcome, unless it has one already.
 func (p *Peer) startup(packageID string, l *launch) {
-	if err := p.built(packageID); err != nil {
+	if err := p.ensureBuilt(packageID); err != nil {
 		l.fail(fmt.Errorf("error building chaincode: error building image: %w", err))
 		return
 	}
 	var run *Process
 	var err error
-	// Inside, so that a chaincode that is very fast finds the launch with its
-	// run in it.
+	// Under the launch's lock, so that even a very fast chaincode finds run set.
 	l.update(func(l *launch) {
 		run, err = p.run(packageID)
 		l.run = run
@@ -87,9 +81,9 @@ func (p *Peer) startup(packageID string, l *launch) {
 	l.notify(errors.New("container exited with 0"))
 }
 
-// watch settles a launch. A failed one leaves the registry, and with it its
-// handler; its run is not stopped.
-func (p *Peer) watch(packageID string, l *launch) {
+// settle waits for a launch's outcome. After a failure it removes the launch and its handler from the registry, but
+// does not stop run.
+func (p *Peer) settle(packageID string, l *launch) {
 	timer := time.NewTimer(p.opts.StartupTimeout)
 	defer timer.Stop()
 	select {
@@ -103,9 +97,8 @@ func (p *Peer) watch(packageID string, l *launch) {
 	close(l.settled)
 }
 
-// LaunchAll launches every installed chaincode, one after another as the peer
-// does at its start. There all count as committed: Fabric's peer only builds
-// those that no channel has a definition of.
+// LaunchAll launches every installed chaincode, one after another, as the peer does when it starts. It treats all as
+// committed, while Fabric's peer only builds those that have no definition on a channel.
 func (p *Peer) LaunchAll(ctx context.Context) error {
 	ids, err := p.Installed()
 	if err != nil {

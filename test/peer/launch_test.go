@@ -20,7 +20,7 @@ const (
 	tick = 5 * time.Millisecond
 )
 
-func TestLaunchReportsRunsEndBeforeReady(t *testing.T) {
+func TestLaunchReportsTheEndOfRunBeforeReady(t *testing.T) {
 	tests := map[string]struct{ run, want string }{
 		"status 3": {"exit 3", "chaincode registration failed: failed to wait on container exit: builder 'fake' run failed: exit status 3"},
 		"status 0": {"exit 0", "chaincode registration failed: container exited with 0"},
@@ -89,12 +89,12 @@ func TestLaunchMakesNewCertificatesEachTime(t *testing.T) {
 	assert.Equal(t, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, cert.ExtKeyUsage)
 }
 
-func TestEachPeerHasAnAuthorityOfItsOwn(t *testing.T) {
+func TestEachPeerHasItsOwnAuthority(t *testing.T) {
 	assert.NotEqual(t, start(t, nil, withTLS).RootCert(), start(t, nil, withTLS).RootCert())
 	assert.Empty(t, start(t, nil).RootCert())
 }
 
-// The timeout only deregisters; the second run overwrites the handle.
+// A timeout only deregisters the chaincode, and the second run overwrites the handle.
 func TestAStartupTimeoutLeavesRunAliveAndWithoutAHandle(t *testing.T) {
 	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 100 * time.Millisecond })
 	id := peer.install(t, "kv")
@@ -112,7 +112,7 @@ func TestAStartupTimeoutLeavesRunAliveAndWithoutAHandle(t *testing.T) {
 	assert.True(t, runs[1].Ended())
 }
 
-func TestALaunchThatIsUnderWayIsJoined(t *testing.T) {
+func TestALaunchInProgressIsJoined(t *testing.T) {
 	peer := start(t, scripts{"run": waits})
 	id := peer.install(t, "kv")
 	config, first := peer.launch(t, id)
@@ -150,17 +150,17 @@ func TestTheContextBoundsTheWaitingAndNotTheLaunch(t *testing.T) {
 	assert.Same(t, run, launched.Run)
 }
 
-// Only who began a launch is told of its failure as it is.
-func TestAFailureIsToldDifferentlyToWhoHasJoined(t *testing.T) {
+// Only the caller that began a launch gets its error unchanged.
+func TestACallerThatJoinedGetsADifferentError(t *testing.T) {
 	peer := start(t, scripts{"run": waits}, func(o *Options) { o.StartupTimeout = 50 * time.Millisecond })
 	id := peer.install(t, "kv")
-	// Two calls of Launch, step by step: the second one joins before the first gives up.
+	// This is two calls of Launch, step by step. The second joins before the first times out.
 	l, known := peer.registry.launching(id)
 	require.False(t, known)
 	_, joined := peer.registry.launching(id)
 	require.True(t, joined)
 	go peer.startup(id, l)
-	go peer.watch(id, l)
+	go peer.settle(id, l)
 	<-l.settled
 	_, first := l.report(known)
 	_, second := l.report(joined)
@@ -185,7 +185,7 @@ func TestAnUnknownPackageCannotBeLaunched(t *testing.T) {
 }
 
 // Fabric's peer reads the package before it looks for the build.
-func TestABuildIsNothingWithoutItsPackage(t *testing.T) {
+func TestABuildNeedsItsPackage(t *testing.T) {
 	peer := start(t, nil)
 	id := peer.install(t, "kv")
 	require.NoError(t, os.Remove(peer.packageFile(id)))
@@ -229,7 +229,7 @@ func TestProgramsSeeAPrunedEnvironment(t *testing.T) {
 	}
 }
 
-func TestTheAddressIsTheHostThatIsAdvertised(t *testing.T) {
+func TestTheAddressHasTheAdvertisedHost(t *testing.T) {
 	peer := start(t, nil, func(o *Options) { o.Listen, o.Host = "0.0.0.0:0", "peer0.org1.example.com" })
 	host, port, err := net.SplitHostPort(peer.Address())
 	require.NoError(t, err)

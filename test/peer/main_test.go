@@ -12,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// runVariable makes this test's binary the run program of a builder: it holds
-// the path of the chaincode to become.
+// runVariable makes the test binary act as a builder's run program. It holds the path of the chaincode to execute.
 const runVariable = "PEER_TEST_RUN"
 
 func TestMain(m *testing.M) {
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-// shared is a directory for what all tests use.
+// shared is a directory for files that all tests use.
 var shared string
 
 func runTests(m *testing.M) int {
@@ -39,11 +38,11 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// scripts are the bodies of a builder's programs.
+// scripts holds the bodies of a builder's programs, by name.
 type scripts map[string]string
 
-// builder writes a builder whose programs are shell scripts. Without a body a
-// program succeeds and does nothing; release does not exist then.
+// builder writes a builder whose programs are shell scripts. A program without a body does nothing and succeeds, except
+// release, which is not written.
 func builder(t *testing.T, bodies scripts) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,8 +58,8 @@ func builder(t *testing.T, bodies scripts) string {
 	return dir
 }
 
-// writeScript holds the fork lock: a child forked meanwhile would hold the file
-// open for writing, and executing it would fail.
+// writeScript writes a script under the fork lock. Otherwise a child forked meanwhile would hold the file open for
+// writing, and executing it would fail.
 func writeScript(t *testing.T, file, body string) {
 	t.Helper()
 	syscall.ForkLock.RLock()
@@ -68,15 +67,15 @@ func writeScript(t *testing.T, file, body string) {
 	require.NoError(t, os.WriteFile(file, []byte("#!/bin/sh\n"+body+"\n"), 0o700))
 }
 
-// fixture is a peer with a builder of scripts.
+// fixture is a peer whose builder consists of scripts.
 type fixture struct {
 	*Peer
 	journal *Journal
 	options Options
 }
 
-// start starts a peer that the test's end closes. Nothing happens by its clock, however busy the machine is, unless a
-// test makes one of its periods short.
+// start starts a peer that is closed when the test ends. Its periods are too long to pass even on a busy machine; tests
+// shorten those that they need.
 func start(t *testing.T, bodies scripts, changes ...func(*Options)) *fixture {
 	t.Helper()
 	journal := &Journal{}
@@ -100,7 +99,7 @@ func restart(t *testing.T, options Options, journal *Journal) *fixture {
 
 func withTLS(o *Options) { o.TLS = true }
 
-// pkgOf makes a package with one file in it.
+// pkgOf returns a package with one file.
 func pkgOf(t *testing.T, label string) []byte {
 	t.Helper()
 	raw, err := Assemble(map[string]any{"type": "golang", "path": "example.com/kv", "label": label},
@@ -117,7 +116,7 @@ func (f *fixture) install(t *testing.T, label string) string {
 	return id
 }
 
-// soon bounds the waiting for what should happen at once.
+// soon returns a context that bounds the wait for something that should happen at once.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), wait)

@@ -7,52 +7,48 @@ import (
 	"time"
 )
 
-// Options say how a peer is set up. Only BuilderPath and Dir are required; the
-// periods are Fabric's unless a test needs them shorter.
+// Options configures a peer. BuilderPath and Dir are required. The default periods are Fabric's.
 type Options struct {
-	// BuilderPath is the directory that holds bin/detect and its siblings.
+	// BuilderPath is the directory that contains bin/detect, bin/build, bin/release and bin/run.
 	BuilderPath string
-	// BuilderName is the entry's name in chaincode.externalBuilders: "docker".
+	// BuilderName is the name in chaincode.externalBuilders. Default: "docker".
 	BuilderName string
-	// Propagate lists propagateEnvironment: each entry is a name that Environ
-	// is searched for, or NAME=VALUE as though Environ had it so.
+	// Propagate is propagateEnvironment. An entry is the name of a variable in Environ, or NAME=VALUE.
 	Propagate []string
-	// Environ is the peer's own environment; nil means this process's.
+	// Environ is the peer's environment. Default: this process's.
 	Environ []string
-	// Dir is the peer's fileSystemPath. A second peer on the same directory
-	// finds the packages, the builds and the state that the first one left.
+	// Dir is the peer's fileSystemPath. A second peer on the same directory finds the packages, builds and state of the
+	// first.
 	Dir string
 
-	// TLS switches mutual TLS on the chaincode address on.
+	// TLS enables mutual TLS on the chaincode address.
 	TLS bool
-	// Roots is how often the peer's authority stands in what chaincodes get to
-	// trust: 1. The bundle of a real one may hold many.
+	// Roots is how often the CA certificate is repeated in root_cert, since a real peer's may hold many. Default: 1.
 	Roots int
-	// MSPID is the peer's organisation: "Org1MSP".
+	// MSPID is the peer's MSP ID. Default: "Org1MSP".
 	MSPID string
-	// Listen is the chaincode address: "127.0.0.1:0".
+	// Listen is the chaincode listen address. Default: "127.0.0.1:0".
 	Listen string
-	// Host is the name that chaincodes dial, and the only one in the server's
-	// certificate. Empty means the host of Listen.
+	// Host is the name that chaincodes dial, and the only one in the server's certificate. Default: the host of Listen.
 	Host string
-	// Channel is the channel of transactions: "mychannel".
+	// Channel is the channel of transactions. Default: "mychannel".
 	Channel string
 
-	// Log receives what the programs write to stderr, line by line, and the
-	// peer's own complaints about them. It may be called concurrently.
+	// Log receives each line that the programs write to stderr, and errors in reading them. It may be called
+	// concurrently.
 	Log func(Line)
 
-	// StartupTimeout is how long a launch may take: 300 s.
+	// StartupTimeout is how long a launch may take. Default: 300 s.
 	StartupTimeout time.Duration
-	// ExecuteTimeout is how long a transaction may take: 30 s.
+	// ExecuteTimeout is how long a transaction may take. Default: 30 s.
 	ExecuteTimeout time.Duration
-	// TermTimeout is the time between SIGTERM and SIGKILL: 5 s.
+	// TermTimeout is the time between SIGTERM and SIGKILL. Default: 5 s.
 	TermTimeout time.Duration
-	// KillTimeout is how long to wait after SIGKILL: 5 s.
+	// KillTimeout is how long to wait after SIGKILL. Default: 5 s.
 	KillTimeout time.Duration
-	// ShutdownTimeout is what StopAll has for all chaincodes together: 5 s.
+	// ShutdownTimeout bounds StopAll, for all chaincodes together. Default: 5 s.
 	ShutdownTimeout time.Duration
-	// CertLifetime is when a client certificate is forgotten: 10 min.
+	// CertLifetime is how long a client certificate is valid for registration. Default: 10 min.
 	CertLifetime time.Duration
 }
 

@@ -13,34 +13,34 @@ import (
 	"strings"
 )
 
-// Source is what a package is made from.
+// Source is the input of Pack.
 type Source struct {
-	// Label and Path go into metadata.json as they are.
+	// Label and Path go into metadata.json unchanged.
 	Label, Path string
-	// Type is golang, node or java. All others are made by hand: see Assemble.
+	// Type is golang, node or java. Use Assemble for other types.
 	Type string
 	// CodeDir holds the code, which becomes src/.
 	CodeDir string
-	// MetaInf holds what becomes META-INF/; CodeDir/META-INF if empty.
+	// MetaInf is the directory that becomes META-INF/. Default: CodeDir/META-INF.
 	MetaInf string
 }
 
-// left says what the CLI leaves out for a type.
-type left struct {
+// exclusion lists what the CLI leaves out of a package.
+type exclusion struct {
 	dirs      []string
 	extension string
 	hidden    bool
 }
 
-var leftOut = map[string]left{
+// exclusions holds the exclusion for each type.
+var exclusions = map[string]exclusion{
 	"golang": {hidden: true},
 	"node":   {dirs: []string{"node_modules", ".git"}},
 	"java":   {dirs: []string{"target", "build", "out", ".git"}, extension: ".class"},
 }
 
-// Pack writes a package as the peer's CLI does: the same source gives the same
-// bytes, and every file loses its owner, its times and its execute bit. The
-// index files are not checked, unlike the CLI.
+// Pack writes a package as the peer's CLI does. The same source gives the same bytes. Files lose their owner, times and
+// execute bit. Unlike the CLI, it does not check index files.
 func Pack(w io.Writer, source Source) error {
 	entries, err := source.entries()
 	if err != nil {
@@ -69,13 +69,13 @@ func Pack(w io.Writer, source Source) error {
 }
 
 func (s Source) entries() ([]Entry, error) {
-	rules, ok := leftOut[s.Type]
+	excluded, ok := exclusions[s.Type]
 	if !ok {
-		return nil, fmt.Errorf("the CLI packs no %q", s.Type)
+		return nil, fmt.Errorf("unsupported type %q: expected golang, node or java", s.Type)
 	}
 	inner := filepath.Join(s.CodeDir, "META-INF")
 	entries, err := collect(s.CodeDir, "src", func(file string, info fs.FileInfo) bool {
-		return file == inner || rules.omit(file, info)
+		return file == inner || excluded.matches(file, info)
 	})
 	if err != nil {
 		return nil, err
@@ -102,15 +102,14 @@ func (s Source) entries() ([]Entry, error) {
 	return entries, nil
 }
 
-func (l left) omit(file string, info fs.FileInfo) bool {
+func (l exclusion) matches(file string, info fs.FileInfo) bool {
 	if info.IsDir() {
 		return slices.Contains(l.dirs, info.Name()) || l.hidden && strings.HasPrefix(info.Name(), ".")
 	}
 	return l.extension != "" && filepath.Ext(file) == l.extension
 }
 
-// collect reads the files below a directory. Symlinks are followed, as the CLI
-// does.
+// collect reads the files below a directory. Like the CLI, it follows symbolic links.
 func collect(root, prefix string, omit func(string, fs.FileInfo) bool) ([]Entry, error) {
 	var entries []Entry
 	err := filepath.Walk(root, func(file string, info fs.FileInfo, err error) error {
@@ -133,7 +132,7 @@ func collect(root, prefix string, omit func(string, fs.FileInfo) bool) ([]Entry,
 	return entries, err
 }
 
-// directories are the entries that the CLI writes for golang alone.
+// directories returns the entries for directories, which the CLI writes only for golang.
 func directories(files []Entry) []Entry {
 	var names []string
 	for _, file := range files {

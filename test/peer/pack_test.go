@@ -109,7 +109,7 @@ func TestPackRefuses(t *testing.T) {
 		source Source
 		want   string
 	}{
-		"a type made by hand": {Source{Type: "ccaas", CodeDir: t.TempDir()}, `the CLI packs no "ccaas"`},
+		"a type made by hand": {Source{Type: "ccaas", CodeDir: t.TempDir()}, `unsupported type "ccaas"`},
 		"nothing":             {Source{Type: "node", CodeDir: t.TempDir()}, "no source files found"},
 		"no directory":        {Source{Type: "node", CodeDir: "/nonexistent"}, "no such file"},
 	}

@@ -18,27 +18,26 @@ const (
 	codeFile     = "code.tar.gz"
 )
 
-// maxLabel is the longest label for which the peer can still make its scratch
-// directory: "fabric-", the label, a hyphen, 64 digits and 10 random ones are
-// a file name of at most 255 bytes.
+// maxLabel is the longest label for which the peer can create its scratch directory. The name consists of "fabric-",
+// the label, a hyphen, 64 hex digits and 10 random digits, at most 255 bytes.
 const maxLabel = 173
 
 var validLabel = regexp.MustCompile(`^[[:alnum:]][[:alnum:]_.+-]*$`)
 
-// unsafeInPath are the characters of an id that become "-" in a file's name.
+// unsafeInPath matches the characters of a package ID that become "-" in a file name.
 var unsafeInPath = regexp.MustCompile(`[<>:"/\\|?*&]`)
 
-// PackageID is the id of a package: its label and its SHA-256.
+// PackageID returns the ID of a package: its label and SHA-256.
 func PackageID(label string, pkg []byte) string {
 	return fmt.Sprintf("%s:%x", label, sha256.Sum256(pkg))
 }
 
-// pathOf is the name of the directory that keeps a package's build.
+// pathOf returns the name of the directory for a package's build.
 func pathOf(packageID string) string {
 	return unsafeInPath.ReplaceAllString(packageID, "-")
 }
 
-// labelOf is the part of an id before its hash.
+// labelOf returns the part of a package ID before its hash.
 func labelOf(packageID string) string {
 	label, _, _ := strings.Cut(packageID, ":")
 	return label
@@ -51,8 +50,7 @@ type pkg struct {
 	code     []byte
 }
 
-// parse takes a package apart. A further file beside the two is ignored, as
-// Fabric's peer ignores it.
+// parse parses a package. Like Fabric's peer, it ignores other files than the two.
 func parse(raw []byte) (*pkg, error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Peer is a running peer. All its methods may be called concurrently.
+// Peer is a running peer. Its methods may be called concurrently.
 type Peer struct {
 	opts     Options
 	address  string
@@ -31,8 +31,7 @@ type Peer struct {
 	processes []*Process
 }
 
-// Start starts a peer that serves its chaincode address until Close. The
-// context bounds the start alone.
+// Start starts a peer that serves its chaincode address until Close. ctx bounds only the start.
 func Start(ctx context.Context, options Options) (*Peer, error) {
 	opts, err := options.withDefaults()
 	if err != nil {
@@ -63,10 +62,10 @@ func Start(ctx context.Context, options Options) (*Peer, error) {
 	return p, nil
 }
 
-// Address is the peer_address of chaincode.json.
+// Address returns the peer_address of chaincode.json.
 func (p *Peer) Address() string { return p.address }
 
-// RootCert is the PEM of the authority made at this start; empty without TLS.
+// RootCert returns the CA certificate of this peer as PEM, or "" without TLS.
 func (p *Peer) RootCert() string {
 	if p.ca == nil {
 		return ""
@@ -74,30 +73,28 @@ func (p *Peer) RootCert() string {
 	return string(p.ca.certPEM)
 }
 
-// Processes lists every program this peer has started, in order.
+// Processes returns every program that this peer has started, in order.
 func (p *Peer) Processes() []*Process {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return slices.Clone(p.processes)
 }
 
-// Runs lists the run programs started for a package, in order. Only the last
-// one can be stopped: starting it overwrote the handle of those before it.
+// Runs returns the run programs started for a package, in order. Only the last one can be stopped, because starting it
+// overwrote the earlier handles.
 func (p *Peer) Runs(packageID string) []*Process {
 	return slices.DeleteFunc(p.Processes(), func(process *Process) bool {
 		return process.program != "run" || process.packageID != packageID
 	})
 }
 
-// ScannerDied tells whether any program's stderr went unread from a line that
-// was too long on.
+// ScannerDied reports whether the peer stopped reading any program's stderr because of a line that was too long.
 func (p *Peer) ScannerDied() bool {
 	return slices.ContainsFunc(p.Processes(), (*Process).ScannerDied)
 }
 
-// Crash is the peer's death by SIGKILL: chaincodes lose their stream and
-// programs the reader of their stderr, but nobody sends them a signal or
-// removes their directories. Close still ends what then does not end by itself.
+// Crash acts as if the peer was killed by SIGKILL: chaincodes lose their stream, and programs the reader of their
+// stderr, but nothing signals them or removes their directories. Close then stops what is still running.
 func (p *Peer) Crash() {
 	p.close()
 	p.server.Stop()
@@ -107,9 +104,8 @@ func (p *Peer) Crash() {
 	}
 }
 
-// Close ends every program that still lives, those without a handle included:
-// SIGTERM, ShutdownTimeout, SIGKILL. It reports the ones that had to be
-// killed. Then the peer stops serving.
+// Close stops every program that still runs, including those without a handle: SIGTERM, ShutdownTimeout, SIGKILL. Its
+// error lists the programs that had to be killed. Then the peer stops serving.
 func (p *Peer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.opts.ShutdownTimeout)
 	defer cancel()
@@ -134,15 +130,14 @@ func (p *Peer) Close() error {
 	return errors.Join(errs...)
 }
 
-// close makes sure that no further program is started.
+// close prevents further programs from being started.
 func (p *Peer) close() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.closed = true
 }
 
-// reap waits for a killed program. One whose grandchild holds stderr open is
-// given up: its reader is closed.
+// reap waits for a killed program. If a grandchild holds stderr open, reap closes its reader after KillTimeout.
 func (p *Peer) reap(process *Process) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.opts.KillTimeout)
 	defer cancel()

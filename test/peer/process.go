@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Line is one line of a program's stderr.
+// Line is a line of a program's stderr.
 type Line struct {
 	// Program is detect, build, release or run.
 	Program string
-	// PackageID is what the program was started for. Fabric's log lacks it.
+	// PackageID is the package that the program was started for. Fabric's log lacks it.
 	PackageID string
-	// Text is the line without its end.
+	// Text is the line without its line ending.
 	Text string
 	// Err is set instead of Text when the peer stops reading.
 	Err error
@@ -33,7 +33,7 @@ func (l Line) String() string {
 	return l.Program + ": " + l.Text
 }
 
-// Process is one program of the builder that the peer has started.
+// Process is a program of the builder that the peer has started.
 type Process struct {
 	program   string
 	packageID string
@@ -49,8 +49,7 @@ type Process struct {
 	orphaned    bool
 }
 
-// startProcess starts a command whose stderr goes to log line by line. The
-// cleanup runs when it has ended.
+// startProcess starts a command and passes the lines of its stderr to log. It calls cleanup when the command has ended.
 func startProcess(cmd *exec.Cmd, program, packageID string, log func(Line), cleanup func()) (*Process, error) {
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -63,14 +62,13 @@ func startProcess(cmd *exec.Cmd, program, packageID string, log func(Line), clea
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	go p.follow(stderr, log, cleanup)
+	go p.watch(stderr, log, cleanup)
 	return p, nil
 }
 
-// follow reads stderr to its end and only then waits for the program, as the
-// peer does: a grandchild that holds stderr open holds it up, and a line of
-// 64 KiB ends the reading while the program lives on.
-func (p *Process) follow(stderr io.Reader, log func(Line), cleanup func()) {
+// watch reads stderr to its end and only then waits for the program, as Fabric's peer does. So a grandchild that holds
+// stderr open delays it, and a line of 64 KiB ends the reading while the program still runs.
+func (p *Process) watch(stderr io.Reader, log func(Line), cleanup func()) {
 	scanner := bufio.NewScanner(stderr)
 	for scanner.Scan() {
 		log(Line{Program: p.program, PackageID: p.packageID, Text: scanner.Text()})
@@ -92,28 +90,28 @@ func (p *Process) follow(stderr io.Reader, log func(Line), cleanup func()) {
 	close(p.done)
 }
 
-// Program is detect, build, release or run.
+// Program returns detect, build, release or run.
 func (p *Process) Program() string { return p.program }
 
-// PackageID is what the program was started for.
+// PackageID returns the package that the program was started for.
 func (p *Process) PackageID() string { return p.packageID }
 
-// PID is the program's process id.
+// PID returns the program's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Args are the program's arguments, without its name.
+// Args returns the program's arguments, without its name.
 func (p *Process) Args() []string { return slices.Clone(p.cmd.Args[1:]) }
 
-// Env is the program's environment.
+// Env returns the program's environment.
 func (p *Process) Env() []string { return slices.Clone(p.cmd.Env) }
 
-// Started is when the program was executed.
+// Started returns when the program was started.
 func (p *Process) Started() time.Time { return p.started }
 
-// Done is closed when the program has ended and its stderr is at its end.
+// Done returns a channel that is closed when the program has ended and its stderr was read to the end.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Ended tells whether Done is closed.
+// Ended reports whether Done is closed.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.done:
@@ -123,8 +121,7 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Wait waits for Done. It fails only when the context ends first; how the
-// program ended is what Err says.
+// Wait waits for Done. It returns an error only if ctx is done first; Err returns how the program ended.
 func (p *Process) Wait(ctx context.Context) error {
 	select {
 	case <-p.done:
@@ -134,15 +131,14 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 }
 
-// Err is nil while the program runs and after exit status 0, else
-// "exit status N" or "signal: NAME".
+// Err returns nil while the program runs and after exit status 0, and otherwise "exit status N" or "signal: NAME".
 func (p *Process) Err() error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.err
 }
 
-// ExitCode is the exit status; -1 while it runs and after a signal.
+// ExitCode returns the exit status, or -1 while the program runs and after a signal.
 func (p *Process) ExitCode() int {
 	if !p.Ended() {
 		return -1
@@ -150,7 +146,7 @@ func (p *Process) ExitCode() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Lived is how long the program has run so far, or ran.
+// Lived returns how long the program has run.
 func (p *Process) Lived() time.Duration {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -160,8 +156,7 @@ func (p *Process) Lived() time.Duration {
 	return p.ended.Sub(p.started)
 }
 
-// ScannerDied tells whether the peer stopped reading this program's stderr
-// because of a line that was too long.
+// ScannerDied reports whether the peer stopped reading this program's stderr because of a line that was too long.
 func (p *Process) ScannerDied() bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -172,7 +167,7 @@ func (p *Process) String() string {
 	return fmt.Sprintf("%s (pid %d, arguments %s)", p.program, p.PID(), strings.Join(p.Args(), " "))
 }
 
-// Signal sends a signal to the program alone, not to its children.
+// Signal sends a signal to the program, and not to its children.
 func (p *Process) Signal(signal syscall.Signal) error {
 	if err := p.cmd.Process.Signal(signal); err != nil {
 		return fmt.Errorf("signalling %s: %w", p, err)
@@ -180,15 +175,14 @@ func (p *Process) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// Errors of these two mean that the program has ended already, which is what
-// they are for.
+// terminate and kill ignore errors, which mean that the program has already ended.
 func (p *Process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 func (p *Process) kill()      { _ = p.cmd.Process.Kill() }
 
-// hangUp stops reading stderr, so that the next write breaks the pipe.
+// hangUp stops reading stderr, so that the program's next write fails with EPIPE.
 func (p *Process) hangUp() { _ = p.stderr.Close() }
 
-// orphan hangs up for good: a peer that is dead cleans up after no program.
+// orphan hangs up and skips the cleanup, as after the peer's death.
 func (p *Process) orphan() {
 	p.mutex.Lock()
 	p.orphaned = true
@@ -196,8 +190,8 @@ func (p *Process) orphan() {
 	p.hangUp()
 }
 
-// stop is the peer's way to end a program: SIGTERM, SIGKILL to the process
-// alone, and an error when even that did not do.
+// stop stops a program as the peer does: SIGTERM, then SIGKILL to the process alone, and an error if it still has not
+// ended.
 func (p *Process) stop(ctx context.Context, term, kill time.Duration) error {
 	p.terminate()
 	if ended, err := p.endsWithin(ctx, term); ended || err != nil {

@@ -15,17 +15,17 @@ import (
 	"fabric-builder-docker/test/chat"
 )
 
-// endorserTransaction is the type of a channel header; the shims refuse others.
+// endorserTransaction is the type in a channel header. The shims accept no other.
 const endorserTransaction = 3
 
-// identity is the client in whose name the peer runs transactions.
+// identity is the client that signs the peer's transactions.
 type identity struct {
 	key     *ecdsa.PrivateKey
 	creator []byte
 }
 
-// newIdentity makes a user of the organisation with a certificate of its own:
-// fabric-contract-api parses it before each transaction.
+// newIdentity creates a user of the organisation with a self-signed certificate, which fabric-contract-api parses
+// before each transaction.
 func newIdentity(mspid string) (*identity, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -47,7 +47,7 @@ func newIdentity(mspid string) (*identity, error) {
 	return &identity{key: key, creator: creator}, nil
 }
 
-// newNonce draws a nonce and computes the transaction id that follows from it.
+// newNonce returns a random nonce and the transaction ID computed from it.
 func (i *identity) newNonce() (nonce []byte, txID string) {
 	nonce = make([]byte, 24)
 	_, _ = rand.Read(nonce) // never fails
@@ -57,7 +57,7 @@ func (i *identity) newNonce() (nonce []byte, txID string) {
 	return nonce, hex.EncodeToString(hash.Sum(nil))
 }
 
-// propose writes and signs the client's request for a transaction.
+// propose creates and signs the client's proposal for a transaction.
 func (i *identity) propose(t Transaction, name, txID string, nonce []byte, input *chat.ChaincodeInput) (*chat.SignedProposal, error) {
 	m := &marshaller{}
 	now := time.Now()
@@ -90,7 +90,7 @@ func (i *identity) propose(t Transaction, name, txID string, nonce []byte, input
 	return &chat.SignedProposal{ProposalBytes: proposal, Signature: signature}, nil
 }
 
-// marshaller keeps the first error of nested messages.
+// marshaller keeps the first error of encoding nested messages.
 type marshaller struct{ err error }
 
 func (m *marshaller) bytes(message proto.Message) []byte {

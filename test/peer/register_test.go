@@ -32,7 +32,7 @@ func TestAChaincodeRegisters(t *testing.T) {
 	}
 }
 
-func TestACertificateServesTheChaincodeItWasMadeForAlone(t *testing.T) {
+func TestACertificateIsValidForOneChaincode(t *testing.T) {
 	peer := start(t, scripts{"run": waits}, withTLS)
 	one, other := peer.install(t, "one"), peer.install(t, "other")
 	config, result := peer.launch(t, one)
@@ -46,7 +46,7 @@ func TestACertificateServesTheChaincodeItWasMadeForAlone(t *testing.T) {
 	c = connect(t, config)
 	c.register(one)
 	c.welcomed()
-	assert.NoError(t, <-result, "the refused stream's end has dropped nobody")
+	assert.NoError(t, <-result, "the end of the refused stream drops no chaincode")
 }
 
 func TestACertificateIsForgotten(t *testing.T) {
@@ -81,7 +81,7 @@ func TestTheFirstMessageHasToBeRegister(t *testing.T) {
 	}
 }
 
-func TestTLSRefusesStrangers(t *testing.T) {
+func TestTLSRefusesUnknownClients(t *testing.T) {
 	peer := start(t, scripts{"run": waits}, withTLS)
 	config, _ := peer.launch(t, peer.install(t, "kv"))
 	roots := x509.NewCertPool()
@@ -114,8 +114,8 @@ func TestTLSRefusesStrangers(t *testing.T) {
 	}
 }
 
-// The server's only name is the host, which need not be where it listens.
-func TestTheServersOnlyNameIsTheHost(t *testing.T) {
+// The certificate's only name is the host, which may differ from the listen address.
+func TestTheCertificatesOnlyNameIsTheHost(t *testing.T) {
 	peer := start(t, nil, withTLS, func(o *Options) { o.Listen, o.Host = "0.0.0.0:0", "peer0.org1.example.com" })
 	_, port, err := net.SplitHostPort(peer.Address())
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestTheServersOnlyNameIsTheHost(t *testing.T) {
 	assert.Empty(t, cert.IPAddresses)
 }
 
-func TestAChaincodeThatHangsUpIsToldSo(t *testing.T) {
+func TestAChaincodeThatClosesTheStreamGetsEOF(t *testing.T) {
 	peer := start(t, scripts{"run": waits})
 	id := peer.install(t, "kv")
 	c := connected(t, peer, id)
@@ -136,7 +136,7 @@ func TestAChaincodeThatHangsUpIsToldSo(t *testing.T) {
 	assert.EqualError(t, err, "rpc error: code = Unknown desc = EOF")
 }
 
-// After a stream's end the peer wants run to be called first.
+// After a stream has ended, the peer accepts the chaincode only after calling run again.
 func TestARegistrationWithoutALaunchGetsNoAnswer(t *testing.T) {
 	peer := start(t, scripts{"run": waits})
 	id := peer.install(t, "kv")

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// registry knows which chaincodes are being launched and which are connected.
-// A launch stays in it until a stream of its chaincode ends.
+// registry holds the chaincodes that are being launched or are connected. A launch stays in it until a stream of its
+// chaincode ends.
 type registry struct {
 	mutex    sync.Mutex
 	handlers map[string]*handler
 	launches map[string]*launch
 }
 
-// launch is one attempt to get a chaincode connected.
+// launch is an attempt to connect a chaincode.
 type launch struct {
-	// settled is closed when the outcome is known and, if it is a failure,
-	// the launch is out of the registry.
+	// settled is closed when the outcome is known and a failed launch has left the registry.
 	settled chan struct{}
 
 	once sync.Once
@@ -25,7 +24,7 @@ type launch struct {
 
 	mutex             sync.Mutex
 	err               error
-	own               bool // the launch's own failure, which its beginner is told as it is
+	own               bool // set by fail: the caller that began the launch gets err unchanged
 	run               *Process
 	registered, ready time.Time
 }
@@ -38,7 +37,7 @@ func newLaunch() *launch {
 	return &launch{done: make(chan struct{}), settled: make(chan struct{})}
 }
 
-// notify sets the outcome. Only the first one counts.
+// notify sets the outcome, unless it is already set.
 func (l *launch) notify(err error) {
 	l.once.Do(func() {
 		l.mutex.Lock()
@@ -48,8 +47,8 @@ func (l *launch) notify(err error) {
 	})
 }
 
-// fail is notify for a failure of the launch itself: its build, its start or
-// its time. All others Fabric's peer calls failures of the registration.
+// fail is notify for a failure of the launch itself: of its build or start, or a timeout. Fabric's peer reports all
+// other failures as failures of the registration.
 func (l *launch) fail(err error) {
 	l.once.Do(func() {
 		l.mutex.Lock()
@@ -65,8 +64,7 @@ func (l *launch) update(change func(*launch)) {
 	change(l)
 }
 
-// launching finds a chaincode's launch. Who is told that there was none owns
-// the new one.
+// launching returns a chaincode's launch and whether there was one. If not, the caller must run the new one.
 func (r *registry) launching(packageID string) (found *launch, known bool) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -90,7 +88,7 @@ func (r *registry) launch(packageID string) *launch {
 	return r.launches[packageID]
 }
 
-// register takes a chaincode in: the first of its id, after a launch.
+// register adds a chaincode. It must have been launched and not be connected.
 func (r *registry) register(h *handler) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -104,8 +102,8 @@ func (r *registry) register(h *handler) error {
 	return nil
 }
 
-// outcome tells the launch of a chaincode, if there is one, how it went.
-func (r *registry) outcome(packageID string, err error) {
+// setOutcome sets the outcome of a chaincode's launch, if there is one.
+func (r *registry) setOutcome(packageID string, err error) {
 	if l := r.launch(packageID); l != nil {
 		if err == nil {
 			l.update(func(l *launch) { l.ready = time.Now() })
@@ -114,8 +112,7 @@ func (r *registry) outcome(packageID string, err error) {
 	}
 }
 
-// deregister forgets a chaincode by its id, whichever stream, handler or
-// launch the reason was.
+// deregister removes a chaincode's handler and launch, whichever of its streams ended.
 func (r *registry) deregister(packageID string) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

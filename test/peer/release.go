@@ -13,8 +13,8 @@ import (
 
 var indexFile = regexp.MustCompile(`^statedb/couchdb/(collections/[A-Za-z0-9_-]+/)?indexes/.*[.]json$`)
 
-// Indexes are the CouchDB index files that the peer finds in RELEASE_DIR, by
-// their path in it. Like the peer it fails on what is not a regular file.
+// Indexes returns the CouchDB index files in RELEASE_DIR, by their path in it. Like the peer, it fails if anything is
+// not a regular file.
 func (b Build) Indexes() (map[string][]byte, error) {
 	found := map[string][]byte{}
 	err := filepath.WalkDir(b.Release, func(path string, entry fs.DirEntry, err error) error {
@@ -49,10 +49,10 @@ type Connection struct {
 	RootCert           string   `json:"root_cert"`
 }
 
-// Duration is a time.Duration that JSON writes as "10s" or as nanoseconds.
+// Duration is a time.Duration that is "10s" or a number of nanoseconds in JSON.
 type Duration time.Duration
 
-// UnmarshalJSON reads both forms.
+// UnmarshalJSON parses both forms.
 func (d *Duration) UnmarshalJSON(raw []byte) error {
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
@@ -71,8 +71,8 @@ func (d *Duration) UnmarshalJSON(raw []byte) error {
 	}
 }
 
-// Connection reads connection.json as the peer does at a launch; nil when
-// release left none, so that the peer calls run.
+// Connection reads connection.json as the peer does at a launch. It returns nil if there is none, in which case the
+// peer calls run.
 func (b Build) Connection() (*Connection, error) {
 	raw, err := os.ReadFile(filepath.Join(b.Release, "chaincode", "server", "connection.json"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// instance is a built chaincode. Its run is the handle of the newest one.
+// instance is a built chaincode. run is its newest run program.
 type instance struct {
 	packageID string
 	build     Build
 	run       *Process
 }
 
-// runConfig is chaincode.json. Without TLS the three PEM fields are empty.
+// runConfig is the content of chaincode.json. Without TLS the three PEM fields are empty.
 type runConfig struct {
 	ChaincodeID string `json:"chaincode_id"`
 	PeerAddress string `json:"peer_address"`
@@ -25,7 +25,7 @@ type runConfig struct {
 	MSPID       string `json:"mspid"`
 }
 
-// run starts the run program, whose handle replaces that of an earlier one.
+// run starts the run program, whose handle replaces an earlier one.
 func (p *Peer) run(packageID string) (*Process, error) {
 	p.mutex.Lock()
 	instance := p.instances[packageID]
@@ -50,7 +50,7 @@ func (p *Peer) run(packageID string) (*Process, error) {
 	return run, nil
 }
 
-// writeRunConfig makes a RUN_METADATA_DIR with certificates of its own.
+// writeRunConfig creates a RUN_METADATA_DIR, with new certificates.
 func (p *Peer) writeRunConfig(packageID string) (string, error) {
 	config := runConfig{ChaincodeID: packageID, PeerAddress: p.address, MSPID: p.opts.MSPID}
 	if p.opts.TLS {

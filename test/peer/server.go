@@ -20,8 +20,7 @@ import (
 
 const maxMessage = 100 << 20
 
-// serve listens on the chaincode address and serves it until the server is
-// stopped.
+// serve listens on the chaincode address and starts the server.
 func (p *Peer) serve(ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.opts.Listen)
 	if err != nil {
@@ -37,12 +36,12 @@ func (p *Peer) serve(ctx context.Context) error {
 	grpc_health_v1.RegisterHealthServer(p.server, health.NewServer())
 	go func() {
 		defer close(p.served)
-		_ = p.server.Serve(listener) // ends with an error only when it is stopped
+		_ = p.server.Serve(listener) // returns when the server is stopped
 	}()
 	return nil
 }
 
-// serverOptions also sets the address, which the certificate is made for.
+// serverOptions returns the server's options and sets p.address, for which the certificate is issued.
 func (p *Peer) serverOptions(listener net.Listener) ([]grpc.ServerOption, error) {
 	host, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {
@@ -75,13 +74,13 @@ func (p *Peer) serverOptions(listener net.Listener) ([]grpc.ServerOption, error)
 	return append(options, grpc.Creds(credentials.NewTLS(config))), nil
 }
 
-// support is the gRPC service, kept apart so that Peer's methods stay its own.
+// support is the gRPC service. It is a separate type to keep its methods out of Peer's.
 type support struct {
 	chat.UnimplementedChaincodeSupportServer
 	peer *Peer
 }
 
-// Register is the chat with one chaincode.
+// Register serves the stream of a chaincode.
 func (s *support) Register(stream chat.ChaincodeSupport_RegisterServer) error {
 	first, err := stream.Recv()
 	if err != nil {
@@ -95,10 +94,10 @@ func (s *support) Register(stream chat.ChaincodeSupport_RegisterServer) error {
 	return s.peer.handle(stream, first)
 }
 
-// authenticate checks that the client certificate is the one that was handed
-// to the chaincode which registers.
+// authenticate checks that the client certificate is the one issued for the chaincode that registers.
 func (p *Peer) authenticate(ctx context.Context, message *chat.ChaincodeMessage) error {
 	if message.GetType() != chat.ChaincodeMessage_REGISTER {
+		//lint:ignore ST1005 the words of the real peer
 		return errors.New("First message needs to be a register")
 	}
 	id := &chat.ChaincodeID{}

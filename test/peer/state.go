@@ -9,15 +9,15 @@ import (
 	"sync"
 )
 
-// state is the ledger: one value per channel, chaincode name, collection and
-// key. It survives the peer, as a ledger does.
+// state is the ledger: one value per channel, chaincode name, collection and key. A later peer on the same directory
+// finds it.
 type state struct {
 	file   string
 	mutex  sync.Mutex
 	values map[string][]byte
 }
 
-// write is one change of a transaction.
+// write is a change made by a transaction.
 type write struct {
 	key    string
 	value  []byte
@@ -39,8 +39,7 @@ func loadState(file string) (*state, error) {
 	return s, nil
 }
 
-// stateKey joins what tells values apart. It is JSON because a key may hold
-// any separator.
+// stateKey returns the key of a value. It is JSON because a key may contain any separator.
 func stateKey(channel, name, collection, key string) string {
 	raw, _ := json.Marshal([]string{channel, name, collection, key}) // strings always encode
 	return string(raw)

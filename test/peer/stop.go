@@ -7,13 +7,12 @@ import (
 	"sync"
 )
 
-// ErrNotStarted is the answer to stopping what was never started.
+// ErrNotStarted is returned by Stop for a chaincode that was never started.
 var ErrNotStarted = errors.New("instance has not been started")
 
-// Stop stops the newest run of a chaincode: SIGTERM, TermTimeout, SIGKILL to
-// the process alone, KillTimeout, error. When run has ended it also gives the
-// stream KillTimeout to end, so that a transaction that follows launches the
-// chaincode anew and does not meet a dying one.
+// Stop stops the newest run of a chaincode: SIGTERM, TermTimeout, SIGKILL to the process alone, KillTimeout, error.
+// After run has ended, it waits up to KillTimeout for the stream to end, so that a transaction that follows launches
+// the chaincode again instead of using a stream that is ending.
 func (p *Peer) Stop(ctx context.Context, packageID string) error {
 	p.mutex.Lock()
 	var run *Process
@@ -29,16 +28,16 @@ func (p *Peer) Stop(ctx context.Context, packageID string) error {
 	}
 	grace, cancel := context.WithTimeout(ctx, p.opts.KillTimeout)
 	defer cancel()
-	_ = p.Disconnected(grace, packageID) // a chaincode that outlives its run is no error of Stop's
+	_ = p.Disconnected(grace, packageID) // Stop succeeds even if the chaincode outlives its run.
 	return nil
 }
 
-// Connected tells whether the peer has a chaincode to talk to.
+// Connected reports whether a chaincode is connected.
 func (p *Peer) Connected(packageID string) bool {
 	return p.registry.handler(packageID) != nil
 }
 
-// Disconnected waits until the peer has dropped the chaincode it has now.
+// Disconnected waits until the peer has dropped the current stream of a chaincode.
 func (p *Peer) Disconnected(ctx context.Context, packageID string) error {
 	h := p.registry.handler(packageID)
 	if h == nil {
@@ -52,9 +51,8 @@ func (p *Peer) Disconnected(ctx context.Context, packageID string) error {
 	}
 }
 
-// StopAll is the peer's shutdown: it stops all chaincodes side by side, with
-// ShutdownTimeout for all of them together. What has not ended then is left
-// alone; the error names it.
+// StopAll stops all chaincodes in parallel, as the peer does at shutdown, with ShutdownTimeout for all together. It
+// leaves running what has not ended by then; the error names it.
 func (p *Peer) StopAll(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.opts.ShutdownTimeout,
 		errors.New("timeout while stopping external chaincodes"))

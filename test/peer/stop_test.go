@@ -34,7 +34,7 @@ func TestStopSendsSIGTERM(t *testing.T) {
 	require.NoError(t, peer.Stop(t.Context(), id))
 	assert.Equal(t, 143, run.ExitCode())
 	assert.Contains(t, peer.journal.String(), "cleaning")
-	assert.NoError(t, peer.Stop(t.Context(), id), "stopping it again is no error")
+	assert.NoError(t, peer.Stop(t.Context(), id), "stopping it again succeeds")
 }
 
 func TestStopSendsSIGKILL(t *testing.T) {
@@ -45,7 +45,7 @@ func TestStopSendsSIGKILL(t *testing.T) {
 	assert.GreaterOrEqual(t, run.Lived(), 100*time.Millisecond)
 }
 
-// SIGKILL reaches the process alone, and the peer waits for stderr's end.
+// SIGKILL reaches only the process itself, and the peer waits for the end of stderr.
 func TestAGrandchildWithStderrKeepsThePeerWaiting(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	peer := start(t, scripts{"run": `sleep 600 & echo $! > ` + pidFile + `; echo "dir $2" >&2; wait`},
@@ -64,7 +64,7 @@ func TestAGrandchildWithStderrKeepsThePeerWaiting(t *testing.T) {
 	assert.EqualError(t, run.Err(), "signal: terminated")
 }
 
-func TestStopOfWhatWasNeverStarted(t *testing.T) {
+func TestStoppingAChaincodeThatWasNeverStarted(t *testing.T) {
 	peer := start(t, nil)
 	assert.ErrorIs(t, peer.Stop(t.Context(), peer.install(t, "kv")), ErrNotStarted)
 	assert.ErrorIs(t, peer.Stop(t.Context(), "unknown:1"), ErrNotStarted)
@@ -78,8 +78,8 @@ func TestStopEndsWithItsContext(t *testing.T) {
 	require.NoError(t, run.Wait(soon(t)))
 }
 
-// Each of the two ends only after both were told to.
-func TestStopAllStopsSideBySide(t *testing.T) {
+// Each of the two ends only after both were signalled.
+func TestStopAllStopsInParallel(t *testing.T) {
 	told := t.TempDir()
 	peer := start(t, scripts{"run": `
 		trap 'touch ` + told + `/$$; while [ $(ls ` + told + ` | wc -l) -lt 2 ]; do sleep 0.01; done; exit 0' TERM
@@ -124,7 +124,7 @@ func TestCloseLeavesNoProgramBehind(t *testing.T) {
 	assert.ErrorContains(t, err, "the peer is closed")
 }
 
-// Nobody tells run that its peer was killed: it finds out from its stderr.
+// run notices only by its stderr that its peer was killed.
 func TestACrashBreaksThePipes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "status")
 	peer := start(t, scripts{"run": `trap '' PIPE; echo "dir $2" >&2; while echo x >&2; do sleep 0.01; done; echo broken > ` + file + `; exit 9`})

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 )
 
-// packageFile is where the peer keeps an installed package.
+// packageFile returns the path of an installed package.
 func (p *Peer) packageFile(packageID string) string {
 	return filepath.Join(p.packagesDir(), pathOf(packageID)+".tar.gz")
 }
 
-// idFile holds the package's id, which cannot be told from a file's name.
+// idFile returns the path of the file with the package ID, which cannot be derived from a file name.
 func (p *Peer) idFile(packageID string) string {
 	return filepath.Join(p.packagesDir(), pathOf(packageID)+".id")
 }
@@ -39,8 +39,7 @@ func (p *Peer) forget(packageID string) {
 	_ = os.Remove(p.packageFile(packageID))
 }
 
-// Installed lists the ids of the packages that this peer or one before it on
-// the same directory has installed.
+// Installed returns the IDs of the packages installed by this peer, or by an earlier one on the same directory.
 func (p *Peer) Installed() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(p.packagesDir(), "*.id"))
 	if err != nil {

@@ -12,37 +12,36 @@ import (
 )
 
 var (
-	// ErrStreamTerminated means that the chaincode went away in
-	// mid-transaction.
+	// ErrStreamTerminated means that the chaincode's stream ended during the transaction.
 	ErrStreamTerminated = errors.New("error sending: chaincode stream terminated")
 	// ErrExecuteTimeout means that the chaincode did not answer in time.
 	ErrExecuteTimeout = errors.New("error sending: timeout expired while executing transaction")
 )
 
-// errorThreshold is the status from which on a response changes no state.
+// errorThreshold is the lowest status of a response that changes no state.
 const errorThreshold = 400
 
-// Transaction is a call of a chaincode's function.
+// Transaction is an invocation of a chaincode.
 type Transaction struct {
 	PackageID string
-	// Channel is the peer's if empty.
+	// Channel defaults to the peer's.
 	Channel string
-	// Name is the chaincode's name on the channel, which owns the state. It is
-	// the package's label if empty; give one to upgrade a chaincode.
+	// Name is the chaincode's name on the channel, which owns the state. It defaults to the package's label; set it to
+	// upgrade a chaincode.
 	Name string
 	Args [][]byte
-	// Init makes it the initialisation of a chaincode that requires one.
+	// Init sends INIT, for a chaincode that requires initialisation.
 	Init      bool
 	Transient map[string][]byte
 }
 
-// Response is a chaincode's answer.
+// Response is a chaincode's response.
 type Response struct {
 	Status  int32
 	Message string
 	Payload []byte
 	TxID    string
-	// Event is the name of the event that was raised, if any.
+	// Event is the name of the event that the chaincode set, if any.
 	Event string
 }
 
@@ -55,8 +54,8 @@ func (p *Peer) Invoke(ctx context.Context, packageID string, args ...string) (*R
 	return p.Transact(ctx, Transaction{PackageID: packageID, Args: raw})
 }
 
-// Transact runs a transaction, for which it launches the chaincode when that
-// is not connected. An answer below status 400 changes the state.
+// Transact runs a transaction, after launching the chaincode if it is not connected. A response with a status below 400
+// changes the state.
 func (p *Peer) Transact(ctx context.Context, call Transaction) (*Response, error) {
 	if call.Channel == "" {
 		call.Channel = p.opts.Channel
@@ -77,21 +76,21 @@ func (p *Peer) Transact(ctx context.Context, call Transaction) (*Response, error
 	}
 	h.begin(t)
 	defer h.forget(t)
-	// A failed send means that the stream is ending. Waiting for that makes the
-	// next transaction launch the chaincode anew.
-	unsent := h.send(message)
+	// A failed send means that the stream is ending. Waiting for the end makes the next transaction launch the
+	// chaincode again.
+	sendErr := h.send(message)
 	answer, err := t.wait(ctx, h, p.opts.ExecuteTimeout)
 	if err != nil {
-		return nil, errors.Join(err, unsent)
+		return nil, errors.Join(err, sendErr)
 	}
-	return t.conclude(answer)
+	return t.finish(answer)
 }
 
-// transaction is one that is under way.
+// transaction is a transaction in progress.
 type transaction struct {
 	id, channel, name string
 	state             *state
-	writes            []write // the stream's goroutine alone adds to it
+	writes            []write // only the stream's goroutine appends to it
 	answer            chan *chat.ChaincodeMessage
 }
 
@@ -138,9 +137,8 @@ func (t *transaction) wait(ctx context.Context, h *handler, period time.Duration
 	}
 }
 
-// access reads or writes the state. As in Fabric a transaction does not see
-// what it has written itself.
-func (t *transaction) access(message *chat.ChaincodeMessage) ([]byte, error) {
+// accessState reads or writes the state. As in Fabric, a transaction does not see its own writes.
+func (t *transaction) accessState(message *chat.ChaincodeMessage) ([]byte, error) {
 	if t == nil {
 		return nil, errors.New("no ledger context")
 	}
@@ -160,11 +158,11 @@ func (t *transaction) access(message *chat.ChaincodeMessage) ([]byte, error) {
 		t.writes = append(t.writes, write{key: t.stateKey(del.GetCollection(), del.GetKey()), delete: true})
 		return nil, err
 	case chat.ChaincodeMessage_WRITE_BATCH_STATE:
-		return nil, t.batch(message.GetPayload())
+		return nil, t.writeBatch(message.GetPayload())
 	case chat.ChaincodeMessage_GET_STATE_MULTIPLE:
-		return t.multiple(message.GetPayload())
+		return t.getMultiple(message.GetPayload())
 	default:
-		return nil, errors.New("not supported by the peer of the tests")
+		return nil, errors.New("not supported by the test peer")
 	}
 }
 
@@ -172,7 +170,8 @@ func (t *transaction) stateKey(collection, key string) string {
 	return stateKey(t.channel, t.name, collection, key)
 }
 
-func (t *transaction) conclude(answer *chat.ChaincodeMessage) (*Response, error) {
+// finish commits the writes of a successful transaction and returns the response.
+func (t *transaction) finish(answer *chat.ChaincodeMessage) (*Response, error) {
 	if answer.GetType() == chat.ChaincodeMessage_ERROR {
 		return nil, fmt.Errorf("transaction returned with failure: %s", answer.GetPayload())
 	}

@@ -20,8 +20,7 @@ type result struct {
 	err      error
 }
 
-// transact starts a transaction and returns what the chaincode receives, with
-// the result still to come.
+// transact starts a transaction and returns the message that the chaincode receives, and a channel for the result.
 func transact(t *testing.T, peer *fixture, c *chaincode, call Transaction) (*chat.ChaincodeMessage, <-chan result) {
 	t.Helper()
 	results := make(chan result, 1)
@@ -116,7 +115,7 @@ func TestTheStateIsWrittenWhenTheTransactionSucceeds(t *testing.T) {
 
 	message, results = transact(t, peer, c, call)
 	assert.Empty(t, get(message, "a"))
-	assert.Empty(t, get(message, "b"), "a collection is a space of its own")
+	assert.Empty(t, get(message, "b"), "a collection has its own keys")
 	complete(message, results, 200)
 
 	message, results = transact(t, peer, c, Transaction{PackageID: id, Channel: "other"})
@@ -145,7 +144,7 @@ func TestTheStateSurvivesThePeer(t *testing.T) {
 	require.NoError(t, (<-results).err)
 }
 
-func TestAnInitialisationIsOfItsOwnType(t *testing.T) {
+func TestAnInitialisationHasItsOwnType(t *testing.T) {
 	peer := start(t, scripts{"run": waits})
 	id := peer.install(t, "kv")
 	c := connected(t, peer, id)

@@ -10,9 +10,8 @@ import (
 	"path/filepath"
 )
 
-// untar unpacks a package's code as the peer does: directories 0700 whatever
-// the archive says, files with the archive's modes less the umask, and nothing
-// else.
+// untar unpacks a package's code as the peer does: directories with mode 0700 whatever the archive says, files with the
+// archive's mode less the umask. Any other type is an error.
 func untar(code io.Reader, to string) error {
 	unzipped, err := gzip.NewReader(code)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Fault stands between a client and the registry: it answers a request itself, or hands it to next.
+// Fault intercepts the requests to a registry. It answers a request itself, or passes it to next.
 type Fault func(r *Registry, next http.Handler, w http.ResponseWriter, request *http.Request)
 
-// Break sets the fault of all requests from now on; nil sets none.
+// Break sets the fault for all requests from now on. nil removes it.
 func (r *Registry) Break(fault Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -28,7 +28,7 @@ func Status(status int) Fault {
 	}
 }
 
-// Hang takes every request and never answers.
+// Hang accepts every request and never answers.
 func Hang() Fault {
 	return func(r *Registry, _ http.Handler, _ http.ResponseWriter, request *http.Request) { r.hang(request) }
 }
@@ -41,17 +41,17 @@ func (r *Registry) hang(request *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// HangBlobs answers for manifests, and never for what they name.
+// HangBlobs answers requests for manifests, and hangs on those for the blobs that they name.
 func HangBlobs() Fault { return Blobs(Hang()) }
 
-// CutBlobs sends so many bytes of each blob and then loses the connection.
+// CutBlobs sends that many bytes of each blob and then closes the connection.
 func CutBlobs(after int) Fault {
 	return Blobs(func(_ *Registry, next http.Handler, w http.ResponseWriter, request *http.Request) {
 		next.ServeHTTP(&cutting{ResponseWriter: w, left: after}, request)
 	})
 }
 
-// Blobs is a fault of the requests for layers and configurations alone.
+// Blobs applies a fault to requests for layers and configurations only.
 func Blobs(fault Fault) Fault {
 	return func(r *Registry, next http.Handler, w http.ResponseWriter, request *http.Request) {
 		if strings.Contains(request.URL.Path, "/blobs/") {
@@ -62,7 +62,7 @@ func Blobs(fault Fault) Fault {
 	}
 }
 
-// cutting loses the connection in the middle of an answer. Answers that are shorter are cut in half.
+// cutting closes the connection in the middle of an answer. It cuts shorter answers in half.
 type cutting struct {
 	http.ResponseWriter
 	left int

@@ -26,7 +26,7 @@ type File struct {
 	Executable bool
 }
 
-// Content is what an image adds to another one, or to nothing.
+// Content is what an image adds to its base image.
 type Content struct {
 	Files      map[string]File // by absolute path
 	Entrypoint []string
@@ -38,13 +38,13 @@ type Content struct {
 	Volumes    []string
 }
 
-// Image is an image with nothing but the content, for the machine's own architecture.
+// Image returns an image without a base image, for the machine's architecture.
 func Image(t testing.TB, content Content) v1.Image {
 	t.Helper()
 	return On(t, empty.Image, content)
 }
 
-// On is an image with the content on top of another one. What the content leaves open is the other one's.
+// On returns an image with the content on top of base. It keeps the base's configuration where content sets nothing.
 func On(t testing.TB, base v1.Image, content Content) v1.Image {
 	t.Helper()
 	archive := pack(t, content.Files)
@@ -92,7 +92,7 @@ func (c Content) configure(config *v1.Config) {
 	}
 }
 
-// pack writes the same tar for the same files.
+// pack returns a tar of the files. The same files give the same bytes.
 func pack(t testing.TB, files map[string]File) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -118,7 +118,7 @@ func pack(t testing.TB, files map[string]File) []byte {
 	return buffer.Bytes()
 }
 
-// missing are the directories on the way to dir that are not there yet, parents first.
+// missing returns dir and its parents that are not in there yet, parents first, and adds them.
 func missing(there map[string]bool, dir string) []string {
 	if there[dir] {
 		return nil
@@ -127,7 +127,7 @@ func missing(there map[string]bool, dir string) []string {
 	return append(missing(there, path.Dir(dir)), dir)
 }
 
-// FromEngine is an image that an engine has. It is held in memory: use small ones.
+// FromEngine returns an image from an engine. It is held in memory, so use small ones.
 func FromEngine(t testing.TB, client *engine.Client, image string) v1.Image {
 	t.Helper()
 	saved, err := client.Read(t.Context(), "/images/"+url.PathEscape(image)+"/get")

@@ -1,8 +1,9 @@
-// Package registry is an image registry of the tests' own, on loopback, with and without credentials, that misbehaves
-// on demand. A Docker engine on the same machine takes it as it is: loopback registries need no TLS.
+// Package registry is an image registry for tests, on loopback, with and without credentials, that misbehaves on
+// demand. A Docker engine on the same machine needs no configuration for it, because loopback registries may go without
+// TLS.
 //
 //	r := registry.Start(t, registry.WithCredentials("ada", "secret"))
-//	digest := r.Push(t, "chaincodes/kv:1.0", registry.Image(registry.Content{Files: …, Entrypoint: …}))
+//	digest := r.Push(t, "chaincodes/kv:1.0", registry.Image(t, registry.Content{Files: …, Entrypoint: …}))
 //	… pull r.Ref("chaincodes/kv@"+digest)
 //	r.Break(registry.Status(403))
 package registry
@@ -24,12 +25,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Registry is one registry. It ends with its test.
+// Registry is a running registry. It is closed when the test ends.
 type Registry struct {
-	Host string // 127.0.0.1:PORT, the first part of its images' names
+	Host string // 127.0.0.1:PORT, the beginning of its images' names
 
 	images http.Handler
-	door   doorkeeper
+	auth   authenticator
 	closed context.Context
 
 	mu       sync.Mutex
@@ -37,42 +38,42 @@ type Registry struct {
 	requests []Request
 }
 
-// Request is what a client has asked for.
+// Request is a client's request.
 type Request struct {
 	Method string
 	Path   string
-	Status int    // of the answer; 0 while there is none
-	User   string // who it said it is, without a check
+	Status int    // of the answer; 0 before the answer
+	User   string // of basic authentication, not checked
 }
 
-// Option is a property of a registry.
+// Option configures a registry.
 type Option func(*Registry)
 
-// WithCredentials lets in nobody but that user: basic authentication.
+// WithCredentials requires basic authentication with this user and password.
 func WithCredentials(user, password string) Option {
-	return func(r *Registry) { r.door = basic{user, password} }
+	return func(r *Registry) { r.auth = basic{user, password} }
 }
 
-// WithIdentityToken lets in whoever has a token from its own token service, which gives one to those who have that
-// identity token: what "docker login" keeps for registries with OAuth.
+// WithIdentityToken requires an access token, which the registry's token service issues in exchange for the identity
+// token. "docker login" stores an identity token for registries with OAuth.
 func WithIdentityToken(token string) Option {
-	return func(r *Registry) { r.door = &oauth{registry: r, identity: token} }
+	return func(r *Registry) { r.auth = &oauth{registry: r, identity: token} }
 }
 
-// Start starts a registry without any image.
+// Start starts an empty registry.
 func Start(t testing.TB, options ...Option) *Registry {
 	t.Helper()
 	closed, end := context.WithCancel(context.Background())
 	silent := log.New(io.Discard, "", 0)
 	r := &Registry{
 		images: server.New(server.Logger(silent), server.WithBlobHandler(server.NewDiskBlobHandler(t.TempDir()))),
-		closed: closed, door: open{},
+		closed: closed, auth: open{},
 	}
 	for _, option := range options {
 		option(r)
 	}
 	listening := httptest.NewUnstartedServer(r)
-	listening.Config.ErrorLog = silent // answers that are cut on purpose
+	listening.Config.ErrorLog = silent // Faults cut answers on purpose.
 	listening.Start()
 	r.Host = strings.TrimPrefix(listening.URL, "http://")
 	t.Cleanup(func() {
@@ -83,24 +84,24 @@ func Start(t testing.TB, options ...Option) *Registry {
 	return r
 }
 
-// Ref is the full name of an image of this registry, given as NAME:TAG or NAME@DIGEST.
+// Ref returns the full name of an image in this registry, given as NAME:TAG or NAME@DIGEST.
 func (r *Registry) Ref(image string) string { return r.Host + "/" + image }
 
-// Push puts an image into the registry as NAME:TAG, whatever its credentials and faults, and returns its digest.
+// Push adds an image as NAME:TAG, bypassing credentials and faults, and returns its digest.
 func (r *Registry) Push(t testing.TB, image string, content v1.Image) string {
 	t.Helper()
 	ref, err := name.ParseReference(r.Ref(image), name.Insecure)
 	require.NoError(t, err)
-	require.NoError(t, remote.Write(ref, content, remote.WithTransport(backDoor{r.images})))
+	require.NoError(t, remote.Write(ref, content, remote.WithTransport(directTransport{r.images})))
 	digest, err := content.Digest()
 	require.NoError(t, err)
 	return digest.String()
 }
 
-// backDoor calls the registry without a connection, past credentials and faults.
-type backDoor struct{ images http.Handler }
+// directTransport calls the registry's handler directly, bypassing credentials and faults.
+type directTransport struct{ images http.Handler }
 
-func (b backDoor) RoundTrip(request *http.Request) (*http.Response, error) {
+func (b directTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	if request.Body == nil {
 		request.Body = http.NoBody
@@ -111,7 +112,7 @@ func (b backDoor) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// ServeHTTP lets a request through the fault and the door to the images.
+// ServeHTTP passes a request through the fault and the authentication to the images.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	user, _, _ := request.BasicAuth()
 	r.mu.Lock()
@@ -123,7 +124,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		defer r.mu.Unlock()
 		r.requests[number].Status = status
 	}}
-	guarded := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) { r.door.guard(r.images, w, request) })
+	guarded := http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) { r.auth.guard(r.images, w, request) })
 	if fault == nil {
 		guarded.ServeHTTP(watched, request)
 		return
@@ -131,14 +132,14 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	fault(r, guarded, watched, request)
 }
 
-// Requests are all requests so far.
+// Requests returns all requests so far.
 func (r *Registry) Requests() []Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Request(nil), r.requests...)
 }
 
-// watchedWriter tells the status of an answer.
+// watchedWriter reports the status of an answer.
 type watchedWriter struct {
 	http.ResponseWriter
 	status func(int)

@@ -22,7 +22,7 @@ var content = registry.Content{
 	Entrypoint: []string{"/bin/chaincode"}, User: "500", Labels: map[string]string{"a": "b"}, Volumes: []string{"/data"},
 }
 
-// get pulls an image with everything that belongs to it.
+// get pulls an image with all its layers.
 func get(t *testing.T, ref string, options ...remote.Option) (v1.Image, error) {
 	t.Helper()
 	parsed, err := name.ParseReference(ref, name.Insecure)
@@ -70,7 +70,7 @@ func TestAnImageComesBackAsItWasPushed(t *testing.T) {
 	assert.Equal(t, "/v2/", r.Requests()[0].Path)
 }
 
-func TestTheDoor(t *testing.T) {
+func TestCredentials(t *testing.T) {
 	user := func(name, password string) authn.Authenticator {
 		return authn.FromConfig(authn.AuthConfig{Username: name, Password: password})
 	}
@@ -78,20 +78,20 @@ func TestTheDoor(t *testing.T) {
 		return authn.FromConfig(authn.AuthConfig{IdentityToken: token})
 	}
 	tests := map[string]struct {
-		door registry.Option
+		auth registry.Option
 		who  authn.Authenticator
 		in   bool
 	}{
-		"nobody":          {registry.WithCredentials("ada", "secret"), authn.Anonymous, false},
-		"wrong password":  {registry.WithCredentials("ada", "secret"), user("ada", "x"), false},
-		"the right user":  {registry.WithCredentials("ada", "secret"), user("ada", "secret"), true},
-		"wrong identity":  {registry.WithIdentityToken("id"), token("x"), false},
-		"right identity":  {registry.WithIdentityToken("id"), token("id"), true},
-		"nobody, no door": {func(*registry.Registry) {}, authn.Anonymous, true},
+		"nobody":                        {registry.WithCredentials("ada", "secret"), authn.Anonymous, false},
+		"wrong password":                {registry.WithCredentials("ada", "secret"), user("ada", "x"), false},
+		"the right user":                {registry.WithCredentials("ada", "secret"), user("ada", "secret"), true},
+		"wrong identity":                {registry.WithIdentityToken("id"), token("x"), false},
+		"right identity":                {registry.WithIdentityToken("id"), token("id"), true},
+		"nobody, no credentials needed": {func(*registry.Registry) {}, authn.Anonymous, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := registry.Start(t, test.door)
+			r := registry.Start(t, test.auth)
 			r.Push(t, "kv:1", registry.Image(t, content))
 			_, err := get(t, r.Ref("kv:1"), remote.WithAuth(test.who))
 			if test.in {

@@ -1,5 +1,5 @@
-// Package shells gives tests the shells that scripts meet in images: Debian's, and BusyBox's among BusyBox's own tools,
-// as Alpine has them.
+// Package shells gives tests the shells that scripts run in: Debian's dash, and BusyBox's sh with BusyBox's tools, as
+// on Alpine.
 package shells
 
 import (
@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// Shell is one of them.
+// Shell is a shell to run scripts in.
 type Shell struct {
 	Name  string
-	Words []string // how it is called, ahead of its arguments
-	Tools string   // the directory of its own tools; empty: it has none
+	Words []string // the command, before its arguments
+	Tools string   // the directory of its own tools, or empty
 }
 
-// All are all of them. A test fails without one: what is left out everywhere is noticed nowhere.
+// All returns all shells. It fails the test if one is missing, because a test that is skipped everywhere is noticed
+// nowhere.
 func All(t testing.TB) []Shell {
 	t.Helper()
 	dash, busybox, tools := find(t, "dash"), find(t, "busybox"), t.TempDir()
@@ -29,13 +30,13 @@ func find(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Fatalf("scripts are tested under %s, which is not there: install Debian's package %[1]s, as make test does where it can", program)
+		t.Fatalf("cannot test scripts under %s: not found in PATH (install Debian's package %[1]s, as make test does where it can)", program)
 	}
 	return path
 }
 
-// Command calls the shell with these arguments, among its own tools and those of the machine. What is in the directories
-// of path comes before all of them.
+// Command returns a call of the shell. PATH holds the directories of path, then the shell's own tools, then the
+// machine's.
 func (s Shell) Command(path []string, args ...string) *exec.Cmd {
 	if s.Tools != "" {
 		path = append(path[:len(path):len(path)], s.Tools)

@@ -12,8 +12,8 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// runCommand runs the command between two looks at the engine.
-func runCommand(ctx context.Context, args arguments, s surroundings, opts engine.Options) (status int, err error) {
+// runCommand runs the command, and compares what the engine holds before and after it.
+func runCommand(ctx context.Context, args arguments, s environment, opts engine.Options) (status int, err error) {
 	session, err := open(ctx, args, s, opts)
 	if err != nil {
 		return 1, err
@@ -24,7 +24,7 @@ func runCommand(ctx context.Context, args arguments, s surroundings, opts engine
 			return 1, err
 		}
 	}
-	before, err := look(ctx, session.client)
+	before, err := listObjects(ctx, session.client)
 	if err != nil {
 		return 1, err
 	}
@@ -35,20 +35,19 @@ func runCommand(ctx context.Context, args arguments, s surroundings, opts engine
 	return status, check(ctx, session, before)
 }
 
-// check looks at what the command left behind, even after a signal.
+// check returns an error if the command left objects behind. It runs even after a signal.
 func check(ctx context.Context, s *session, before state) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
-	after, err := look(ctx, s.client)
+	after, err := listObjects(ctx, s.client)
 	if err != nil {
 		return err
 	}
-	return leftBehind(leftovers(before, after, s.alone()))
+	return leftoversError(leftovers(before, after, s.alone()))
 }
 
-// execute runs the command in a process group of its own, so that a signal
-// for it reaches what it has started too. The status of one that a signal
-// ended is the shell's: 128 and the signal's number.
+// execute runs the command in its own process group, so that a signal reaches everything it has started. If a signal
+// ended the command, the status is the shell's: 128 plus the signal's number.
 func execute(ctx context.Context, command, env []string) (int, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -58,7 +57,7 @@ func execute(ctx context.Context, command, env []string) (int, error) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	if err := ctx.Err(); err != nil {
-		return 1, err // The signal came before there was anybody to tell.
+		return 1, err // The signal came before the command was started.
 	}
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("starting the command: %w", err)

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// ours begins the key of every label that the builder sets.
-	ours = "fabric-builder-docker."
-	// kindLabel says what an object is for.
-	kindLabel = ours + "kind"
+	// labelPrefix is the prefix of every label that the builder sets.
+	labelPrefix = "fabric-builder-docker."
+	// kindLabel holds the purpose of an object.
+	kindLabel = labelPrefix + "kind"
 )
 
-// order is that of removal: what uses others comes first.
+// order is the order of removal: objects that use others come first.
 var order = []string{container, network, volume, image}
 
-// leftovers returns what is new and is not meant to stay. On an engine that
-// others use too, only what has our labels can be ours.
+// leftovers returns the new objects that should have been removed. On a shared engine, it returns only those with the
+// builder's labels.
 func leftovers(before, after state, alone bool) []object {
 	var left []object
 	for key, o := range after {
@@ -37,7 +37,7 @@ func leftovers(before, after state, alone bool) []object {
 	return left
 }
 
-// stays tells whether an object is meant to outlive a run.
+// stays reports whether an object is meant to outlive a run.
 func stays(o object) bool {
 	switch o.kind {
 	case network:
@@ -54,15 +54,15 @@ func stays(o object) bool {
 
 func labelled(o object) bool {
 	for key := range o.labels {
-		if strings.HasPrefix(key, ours) {
+		if strings.HasPrefix(key, labelPrefix) {
 			return true
 		}
 	}
 	return false
 }
 
-// leftBehind makes an error of leftovers.
-func leftBehind(left []object) error {
+// leftoversError returns an error that lists the leftovers, or nil if there are none.
+func leftoversError(left []object) error {
 	if len(left) == 0 {
 		return nil
 	}
@@ -70,5 +70,5 @@ func leftBehind(left []object) error {
 	for _, o := range left {
 		fmt.Fprintf(&list, "\n  %s", o)
 	}
-	return fmt.Errorf("checking what the command left behind: %d too many:%s", len(left), list.String())
+	return fmt.Errorf("checking what the command left on the engine: %d objects:%s", len(left), list.String())
 }

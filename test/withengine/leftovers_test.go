@@ -20,8 +20,8 @@ func TestLeftovers(t *testing.T) {
 	tests := []struct {
 		name   string
 		o      object
-		shared bool // reported on an engine that others use too
-		alone  bool // reported on an engine of its own
+		shared bool // reported on a shared engine
+		alone  bool // reported on withengine's own engine
 	}{
 		{"our container", object{kind: container, id: "1", labels: kind("run")}, true, true},
 		{"a container", object{kind: container, id: "1"}, false, true},
@@ -43,14 +43,14 @@ func TestLeftovers(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			after := holding(test.o)
 			assert.Equal(t, test.shared, len(leftovers(state{}, after, false)) == 1, "shared engine")
-			assert.Equal(t, test.alone, len(leftovers(state{}, after, true)) == 1, "engine of its own")
+			assert.Equal(t, test.alone, len(leftovers(state{}, after, true)) == 1, "own engine")
 			assert.Empty(t, leftovers(after, after, true), "it was there before")
 			assert.Empty(t, leftovers(after, state{}, true), "it is gone")
 		})
 	}
 }
 
-func TestWhatIsLeftBehindIsListedInTheOrderOfRemoval(t *testing.T) {
+func TestLeftoversAreListedInTheOrderOfRemoval(t *testing.T) {
 	after := holding(
 		object{kind: image, id: "sha256:1", names: []string{"x:y"}},
 		object{kind: volume, id: "v"},
@@ -58,8 +58,8 @@ func TestWhatIsLeftBehindIsListedInTheOrderOfRemoval(t *testing.T) {
 		object{kind: container, id: "c2", names: []string{"/b"}},
 		object{kind: container, id: "c1", names: []string{"/a"}},
 	)
-	err := leftBehind(leftovers(state{}, after, true))
-	assert.EqualError(t, err, "checking what the command left behind: 5 too many:\n"+
+	err := leftoversError(leftovers(state{}, after, true))
+	assert.EqualError(t, err, "checking what the command left on the engine: 5 objects:\n"+
 		"  container /a\n  container /b\n  network net\n  volume v\n  image x:y")
-	assert.NoError(t, leftBehind(nil))
+	assert.NoError(t, leftoversError(nil))
 }

@@ -1,16 +1,14 @@
-// Withengine runs a command that needs a Docker engine and base images, and
-// checks that the command leaves nothing behind.
+// Withengine runs a command that needs a Docker engine and base images, and checks that the command leaves nothing
+// behind.
 //
 //	withengine [--work-dir DIR] [--program NAME] [--] COMMAND [ARGUMENT...]
 //	withengine [--work-dir DIR] --keep | --stop | --clean
 //
-// It takes the engine that DOCKER_HOST names, else the machine's; where there
-// is none it brings one of its own up and stops it at the end. NAME is a
-// program that COMMAND needs: where the machine lacks it, Debian's package of
-// that name is installed as those of the engine are. COMMAND finds
-// DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
-// FBD_TEST_JAVAENV and FBD_TEST_ENGINE_OWN (1 or 0) in its environment. The exit status is
-// COMMAND's, or 1 when something was left behind.
+// It uses the engine that DOCKER_HOST names, or else the machine's. If there is none, it starts one and stops it at the
+// end. NAME is a program that COMMAND needs: if it is missing, it is installed from the Debian package of that name,
+// where the engine could be installed too. COMMAND gets DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
+// FBD_TEST_JAVAENV and FBD_TEST_ENGINE_OWN (1 if the engine is withengine's own, else 0) in its environment. The exit
+// status is COMMAND's, or 1 if something was left behind.
 package main
 
 import (
@@ -36,7 +34,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	status, err := run(ctx, args, surroundings{
+	status, err := run(ctx, args, environment{
 		host:      os.Getenv("DOCKER_HOST"),
 		httpProxy: os.Getenv("http_proxy"),
 		out:       os.Stdout,
@@ -49,11 +47,11 @@ func main() {
 	os.Exit(status)
 }
 
-// arguments are what the command line says.
+// arguments holds the parsed command line.
 type arguments struct {
 	workDir           string
 	keep, stop, clean bool
-	programs          []string // that the command needs
+	programs          []string // needed by the command
 	command           []string
 }
 
@@ -66,11 +64,11 @@ func parse(args []string, out io.Writer) (arguments, error) {
 	flags := flag.NewFlagSet("withengine", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.Usage = func() { fmt.Fprint(out, usage); flags.PrintDefaults() }
-	flags.StringVar(&parsed.workDir, "work-dir", ".work", "where an engine of its own and its images live")
+	flags.StringVar(&parsed.workDir, "work-dir", ".work", "`directory` of withengine's own engine and its images")
 	flags.BoolVar(&parsed.keep, "keep", false, "leave the engine running and print its variables")
 	flags.BoolVar(&parsed.stop, "stop", false, "stop an engine that --keep left running")
-	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove all that it and its images take")
-	flags.Func("program", "a `program` that the command needs, of the Debian package of that name", func(name string) error {
+	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove its data and images")
+	flags.Func("program", "install a `program` that the command needs from the Debian package of that name, if it is missing", func(name string) error {
 		parsed.programs = append(parsed.programs, name)
 		return nil
 	})
@@ -78,15 +76,15 @@ func parse(args []string, out io.Writer) (arguments, error) {
 		return parsed, err
 	}
 	parsed.command = flags.Args()
-	if chosen(parsed) != 1 {
+	if countActions(parsed) != 1 {
 		fmt.Fprint(out, usage)
-		return parsed, errors.New("not one thing to do")
+		return parsed, errors.New("expected one of COMMAND, --keep, --stop, --clean")
 	}
 	return parsed, nil
 }
 
-// chosen counts the things to do.
-func chosen(a arguments) int {
+// countActions returns how many actions were given.
+func countActions(a arguments) int {
 	count := 0
 	for _, is := range []bool{a.keep, a.stop, a.clean, len(a.command) > 0} {
 		if is {
@@ -96,13 +94,13 @@ func chosen(a arguments) int {
 	return count
 }
 
-// surroundings are what a run gets from the process.
-type surroundings struct {
+// environment holds what a run needs from the process.
+type environment struct {
 	host, httpProxy string
 	out, log        io.Writer
 }
 
-func run(ctx context.Context, args arguments, s surroundings) (status int, err error) {
+func run(ctx context.Context, args arguments, s environment) (status int, err error) {
 	opts := engine.Options{WorkDir: args.workDir, Host: s.host, Log: s.log}
 	release, err := engine.Lock(ctx, opts)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestArgumentsNameOneThingToDo(t *testing.T) {
+func TestArgumentsNeedExactlyOneAction(t *testing.T) {
 	tests := []struct {
 		args []string
 		want arguments
@@ -43,7 +43,7 @@ func TestArgumentsNameOneThingToDo(t *testing.T) {
 	}
 }
 
-func TestTheStatusIsTheCommands(t *testing.T) {
+func TestTheCommandsStatusIsReturned(t *testing.T) {
 	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -TERM $$": 143, `test "$A" = b`: 0} {
 		status, err := execute(t.Context(), []string{"sh", "-c", script}, []string{"A=b"})
 		require.NoError(t, err, script)
@@ -53,8 +53,7 @@ func TestTheStatusIsTheCommands(t *testing.T) {
 	assert.ErrorContains(t, err, "starting the command")
 }
 
-// The command's own children get the signal too: a test's helper that goes
-// on would leave containers behind.
+// The command's children get the signal too, because a test's helper that keeps running would leave containers behind.
 func TestASignalReachesWhatTheCommandStarted(t *testing.T) {
 	dir := t.TempDir()
 	script := `cd ` + dir + `

@@ -12,28 +12,26 @@ import (
 	"fabric-builder-docker/test/engine"
 )
 
-// cleanUp bounds what happens after the command has ended, however it ended.
-const cleanUp = 90 * time.Second
+// cleanupTimeout bounds the work after the command has ended, for whatever reason.
+const cleanupTimeout = 90 * time.Second
 
-// session is an engine with base images.
+// session is a reachable engine with base images.
 type session struct {
 	engine *engine.Engine
 	client *engine.Client
 	images baseimages.Images
-	// kept is true when the engine was started by --keep: whoever did that
-	// may use it at the same time, and stops it.
+	// kept reports whether the engine was started with --keep. Others may be using it, and --stop stops it.
 	kept bool
 }
 
-// open brings engine and images up. What it started it stops when it fails.
-func open(ctx context.Context, args arguments, s surroundings, opts engine.Options) (*session, error) {
+// open starts the engine and provides the images. If it fails, it stops what it started.
+func open(ctx context.Context, args arguments, s environment, opts engine.Options) (*session, error) {
 	opts.Packages = append(baseimages.Packages(), args.programs...)
 	e, err := engine.Ensure(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
-	// The mark of a kept engine that has ended since (a restart of the
-	// machine) says nothing about the one that was started just now.
+	// If a kept engine has stopped since, for example with the machine, its mark does not apply to the new one.
 	session := &session{engine: e, kept: marked(args) && !e.Started}
 	session.client, err = engine.NewClient(e.Host)
 	if err == nil {
@@ -50,20 +48,20 @@ func open(ctx context.Context, args arguments, s surroundings, opts engine.Optio
 	return session, nil
 }
 
-// close stops an engine of its own unless it is to be kept.
+// close stops withengine's own engine, unless it is to be kept.
 func (s *session) close(ctx context.Context) error {
 	if s.kept {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	return s.engine.Stop(ctx)
 }
 
-// alone tells whether everything on the engine is this run's.
+// alone reports whether this run is the only user of the engine.
 func (s *session) alone() bool { return s.engine.Own && !s.kept }
 
-// env are the variables that a command finds.
+// env returns the variables for the command.
 func (s *session) env() []string {
 	own := "0"
 	if s.engine.Own {
@@ -73,8 +71,8 @@ func (s *session) env() []string {
 	return append(env, s.images.Env()...)
 }
 
-// keep leaves an engine running and prints how to use it.
-func keep(ctx context.Context, args arguments, s surroundings, opts engine.Options) error {
+// keep starts an engine, leaves it running, and prints the variables for using it.
+func keep(ctx context.Context, args arguments, s environment, opts engine.Options) error {
 	session, err := open(ctx, args, s, opts)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (o object) String() string {
 	return o.kind + " " + name
 }
 
-// state is all that an engine holds, by kind and id.
+// state holds all objects of an engine, by kind and ID.
 type state map[string]object
 
 func (s state) add(o object) { s[o.kind+" "+o.id] = o }
@@ -38,14 +38,14 @@ const (
 	image     = "image"
 )
 
-// look asks an engine what it holds.
-func look(ctx context.Context, client *engine.Client) (state, error) {
+// listObjects returns the objects that an engine holds.
+func listObjects(ctx context.Context, client *engine.Client) (state, error) {
 	found := state{}
 	for _, add := range []func(context.Context, *engine.Client, state) error{
 		addContainers, addNetworks, addVolumes, addImages,
 	} {
 		if err := add(ctx, client, found); err != nil {
-			return nil, fmt.Errorf("looking at what the engine holds: %w", err)
+			return nil, fmt.Errorf("listing the engine's objects: %w", err)
 		}
 	}
 	return found, nil
@@ -112,24 +112,23 @@ func addImages(ctx context.Context, client *engine.Client, found state) error {
 	return nil
 }
 
-// sweep removes what an interrupted run left on an engine of its own, as far
-// as it can.
+// sweep removes what an interrupted run left on withengine's own engine. It logs what it cannot remove.
 func sweep(ctx context.Context, client *engine.Client, log io.Writer) error {
-	found, err := look(ctx, client)
+	found, err := listObjects(ctx, client)
 	if err != nil {
 		return err
 	}
 	for _, o := range leftovers(state{}, found, true) {
-		fmt.Fprintf(log, "removing what an earlier run left: %s\n", o)
-		if err := client.Delete(ctx, removal(o)); err != nil {
+		fmt.Fprintf(log, "removing a leftover of an earlier run: %s\n", o)
+		if err := client.Delete(ctx, removalPath(o)); err != nil {
 			fmt.Fprintf(log, "removing %s: %v\n", o, err)
 		}
 	}
 	return nil
 }
 
-// removal is the request that removes an object.
-func removal(o object) string {
+// removalPath returns the path of the request that removes an object.
+func removalPath(o object) string {
 	id := url.PathEscape(o.id)
 	switch o.kind {
 	case container:

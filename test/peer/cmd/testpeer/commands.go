@@ -18,7 +18,7 @@ func pack(args []string, stderr io.Writer) error {
 	flags.StringVar(&source.Type, "type", "golang", "golang, node or java")
 	flags.StringVar(&source.Path, "path", "", "path in metadata.json")
 	flags.StringVar(&source.CodeDir, "code", ".", "directory with the code")
-	flags.StringVar(&source.MetaInf, "meta-inf", "", "directory that becomes META-INF (META-INF of the code)")
+	flags.StringVar(&source.MetaInf, "meta-inf", "", "directory that becomes META-INF (default META-INF in -code)")
 	file, err := parseOne(flags, args)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func install(ctx context.Context, args []string, stdout, stderr io.Writer) error
 func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := newFlags("invoke", stderr)
 	options := peerFlags(flags, stderr)
-	id := flags.String("id", "", "the package id (the only one that is installed)")
+	id := flags.String("id", "", "package ID (default the only one installed)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func invoke(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	})
 }
 
-// choose takes the id that was given, or the only one there is.
+// choose returns id if it is not empty, and otherwise the ID of the only installed package.
 func choose(p *peer.Peer, id string) (string, error) {
 	if id != "" {
 		return id, nil
@@ -96,7 +96,7 @@ func choose(p *peer.Peer, id string) (string, error) {
 		return "", err
 	}
 	if len(ids) != 1 {
-		return "", fmt.Errorf("choosing package: -id is required with %d packages installed", len(ids))
+		return "", fmt.Errorf("choosing package: %d packages are installed (set -id)", len(ids))
 	}
 	return ids[0], nil
 }
@@ -120,22 +120,22 @@ func parseOne(flags *flag.FlagSet, args []string) (string, error) {
 		return "", err
 	}
 	if flags.NArg() != 1 {
-		return "", fmt.Errorf("reading arguments: one file is wanted, got %d", flags.NArg())
+		return "", fmt.Errorf("reading arguments: expected one file, got %d", flags.NArg())
 	}
 	return flags.Arg(0), nil
 }
 
-// peerFlags are the flags of the commands that start a peer.
+// peerFlags defines the flags of the commands that start a peer.
 func peerFlags(flags *flag.FlagSet, stderr io.Writer) *peer.Options {
 	options := &peer.Options{Log: func(line peer.Line) { fmt.Fprintln(stderr, line) }}
-	flags.StringVar(&options.BuilderPath, "builder", "", "directory that holds bin/detect and its siblings")
+	flags.StringVar(&options.BuilderPath, "builder", "", "directory that contains bin/detect, bin/build, bin/release and bin/run")
 	flags.StringVar(&options.BuilderName, "name", "docker", "the builder's name")
 	flags.StringVar(&options.Dir, "dir", "", "the peer's file system path")
-	flags.BoolVar(&options.TLS, "tls", false, "mutual TLS")
-	flags.StringVar(&options.MSPID, "mspid", "Org1MSP", "the peer's organisation")
+	flags.BoolVar(&options.TLS, "tls", false, "use mutual TLS")
+	flags.StringVar(&options.MSPID, "mspid", "Org1MSP", "the peer's MSP ID")
 	flags.StringVar(&options.Listen, "listen", "127.0.0.1:0", "the chaincode address")
-	flags.StringVar(&options.Host, "host", "", "the name that chaincodes dial (the host of -listen)")
-	flags.DurationVar(&options.StartupTimeout, "startup-timeout", 0, "how long a launch may take (5m)")
+	flags.StringVar(&options.Host, "host", "", "name that chaincodes dial (default the host of -listen)")
+	flags.DurationVar(&options.StartupTimeout, "startup-timeout", 0, "how long a launch may take (default 5m)")
 	flags.Func("propagate", "a variable to propagate, NAME or NAME=VALUE; may be repeated", func(entry string) error {
 		options.Propagate = append(options.Propagate, entry)
 		return nil

@@ -1,11 +1,11 @@
-// Command testpeer plays the peer by hand: it packs a chaincode, installs it
-// with an external builder and calls its functions.
+// Command testpeer acts as a peer on the command line: it packs a chaincode, installs it with an external builder and
+// invokes its functions.
 //
 //	testpeer pack    -label L -type T -code DIR [-path P] [-meta-inf DIR] FILE
 //	testpeer install [flags] FILE
 //	testpeer invoke  [flags] [-id ID] -- FUNCTION [ARGUMENT...]
 //
-// What install leaves below -dir is what invoke finds there.
+// A package installed in -dir can be invoked later with the same -dir.
 package main
 
 import (
@@ -27,7 +27,7 @@ const usage = `usage:
 testpeer COMMAND --help lists the flags.
 `
 
-// errUsage asks for the usage text.
+// errUsage makes main print the usage text.
 var errUsage = errors.New("no such command")
 
 func main() {

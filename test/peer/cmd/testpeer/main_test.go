@@ -38,5 +38,5 @@ func TestUsage(t *testing.T) {
 	assert.Equal(t, usage, stdout.String())
 	assert.ErrorIs(t, run(t.Context(), nil, &stdout, &stderr), errUsage)
 	assert.ErrorIs(t, run(t.Context(), []string{"dance"}, &stdout, &stderr), errUsage)
-	assert.ErrorContains(t, run(t.Context(), []string{"install"}, &stdout, &stderr), "one file is wanted")
+	assert.ErrorContains(t, run(t.Context(), []string{"install"}, &stdout, &stderr), "expected one file")
 }

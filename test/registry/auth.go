@@ -10,19 +10,19 @@ import (
 	"sync"
 )
 
-// doorkeeper decides who reaches the images.
-type doorkeeper interface {
+// authenticator passes authorised requests on to images, and answers the others.
+type authenticator interface {
 	guard(images http.Handler, w http.ResponseWriter, r *http.Request)
 }
 
-// open lets everybody in.
+// open accepts every request.
 type open struct{}
 
 func (open) guard(images http.Handler, w http.ResponseWriter, r *http.Request) {
 	images.ServeHTTP(w, r)
 }
 
-// basic lets one user in.
+// basic accepts the requests of one user.
 type basic struct{ user, password string }
 
 func (b basic) guard(images http.Handler, w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func (b basic) guard(images http.Handler, w http.ResponseWriter, r *http.Request
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// oauth lets in those with a token of its own token service at /token.
+// oauth accepts requests with a token that its own token service at /token has issued.
 type oauth struct {
 	registry *Registry
 	identity string
@@ -62,7 +62,7 @@ func (o *oauth) guard(images http.Handler, w http.ResponseWriter, r *http.Reques
 	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "authentication required")
 }
 
-// token is the service's answer to the identity token, which OAuth calls a refresh token.
+// token issues an access token for the identity token, which OAuth calls a refresh token.
 func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("grant_type") != "refresh_token" || !same(r.FormValue("refresh_token"), o.identity) {
 		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "no such identity")
@@ -79,7 +79,7 @@ func (o *oauth) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"access_token": access, "token": access, "expires_in": 300})
 }
 
-// refuse answers with an error as registries write it.
+// refuse answers with an error in the registry API's format.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
