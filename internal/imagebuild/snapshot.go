@@ -57,7 +57,7 @@ func (b *Builder) snapshotJob(j *job) *job {
 	s.plan.FabricVersion = ""
 	// A snapshot is only for builds that were given the same: what it holds may be private, and another package decides
 	// what becomes of it.
-	s.plan.DigestInputs = slices.Concat(j.plan.DigestInputs, slices.Sorted(slices.Values(j.plan.Environment)))
+	s.plan.DigestInputs = slices.Concat(j.plan.DigestInputs, j.plan.Snapshot.Environment)
 	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
 	for i := range s.pkg.Files {
 		s.pkg.Files[i].Executable = false

@@ -82,7 +82,7 @@ cat <&4 >&2
 wait $!
 `
 
-// goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter, then "online" if the
+// goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter. If goDownload is set, the
 // modules are still to be downloaded.
 //
 // The build must be assumed to run code of the package. It has no network, it cannot write to any cache that another
@@ -91,7 +91,7 @@ wait $!
 // The program is linked statically with the external linker, as the built-in controller does, because the runtime image
 // lacks the libraries of the builder image. Linking dynamically corresponds to the built-in controller's dynamicLink: no
 // linker flags, so the setup of the builder image decides.
-const goBuildC = goEnter + `if [ "$1" = online ] && [ "$mode" = -mod=readonly ]; then
+const goBuildC = goEnter + `if [ -n "$` + goDownload + `" ] && [ "$mode" = -mod=readonly ]; then
 	find_modules
 fi
 if [ ! -e "$GOCACHE/seeded" ]; then
@@ -243,13 +243,16 @@ func planGolang(r request) (Plan, error) {
 // goPathPackages is where the go command, in GOPATH mode, takes compiled packages from whose contents it does not check.
 const goPathPackages = "/pkg"
 
+// goDownload is a variable of goBuildC, and no argument, because it does not change the result.
+const goDownload = "FABRIC_BUILDER_DOWNLOAD"
+
 // goPlanC returns the plan of a build that needs gcc and ld.
 func (r request) goPlanC(plan Plan, layout goLayout, args []string) *Plan {
 	modules := plan.Caches[1]
 	online := layout.mode == "readonly" && modules.Name == ""
-	plan.Command = append(append([]string{"/bin/sh", "-c", goBuildC, "build"}, args...), "offline")
+	plan.Command = append([]string{"/bin/sh", "-c", goBuildC, "build"}, args...)
 	if online { // nothing keeps the modules that the first build has downloaded
-		plan.Command[len(plan.Command)-1] = "online"
+		plan.Tuning = append(slices.Clone(plan.Tuning), goDownload+"=yes")
 	} else {
 		plan.Environment = append(r.withoutTransport(plan.Environment), "GOPROXY=off")
 	}

@@ -12,9 +12,10 @@ import (
 // Snapshot describes an image with the installed dependencies of a package. It is built ahead of the code and without
 // it, and reused by builds with the same Files, settings and base image.
 type Snapshot struct {
-	Files  []string // the files of the package that determine the dependencies; paths in SOURCE_DIR
-	Script string   // build script of the builder image, which the build runs if it exists
-	Known  []string // SHA-256 of the build scripts that only copy the code and install its dependencies
+	Files       []string // the files of the package that determine the dependencies; paths in SOURCE_DIR
+	Script      string   // build script of the builder image, which the build runs if it exists
+	Known       []string // SHA-256 of the build scripts that only copy the code and install its dependencies
+	Environment []string // KEY=VALUE; builds share the snapshot only if they have the same values
 }
 
 // nodeBuildScript is the build script of the official Node image.
@@ -77,7 +78,10 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReas
 			return nil, reason
 		}
 	}
-	snapshot = &Snapshot{Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...)}
+	snapshot = &Snapshot{
+		Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...),
+		Environment: slices.Sorted(slices.Values(r.buildEnvironment().without(proxies...))),
+	}
 	for _, name := range slices.Concat([]string{".npmrc", "package.json"}, locks, []string{yarnLock}) {
 		if r.isFile("src/" + name) {
 			snapshot.Files = append(snapshot.Files, r.sourcePath("src/"+name))

@@ -1,0 +1,117 @@
+package imagebuild_test
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// planWithC is a plan whose build says that it needs C.
+func planWithC() platform.Plan {
+	p := plan
+	c, base := plan, plan
+	base.Type, base.Command, base.Caches, base.Target = "golang-std", []string{"/bin/sh", "-c", "standard"}, nil, "/std"
+	c.Command, c.Environment, c.Base, c.NoNetwork = []string{"/bin/sh", "-c", "with C"}, []string{"GOPROXY=off"}, &base, true
+	c.Caches = []platform.Cache{{Name: "go-modules", Path: "/mod", ReadOnly: true}}
+	p.WithC = &c
+	return p
+}
+
+// needsC is what the containers of such a build do.
+func needsC(p *fakeengine.Process) int {
+	switch command := p.Container.Command[len(p.Container.Command)-1]; command {
+	case "compile":
+		return platform.NeedsC
+	case "standard":
+		p.Files.Add(platform.OutputDir+"/00/a-d", tar.Header{Typeflag: tar.TypeReg, Mode: 0o644}, "compiled")
+		return 0
+	}
+	if p.Files.Read("/std/00/a-d") != "compiled" {
+		return 1
+	}
+	return compile(p)
+}
+
+// A build that needs C goes on in a second container: from an image that only the builder image took part in, without a
+// network or credentials, and with read-only modules.
+func TestABuildThatNeedsC(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			engine.SetProgram(needsC)
+			b := newBuilder(t, engine)
+			image, err := b.Build(t.Context(), planWithC(), newPackage(t), "basic_1.0")
+			require.NoError(t, err, b.output.String())
+			assertBuilt(t, engine, image)
+			assert.Contains(t, b.output.String(), "the package needs a C compiler")
+
+			var last struct {
+				Image      string
+				Env        []string
+				HostConfig struct {
+					NetworkMode string
+					Binds       []string
+				}
+			}
+			for _, call := range engine.Calls(fakeengine.Create) {
+				if strings.HasSuffix(call.Target, "-c") {
+					require.NoError(t, json.Unmarshal(call.Body, &last))
+				}
+			}
+			assert.Contains(t, last.Image, "fabric-chaincode/golang-std:")
+			assert.Equal(t, []string{"GOPROXY=off"}, last.Env)
+			assert.Equal(t, "none", last.HostConfig.NetworkMode)
+			require.Len(t, last.HostConfig.Binds, 1)
+			assert.True(t, strings.HasSuffix(last.HostConfig.Binds[0], ":/mod:ro"), last.HostConfig.Binds[0])
+
+			before := len(engine.Calls(fakeengine.Start))
+			other := planWithC()
+			other.DigestInputs = []string{"A=1"}
+			_, err = newBuilder(t, engine).Build(t.Context(), other, newPackage(t), "basic_1.0")
+			require.NoError(t, err)
+			assert.Len(t, engine.Calls(fakeengine.Start), before+2, "the image with the standard library exists already")
+		})
+	}
+}
+
+func TestManyBuildersOfAPackageThatNeedsC(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(needsC)
+	errs := make(chan error, builders)
+	for range builders {
+		b, pkg := newBuilder(t, engine), newPackage(t)
+		go func() {
+			_, err := b.Build(t.Context(), planWithC(), pkg, "basic_1.0")
+			errs <- err
+		}()
+	}
+	for range builders {
+		require.NoError(t, <-errs)
+	}
+	starts := 0
+	for _, call := range engine.Calls(fakeengine.Commit) {
+		if strings.Contains(call.Query.Get("repo"), "fabric-chaincode/golang") {
+			starts++
+		}
+	}
+	assert.Equal(t, 2, starts, "one image with the standard library, one with the chaincode")
+	assertNothingLeft(t, engine)
+}
+
+// A package without C cannot end its build like that.
+func TestTheStatusMeansNothingElsewhere(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(fails(platform.NeedsC))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	var failed *imagebuild.Failed
+	require.ErrorAs(t, err, &failed)
+	assert.Equal(t, platform.NeedsC, failed.Status)
+}
