@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -190,6 +191,19 @@ func TestWriteTar(t *testing.T) {
 	assert.Equal(t, []string{"out/ 777", "in/ 755", "in/src/ 755", "in/src/logs/ 755", "in/src/gradlew 755", "in/src/main 755"}, entries(t, &archive))
 	require.NoError(t, pkg.Sub("src").WriteTar(&archive, content.Layout{Dir: "/"}))
 	assert.Equal(t, []string{"logs/ 755", "gradlew 644", "main 755"}, entries(t, &archive))
+
+	later := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	require.NoError(t, pkg.WriteTar(&archive, content.Layout{Dir: "/", ModTime: later}))
+	for r := tar.NewReader(&archive); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		if header.Typeflag == tar.TypeReg {
+			assert.Equal(t, later, header.ModTime.UTC(), header.Name)
+		}
+	}
 }
 
 // entries returns the name and mode of every entry of a tar, and checks that owners and times are zero.

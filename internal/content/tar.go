@@ -7,17 +7,19 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Layout describes where WriteTar puts the files of a package. The tar is unpacked at /.
 type Layout struct {
-	Dir         string   // absolute path of the package's root
-	Writable    []string // absolute paths of additional directories with mode 0777
-	Executables []string // absolute paths of files to make executable, whatever their mode
+	Dir         string    // absolute path of the package's root
+	Writable    []string  // absolute paths of additional directories with mode 0777
+	Executables []string  // absolute paths of files to make executable, whatever their mode
+	ModTime     time.Time // of files; zero: 1970
 }
 
 // WriteTar writes the package as an uncompressed tar. The result is reproducible: every directory has an entry, owners
-// are 0:0, times are zero, and modes are 0755 or 0644.
+// are 0:0, all files have one time, and modes are 0755 or 0644.
 func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 	archive := tar.NewWriter(w)
 	for _, dir := range layout.Writable {
@@ -39,21 +41,21 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 		}
 		name := path.Join(layout.Dir, f.Path)
 		f.Executable = f.Executable || slices.Contains(layout.Executables, name)
-		if err := p.writeFile(archive, f, inRoot(name)); err != nil {
+		if err := p.writeFile(archive, f, inRoot(name), layout.ModTime); err != nil {
 			return fmt.Errorf("packing %s: %w", f.fsPath, err)
 		}
 	}
 	return archive.Close()
 }
 
-// writeFile adds the file f to the archive under the given name.
-func (p *Package) writeFile(archive *tar.Writer, f File, name string) error {
+// writeFile adds the file f to the archive under the given name and with the given time.
+func (p *Package) writeFile(archive *tar.Writer, f File, name string, modTime time.Time) error {
 	opened, err := p.FS.Open(f.fsPath)
 	if err != nil {
 		return err
 	}
 	defer opened.Close()
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode(f.Executable), Size: f.Size}
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode(f.Executable), Size: f.Size, ModTime: modTime}
 	if err := archive.WriteHeader(header); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) er
 // pack writes the package for the build container. Only root may write to the input; output and caches are open to whatever
 // user the builder image has.
 func (j *job) pack(w io.Writer) error {
-	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}}
+	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}, ModTime: j.plan.ModTime}
 	for _, cache := range j.plan.Caches {
 		if !cache.ReadOnly { // engines write into no volume that is mounted read-only
 			layout.Writable = append(layout.Writable, cache.Path)

@@ -35,18 +35,16 @@ const maxGoPatterns = 200
 // goKey returns the key and the patterns of the packages to compile with it: the directories with assembly,
 // relative to layout.dir, or allGo. Both are empty if the go command hashes all inputs.
 //
-// The pattern is allGo if the path and version of a module may not determine its files, or a directory may have another
-// path than in the upload (with a replacement or a workspace). It is also allGo if there are too many directories, or one
-// that no pattern can name.
+// The pattern is allGo if the package redirects modules, if there are too many directories, or if no pattern can name one
+// of them.
 func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	upload := r.content.Without(goLeftOut...)
 	var dirs []string
-	all := layout.mode == "readonly" && r.replaces(layout)
+	all := r.goRedirects(layout)
 	for _, f := range upload.Files {
 		if !f.Dir && path.Ext(f.Path) == goAssembly {
 			dirs = append(dirs, path.Dir(f.Path))
 		}
-		all = all || path.Base(f.Path) == "go.work"
 	}
 	for _, dir := range sortUnique(dirs) {
 		pattern, ok := r.goPattern(layout, dir)
@@ -64,8 +62,15 @@ func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	return digest.Sum(), patterns
 }
 
-// replaces reports whether go.mod may replace a module.
-func (r request) replaces(layout goLayout) bool {
+// goRedirects reports whether the package may take modules from other directories (with a replacement or a workspace): the
+// path and version of a module then do not determine its files. Where there is a vendor directory, all code is in the upload.
+func (r request) goRedirects(layout goLayout) bool {
+	if slices.ContainsFunc(r.content.Files, func(f content.File) bool { return path.Base(f.Path) == "go.work" }) {
+		return true
+	}
+	if layout.mode != "readonly" {
+		return false
+	}
 	text, err := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	return err != nil || strings.Contains(string(text), "replace")
 }

@@ -74,7 +74,7 @@ func TestWhatIsCompiledUnderAKey(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := plan(t, metadata.Package{Type: "golang", Path: test.path}, test.files.source()).Command[10:]
+			got := plan(t, metadata.Package{Type: "golang", Path: test.path}, test.files.source()).Command[11:]
 			if test.want == nil {
 				assert.Equal(t, []string{""}, got)
 				return
@@ -83,16 +83,20 @@ func TestWhatIsCompiledUnderAKey(t *testing.T) {
 			assert.Equal(t, test.want, got[1:])
 		})
 	}
+	index := func(f pkgFiles) string { return plan(t, metadata.Package{Type: "golang"}, f.source()).Command[10] }
+	assert.Equal(t, "on", index(module.with(assembly)))
+	assert.Equal(t, "off", index(tests["a replacement"].files), "a replacement may be a module that is still being downloaded")
+	assert.Equal(t, "off", index(tests["a workspace"].files))
 	many := maps.Clone(module)
 	for i := range 300 {
 		many["src/a"+strings.Repeat("x", i)+"/a.s"] = "x"
 	}
-	assert.Equal(t, []string{"all"}, plan(t, metadata.Package{Type: "golang"}, many.source()).Command[11:])
+	assert.Equal(t, []string{"all"}, plan(t, metadata.Package{Type: "golang"}, many.source()).Command[12:])
 }
 
 func TestWhatChangesTheKey(t *testing.T) {
 	base := pkgFiles{"src/go.mod": "module x", "src/main.go": "package main", "src/a.s": "x", "src/inc/a.h": "x"}
-	key := func(f pkgFiles) string { return plan(t, metadata.Package{Type: "golang"}, f.source()).Command[10] }
+	key := func(f pkgFiles) string { return plan(t, metadata.Package{Type: "golang"}, f.source()).Command[11] }
 	for name, change := range map[string]pkgFiles{
 		"assembly": {"src/a.s": "y"}, "a header elsewhere": {"src/inc/a.h": "y"}, "a new file": {"src/b.inc": "x"},
 		"a name": {"src/inc/a.h": "", "src/inc/b.h": "x"}, "no file": {"src/inc/a.h": ""},
@@ -169,7 +173,9 @@ func (b builds) attempt(pkg pkgFiles, environment ...string) (int, string) {
 		if planned.CodeAtRoot {
 			name = "src/" + name
 		}
-		b.file("/chaincode/input/"+name, pkg[f.Path], 0o644)
+		name = "/chaincode/input/" + name
+		b.file(name, pkg[f.Path], 0o644)
+		require.NoError(b.t, os.Chtimes(b.path(name), planned.ModTime, planned.ModTime))
 	}
 	status, stderr := b.call(planned.Command, environment...)
 	if status != platform.NeedsC {
@@ -473,6 +479,7 @@ func TestFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
 }
 
 func testFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
+	const replaced = "module example.com/cc\n\ngo 1.21\n\nreplace example.com/other => ./other\n"
 	b := newBuilds(t)
 	rate := func(import_, constraint string) pkgFiles {
 		return chaincode.with(pkgFiles{
@@ -481,11 +488,13 @@ func testFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
 			"src/v1/r.go":  "package rate\n\nfunc Rate() int64 { return 1 }\n", "src/v2/r.go": "package rate\n\nfunc Rate() int64 { return 2 }\n",
 		})
 	}
-	for _, test := range []struct{ path, constraint, want string }{
-		{"v1", "linux ", "11"}, {"v2", "linux ", "12"}, {"v2", "ignore", "2"}, {"v1", "linux ", "11"},
-	} {
-		printed, _ := b.build(rate(test.path, test.constraint))
-		assert.Equal(t, test.want, printed, "%s, %s", test.path, test.constraint)
+	for name, others := range map[string]pkgFiles{"a module": nil, "vendored": {"src/vendor/modules.txt": "# x"}, "a replacement": {"src/go.mod": replaced}} {
+		for _, test := range []struct{ path, constraint, want string }{
+			{"v1", "linux ", "11"}, {"v2", "linux ", "12"}, {"v2", "ignore", "2"}, {"v1", "linux ", "11"},
+		} {
+			printed, _ := b.build(rate(test.path, test.constraint).with(others))
+			assert.Equal(t, test.want, printed, "%s: %s, %s", name, test.path, test.constraint)
+		}
 	}
 }
 

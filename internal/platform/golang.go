@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -110,8 +111,8 @@ fi
 const NeedsC = 97
 
 // goEnter begins the scripts of golang builds. Its arguments, which it shifts away, are the directory to build in, the
-// module mode (vendor, readonly or gopath), the package to build, how to link (static or dynamic), and the Go version and
-// the toolchain in go.mod (each empty if go.mod has none).
+// module mode (vendor, readonly or gopath), the package to build, how to link (static or dynamic), the Go version and
+// the toolchain in go.mod (each empty if go.mod has none), and whether to use the go command's index (on or off).
 //
 // If a build fails and the package requires a newer Go than the build has, the last line of output says so. The script
 // compares go.mod with the versions that the go command reports. It does not parse error messages.
@@ -132,10 +133,13 @@ explain() {
 	fi
 	exit $status
 }
-mode=$2 target=$3 link=$4 go=$5 toolchain=$6 used=
+mode=$2 target=$3 link=$4 go=$5 toolchain=$6 index=$7 used=
 trap explain EXIT
 cd "$1"
-shift 6
+shift 7
+if [ "$index" = off ]; then
+	export GODEBUG="${GODEBUG:+$GODEBUG,}goindex=0"
+fi
 if [ "$mode" = gopath ]; then
 	export GO111MODULE=off GOPATH="` + InputDir + `${GOPATH:+:$GOPATH}"
 	mode=
@@ -153,10 +157,6 @@ prepare
 // Programs contain no build paths and no version control stamp: the upload contains no version control files, and
 // version control tools execute what a package's own settings name.
 //
-// goindex=0: the go command's index of package directories, which it keeps in the build cache, knows a file by its name,
-// size and time. All uploads have the same paths and times, so it would take one package's imports, constraints and
-// #cgo lines for another's.
-//
 // find_modules puts the modules of the builder image ahead of all other sources, as a file:// proxy. The go command does
 // not ask proxies for private modules, so the script first fetches those from the image with GONOPROXY=none. If GOPROXY
 // is not set, modules come from Go's public proxy alone, as with the built-in controller: with direct, a package could
@@ -170,7 +170,7 @@ number() (
 )
 prepare() {
 	image_modules=${GOMODCACHE:-}
-	export GOCACHE=` + goBuildCache + ` GOMODCACHE=` + goModuleCache + ` GODEBUG="${GODEBUG:+$GODEBUG,}goindex=0"
+	export GOCACHE=` + goBuildCache + ` GOMODCACHE=` + goModuleCache + `
 	version=$(go version)
 	echo "$version"
 	used=${version#go version } used=${used%% *}
@@ -230,7 +230,11 @@ func planGolang(r request) (Plan, error) {
 	}
 	required := r.readGoVersions(layout)
 	key, patterns := r.goKey(layout)
-	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), required.version, required.toolchain}
+	index := "on"
+	if r.goRedirects(layout) {
+		index = "off"
+	}
+	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), required.version, required.toolchain, index}
 	plan := r.goPlan(goBuild, slices.Concat(args, []string{key}, patterns)...)
 	plan.CodeAtRoot = r.atRoot
 	if !r.atRoot {
@@ -292,6 +296,12 @@ const goMemory = "GOMEMLIMIT=512MiB"
 // and compilers load precompiled headers into memory without checking them.
 var goLeftOut = []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"}
 
+// goModTime is the modification time of uploads. The go command keeps an index of package directories in the build cache,
+// which tells files apart by name, size and time. All uploads have the same paths, so with equal times it would take one
+// package's imports, build constraints and #cgo lines for another's. It does not index files that may still change: those
+// whose time is not yet two seconds past.
+var goModTime = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // goPlan returns a plan that runs a script with arguments in the Go builder image.
 func (r request) goPlan(script string, args ...string) Plan {
 	environment := r.buildEnvironment(slices.Concat(goOutput, goTransport, proxies)...)
@@ -300,6 +310,7 @@ func (r request) goPlan(script string, args ...string) Plan {
 		Runtime:     Image{r.settings.Chaincode.Golang.Runtime, "chaincode.golang.runtime"},
 		Command:     append([]string{"/bin/sh", "-c", script, "build"}, args...),
 		Environment: environment,
+		ModTime:     goModTime,
 		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
 		Caches: []Cache{

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -38,14 +39,15 @@ type Plan struct {
 	Kind          Kind   // decides which of the other fields are used
 	Builder       Image
 	Runtime       Image
-	Command       []string // of the build container
-	Environment   []string // KEY=VALUE; environment of the build container, none of which reaches the image
-	Tuning        []string // KEY=VALUE; more variables for the build container, which only affect its speed
-	BuildArgs     []string // KEY=VALUE; build arguments of a Dockerfile
-	DigestInputs  []string // settings and variables that can change the output; part of the content digest
-	CodeAtRoot    bool     // the code is at the root of the package; it is uploaded to src/ all the same
-	Executables   []string // files to upload with the execute bit, whatever their mode in the package
-	LeftOut       []string // names of files and directories not to upload; patterns for path.Match
+	Command       []string  // of the build container
+	Environment   []string  // KEY=VALUE; environment of the build container, none of which reaches the image
+	Tuning        []string  // KEY=VALUE; more variables for the build container, which only affect its speed
+	BuildArgs     []string  // KEY=VALUE; build arguments of a Dockerfile
+	DigestInputs  []string  // settings and variables that can change the output; part of the content digest
+	CodeAtRoot    bool      // the code is at the root of the package; it is uploaded to src/ all the same
+	Executables   []string  // files to upload with the execute bit, whatever their mode in the package
+	ModTime       time.Time // of the uploaded files; zero: 1970
+	LeftOut       []string  // names of files and directories not to upload; patterns for path.Match
 	Caches        []Cache
 	NoNetwork     bool   // the build gets no network, whatever the settings say
 	RunsNoCode    bool   // the build runs no code of the package or its dependencies, so it may use the chaincode's network

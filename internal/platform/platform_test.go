@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,7 +68,7 @@ func TestGolangPlan(t *testing.T) {
 	settings.Chaincode.Builder, settings.Chaincode.Golang.Runtime = "example/ccenv:1", "example/baseos:1"
 	got, err := planFor(metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod"), settings, nil)
 	require.NoError(t, err)
-	require.Len(t, got.Command, 11)
+	require.Len(t, got.Command, 12)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
 	got.WithC = nil // see TestWhichCachesABuildWithCHas
@@ -75,7 +76,8 @@ func TestGolangPlan(t *testing.T) {
 		Type:          "golang",
 		Builder:       platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
 		Runtime:       platform.Image{Name: "example/baseos:1", Setting: "chaincode.golang.runtime"},
-		Command:       []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", ""},
+		Command:       []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", "on", ""},
+		ModTime:       time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		Tuning:        []string{"GOMEMLIMIT=512MiB"},
 		LeftOut:       []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch", "/pkg"},
 		RunsNoCode:    true,

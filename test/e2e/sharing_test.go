@@ -144,6 +144,18 @@ func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
 	assert.Equal(t, "true", goPrints(t, config(""), victim...))
 }
 
+// The go command's index tells files apart by name, size and time, and an upgrade may change nothing but their content.
+func TestAnUpgradeWithFilesOfEqualSize(t *testing.T) {
+	version := func(imported, constraint string) []peer.Entry {
+		return source("src/go.mod", "module example.com/cc\n\ngo 1.21\n", "src/v1/r.go", "package rate\n\nconst Rate = 1\n", "src/v2/r.go", "package rate\n\nconst Rate = 2\n",
+			"src/main.go", "package main\n\nimport \"example.com/cc/"+imported+"\"\n\nvar add = 0\n\nfunc main() { print(rate.Rate + add) }\n",
+			"src/guard.go", "//go:build "+constraint+"\n\npackage main\n\nfunc init() { add = 10 }\n", "src/salt.txt", rand.Text())
+	}
+	assert.Equal(t, "11", goPrints(t, config(""), version("v1", "linux ")...))
+	assert.Equal(t, "12", goPrints(t, config(""), version("v2", "linux ")...))
+	assert.Equal(t, "2", goPrints(t, config(""), version("v2", "ignore")...))
+}
+
 // git runs commands from a repository's settings, and a builder image may have git and run as root.
 func TestAPackageWithARepository(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "dies")),
