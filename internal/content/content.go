@@ -28,7 +28,6 @@ type File struct {
 	Executable bool
 	Size       int64
 	SHA256     string // in hex
-	MentionsC  bool   // whether it is a Go file that contains "C", quotes included, and so may use cgo
 	fsPath     string // path in Package.FS
 }
 
@@ -101,18 +100,13 @@ func readFile(source fs.FS, name string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	hash, finder := sha256.New(), &wordFinder{word: importC}
-	w := io.Writer(hash)
-	if path.Ext(name) == ".go" {
-		w = io.MultiWriter(hash, finder)
-	}
-	size, err := io.Copy(w, opened)
+	hash := sha256.New()
+	size, err := io.Copy(hash, opened)
 	if err != nil {
 		return File{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return File{
-		Path: name, Executable: info.Mode()&0o111 != 0, Size: size, SHA256: hex.EncodeToString(hash.Sum(nil)),
-		MentionsC: finder.found, fsPath: name,
+		Path: name, Executable: info.Mode()&0o111 != 0, Size: size, SHA256: hex.EncodeToString(hash.Sum(nil)), fsPath: name,
 	}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -225,15 +224,4 @@ func entries(t *testing.T, archive io.Reader) []string {
 func octal(mode int64) string {
 	digits := []byte{byte('0' + mode>>6&7), byte('0' + mode>>3&7), byte('0' + mode&7)}
 	return string(digits)
-}
-
-// The import of "C" is found even across the boundaries of io.Copy's reads.
-func TestMentionsC(t *testing.T) {
-	files := fstest.MapFS{"a.go": {Data: []byte(`import "C"`)}, "c.go": {Data: []byte(`"c" 'C' C`)}, "d.h": {Data: []byte(`"C"`)}}
-	for i := range 5 {
-		files[fmt.Sprintf("b%d.go", i)] = &fstest.MapFile{Data: []byte(strings.Repeat("x", 32<<10-i) + `"C"`)} // io.Copy's buffer
-	}
-	pkg, err := content.Read(files)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"a.go", "b0.go", "b1.go", "b2.go", "b3.go", "b4.go"}, paths(pkg.Only(func(f content.File) bool { return f.MentionsC })))
 }

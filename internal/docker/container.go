@@ -20,7 +20,7 @@ type Spec struct {
 	Environment []string // KEY=VALUE
 	WorkingDir  string
 	Labels      map[string]string
-	Volumes     map[string]Volume // by their path in the container
+	Volumes     map[string]string // names by their path in the container
 	NetworkMode string            // the network that the container is created with; empty: the engine's default
 	Networks    []string          // further networks, which the caller joins with Connect
 	Aliases     []string          // names of the container on user-defined networks

@@ -54,7 +54,7 @@ func TestCreateSendsEveryField(t *testing.T) {
 	engine, client := connect(t)
 	_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{
 		Name: "one", Image: "base:1", Entrypoint: []string{"entry"}, Command: []string{"run", "it"}, Environment: []string{"A=b"},
-		WorkingDir: "/work", Labels: map[string]string{"l": "v"}, Volumes: map[string]docker.Volume{"/cache": {Name: "volume"}}, NetworkMode: "host",
+		WorkingDir: "/work", Labels: map[string]string{"l": "v"}, Volumes: map[string]string{"/cache": "volume"}, NetworkMode: "host",
 		Init: true, LogOptions: map[string]string{"max-size": "50m", "max-file": "5"},
 		Security: docker.Security{Capabilities: []string{"CHOWN"}}, Resources: docker.Resources{Memory: 1 << 30, Pids: 100},
 	})

@@ -67,7 +67,7 @@ func (s Spec) hostConfig() *container.HostConfig {
 		host.Init = &s.Init
 	}
 	for path, volume := range s.Volumes {
-		host.Binds = append(host.Binds, volume.bind(path))
+		host.Binds = append(host.Binds, volume+":"+path)
 	}
 	return host
 }

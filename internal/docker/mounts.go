@@ -57,17 +57,3 @@ func (e *Engine) EnsureVolume(ctx context.Context, name string, labels map[strin
 	}
 	return nil
 }
-
-// Volume is a named volume of a container.
-type Volume struct {
-	Name     string
-	ReadOnly bool
-}
-
-// bind is the volume as engines take it.
-func (v Volume) bind(path string) string {
-	if v.ReadOnly {
-		return v.Name + ":" + path + ":ro"
-	}
-	return v.Name + ":" + path
-}

@@ -20,6 +20,9 @@ func contentDigest(plan platform.Plan, pkg *content.Package, builder, runtime do
 	if plan.WithC != nil {
 		digest.Add("command with C", plan.WithC.Command...)
 		digest.Add("command of its base", plan.WithC.Base.Command...)
+		if plan.WithC.Modules != nil {
+			digest.Add("command of its modules", plan.WithC.Modules.Command...)
+		}
 	}
 	digest.Add("target", plan.Target)
 	digest.Add("level", plan.FabricVersion)

@@ -100,6 +100,9 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.upload(ctx, id, j.pack); err != nil {
 		return err
 	}
+	if err := b.handOver(ctx, j, id); err != nil {
+		return err
+	}
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}

@@ -22,9 +22,7 @@ func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) er
 func (j *job) pack(w io.Writer) error {
 	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}, ModTime: j.plan.ModTime}
 	for _, cache := range j.plan.Caches {
-		if !cache.ReadOnly { // engines write into no volume that is mounted read-only
-			layout.Writable = append(layout.Writable, cache.Path)
-		}
+		layout.Writable = append(layout.Writable, cache.Path)
 	}
 	for _, name := range j.plan.Executables {
 		layout.Executables = append(layout.Executables, path.Join(platform.InputDir, name))

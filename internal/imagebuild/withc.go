@@ -3,6 +3,7 @@ package imagebuild
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
@@ -19,13 +20,56 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	}
 	b.Log.Info("the package needs a C compiler or an external linker: building it without a network", "type", j.plan.Type, "image", j.image)
 	c := *j
-	c.plan.WithC, c.lock = nil, j.lock+"-c"
-	c.plan.Command, c.plan.Environment, c.plan.Caches = j.plan.WithC.Command, j.plan.WithC.Environment, j.plan.WithC.Caches
-	c.plan.RunsNoCode, c.plan.NoNetwork = j.plan.WithC.RunsNoCode, j.plan.WithC.NoNetwork
+	c.plan, c.lock = step(j.plan, j.plan.WithC), j.lock+"-c"
+	if c.plan.Modules = j.plan.WithC.Modules; c.plan.Modules != nil {
+		modules := step(j.plan, c.plan.Modules)
+		c.plan.Modules = &modules
+	}
 	if c.plan.Builder.Name, err = b.ensureBase(ctx, j, *j.plan.WithC.Base); err != nil {
 		return err
 	}
 	return b.makeImage(ctx, &c)
+}
+
+// step returns a plan of the same package whose container does what another plan says.
+func step(plan platform.Plan, other *platform.Plan) platform.Plan {
+	plan.WithC = nil
+	plan.Command, plan.Environment, plan.Caches = other.Command, other.Environment, other.Caches
+	plan.RunsNoCode, plan.NoNetwork = other.RunsNoCode, other.NoNetwork
+	return plan
+}
+
+// handOver uploads the modules of a package into its build container, which has no network. A container with a network
+// collects them.
+func (b *Builder) handOver(ctx context.Context, j *job, id string) error {
+	if j.plan.Modules == nil {
+		return nil
+	}
+	m := *j
+	m.plan, m.lock = *j.plan.Modules, j.lock+"-modules"
+	collector, other, err := b.createBuildContainer(ctx, &m)
+	if err == nil && other != nil { // the holder of j.lock alone creates it: this one is left of a builder that died
+		if err := b.Engine.Remove(ctx, other.ID); err != nil {
+			return err
+		}
+		collector, other, err = b.createBuildContainer(ctx, &m)
+	}
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return fmt.Errorf("container %q appeared twice: is another builder at work on this package?", m.lock)
+	}
+	defer b.discard(ctx, collector)
+	if err := b.run(ctx, &m, collector); err != nil {
+		return err
+	}
+	modules, err := b.Engine.Download(ctx, collector, platform.OutputDir+"/mod")
+	if err != nil {
+		return err
+	}
+	defer modules.Close()
+	return b.Engine.Upload(ctx, id, platform.CacheDir, modules)
 }
 
 // needsC reports whether that is why the build ended.

@@ -8,9 +8,8 @@ import (
 
 // Cache is a volume that is kept between builds. Each builder image has its own.
 type Cache struct {
-	Name        string // if empty, the build gets a directory instead of a volume
-	Path        string // mount point in the build container
-	ReadOnly    bool
+	Name        string   // if empty, the build gets a directory instead of a volume
+	Path        string   // mount point in the build container
 	Environment []string // KEY=VALUE; builds share the volume only if they have the same values
 }
 

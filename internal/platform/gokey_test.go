@@ -194,6 +194,20 @@ func (b builds) attempt(pkg pkgFiles, environment ...string) (int, string) {
 		require.NoError(b.t, os.Mkdir(b.path("/chaincode/output"), 0o755))
 	}
 	require.NoError(b.t, os.MkdirAll(shared, 0o755))
+	if planned.WithC.Modules != nil {
+		modules := b.path("/chaincode/cache/mod")
+		if status, stderr := b.call(planned.WithC.Modules.Command, environment...); status != 0 {
+			return status, stderr
+		}
+		require.NoError(b.t, os.RemoveAll(modules+"-shared"))
+		require.NoError(b.t, os.Rename(modules, modules+"-shared"))
+		require.NoError(b.t, os.Rename(b.path("/chaincode/output/mod"), modules))
+		defer func() {
+			_ = exec.Command("chmod", "-R", "u+w", modules).Run()
+			require.NoError(b.t, os.RemoveAll(modules))
+			require.NoError(b.t, os.Rename(modules+"-shared", modules))
+		}()
+	}
 	return b.call(planned.WithC.Command, append(environment, "GOPROXY=off")...)
 }
 
@@ -550,29 +564,25 @@ func testWhatNeedsAnExternalLinkerIsBuiltApart(t *testing.T) {
 	assert.NoFileExists(t, ran)
 }
 
-// A build with C shares a cache only where what C gets follows from the dependencies alone, and it writes to no other.
-func TestWhichCachesABuildWithCHas(t *testing.T) {
+// A build with C may run code of the package, so it has nothing that another package reads or that is secret.
+func TestWhatABuildWithCHas(t *testing.T) {
 	pure := chaincode.with(pkgFiles{"src/go.sum": "x"})
-	withC := func(f pkgFiles) *platform.Plan { return plan(t, metadata.Package{Type: "golang"}, f.source()).WithC }
-	shared := withC(pure).Caches[0].Name
-	assert.Regexp(t, "^go-c-[0-9a-f]{16}$", shared)
-	for name, change := range map[string]pkgFiles{"Go": {"src/main.go": "package main // 2"}, "a README": {"src/README.md": "x"}} {
-		assert.Equal(t, shared, withC(pure.with(change)).Caches[0].Name, name)
-	}
-	assert.NotEqual(t, shared, withC(pure.with(pkgFiles{"src/go.sum": "y"})).Caches[0].Name)
-	for name, change := range map[string]pkgFiles{
-		"cgo": {"src/c.go": `import "C"`}, "assembly": {"src/a.s": "x"}, "gcc's": {"src/a.S": "x"}, "an object file": {"src/a.syso": "x"}, "swig": {"src/a.swig": "x"},
-	} {
-		assert.Empty(t, withC(pure.with(change)).Caches[0].Name, name)
-	}
-	got := withC(pure)
-	assert.Equal(t, platform.Cache{Name: "go-modules", Path: "/chaincode/cache/mod", ReadOnly: true}, got.Caches[1])
-	assert.False(t, got.RunsNoCode)
-	assert.True(t, got.NoNetwork)
-
 	settings := config.Defaults()
-	settings.Builder.Build.Environment = config.Environment{"GOPROXY=https://user:secret@proxy.example.com", "GOFLAGS=-tags=x"}
+	settings.Builder.Build.Environment = config.Environment{
+		"GOPROXY=https://user:secret@proxy.example.com", "GOFLAGS=-tags=x", "GIT_TOKEN=secret", "GOOGLE_TOKEN=secret", "CC=clang", "PKG_CONFIG_PATH=/opt",
+	}
 	planned, err := planFor(metadata.Package{Type: "golang"}, pure.source(), settings, []string{"HTTPS_PROXY=http://user:secret@proxy"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"GOFLAGS=-tags=x", "GOPROXY=off"}, []string(planned.WithC.Environment), "it gets no credentials")
+	withC := planned.WithC
+	assert.Equal(t, []string{"CC=clang", "GOFLAGS=-tags=x", "PKG_CONFIG_PATH=/opt", "GOPROXY=off"}, withC.Environment)
+	assert.Equal(t, []string{"CC=clang", "GOFLAGS=-tags=x", "PKG_CONFIG_PATH=/opt"}, withC.Base.Environment)
+	assert.Equal(t, []platform.Cache{{Path: "/chaincode/cache/build"}, {Path: "/chaincode/cache/mod"}}, withC.Caches)
+	assert.True(t, withC.NoNetwork)
+	assert.False(t, withC.RunsNoCode)
+	assert.Equal(t, planned.Environment, withC.Modules.Environment, "another container downloads the modules")
+	assert.True(t, withC.Modules.RunsNoCode)
+
+	vendored, err := planFor(metadata.Package{Type: "golang"}, pure.with(pkgFiles{"src/vendor/modules.txt": "#"}).source(), settings, nil)
+	require.NoError(t, err)
+	assert.Nil(t, vendored.WithC.Modules)
 }

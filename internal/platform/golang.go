@@ -10,16 +10,15 @@ import (
 	"time"
 
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/content"
 )
 
 // goBuild is the script of a golang build. Its arguments are those of goEnter, then the result of goKey: the key and the
 // patterns of packages to compile with it.
 //
-// It runs only tools that are written in Go: the go command, the compiler, the assembler and the internal linker. What
-// they compile goes into a cache that all packages share. gcc and ld are no match for hostile input (an object file can
-// make them run a program), so a package that needs them is not built here: the script ends with [NeedsC] and goBuildC
-// takes over. Before that, it downloads the package's modules.
+// It runs only tools that are written in Go: the go command, the compiler, the assembler and the internal linker, which
+// would ask gcc for its library if -libgcc were not set. What they compile goes into a cache that all packages share. gcc
+// and ld are no match for hostile input (an object file can make them run a program), so a package that needs them is not
+// built here: the script ends with [NeedsC] and goBuildC takes over. Before that, it downloads the package's modules.
 //
 // Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
 // and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
@@ -46,7 +45,7 @@ compile() { # patterns of packages to compile with the key...
 		count=$((count - 1))
 	done
 	export CGO_ENABLED=0
-	exec go build -v $mode "$@" "-ldflags=-s -w -linkmode=internal" -o ` + OutputDir + `/chaincode "$target"
+	exec go build -v $mode "$@" "-ldflags=-s -w -linkmode=internal -libgcc=none" -o ` + OutputDir + `/chaincode "$target"
 }
 search() {
 	go list $mode -deps -f '{{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}}' "$target"
@@ -83,22 +82,32 @@ cat <&4 >&2
 wait $!
 `
 
-// goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter. If goDownload is set, the
-// modules are still to be downloaded.
+// goModules is the script that collects the modules of a golang build with C. Its arguments are those of goEnter. Its output
+// is a module cache with the modules that this build needs and no others.
+const goModules = goEnter + `find_modules
+list() {
+	(export CGO_ENABLED=1 && go list $mode -deps "$target" >/dev/null)
+	(export CGO_ENABLED=0 && go list $mode -e -deps "$target" >/dev/null 2>&1) || true
+}
+list
+export GOPROXY="file://$GOMODCACHE/cache/download" GONOPROXY=none GOSUMDB=off GOMODCACHE=` + goModulesOutput + `
+mkdir -p "$GOMODCACHE"
+list
+`
+
+// goModulesOutput has the same name as goModuleCache.
+const goModulesOutput = OutputDir + "/mod"
+
+// goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter.
 //
-// The build must be assumed to run code of the package. It has no network, it cannot write to any cache that another
-// package reads, and it starts from the standard library as goStandard has compiled it.
+// The build must be assumed to run code of the package: besides what the package's own files can do, ld looks in the
+// current directory, which is the upload, for the files that its scripts name. The build has no network, its caches go
+// with its container, and it starts from the standard library as goStandard has compiled it.
 //
 // The program is linked statically with the external linker, as the built-in controller does, because the runtime image
 // lacks the libraries of the builder image. Linking dynamically corresponds to the built-in controller's dynamicLink: no
 // linker flags, so the setup of the builder image decides.
-const goBuildC = goEnter + `if [ -n "$` + goDownload + `" ] && [ "$mode" = -mod=readonly ]; then
-	find_modules
-fi
-if [ ! -e "$GOCACHE/seeded" ]; then
-	cp -R ` + goStandardCache + `/. "$GOCACHE"
-	: >"$GOCACHE/seeded"
-fi
+const goBuildC = goEnter + `cp -R ` + goStandardCache + `/. "$GOCACHE"
 if [ "$link" = static ]; then
 	export CGO_ENABLED=1
 	go build -v $mode "-ldflags=-linkmode external -extldflags '-static'" -o ` + OutputDir + `/chaincode "$target"
@@ -240,53 +249,44 @@ func planGolang(r request) (Plan, error) {
 	if !r.atRoot {
 		plan.LeftOut = append(slices.Clone(plan.LeftOut), goPathPackages)
 	}
-	plan.WithC = r.goPlanC(plan, layout, args)
+	plan.WithC = r.goPlanC(layout, args)
 	return plan, nil
 }
 
 // goPathPackages is where the go command, in GOPATH mode, takes compiled packages from whose contents it does not check.
 const goPathPackages = "/pkg"
 
-// goDownload is a variable of goBuildC, and no argument, because it does not change the result.
-const goDownload = "FABRIC_BUILDER_DOWNLOAD"
-
 // goPlanC returns the plan of a build that needs gcc and ld.
-func (r request) goPlanC(plan Plan, layout goLayout, args []string) *Plan {
-	modules := plan.Caches[1]
-	online := layout.mode == "readonly" && modules.Name == ""
-	plan.Command = append([]string{"/bin/sh", "-c", goBuildC, "build"}, args...)
-	if online { // nothing keeps the modules that the first build has downloaded
-		plan.Tuning = append(slices.Clone(plan.Tuning), goDownload+"=yes")
-	} else {
-		plan.Environment = append(r.withoutTransport(plan.Environment), "GOPROXY=off")
-	}
-	modules.ReadOnly = modules.Name != ""
-	plan.Caches = []Cache{{Name: r.goCacheC(), Path: goBuildCache, Environment: plan.Caches[0].Environment}, modules}
-	plan.RunsNoCode, plan.NoNetwork = false, !online
+func (r request) goPlanC(layout goLayout, args []string) *Plan {
+	plan := r.goPlan(goBuildC, args...)
+	plan.Environment = append(r.goToolEnvironment(), "GOPROXY=off")
+	plan.Caches = []Cache{{Path: goBuildCache}, {Path: goModuleCache}}
+	plan.RunsNoCode, plan.NoNetwork = false, true
 	plan.Base = r.goStandardPlan()
+	if layout.mode == "readonly" {
+		modules := r.goPlan(goModules, args...)
+		plan.Modules = &modules
+	}
 	return &plan
 }
 
-// goCompiledByC lists the extensions of files that reach gcc or ld. Go files that use cgo are recognised by their import
-// of "C".
-var goCompiledByC = []string{".s", ".S", ".sx", ".swig", ".swigcxx", ".syso"}
+// goToolVariables matches the variables that Go's and C's tools read. Others, which may be secret, do not reach a build that
+// may run code of the package.
+var goToolVariables = []string{
+	"GOAMD64", "GOARM*", "GO386", "GOMIPS*", "GOPPC64", "GORISCV64", "GODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOTOOLCHAIN",
+	"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GCCGO*", "CGO_*", "CC", "CXX", "FC", "AR", "PKG_CONFIG*",
+	"CPATH", "*_INCLUDE_PATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "PATH", "LANG", "LC_*", "SOURCE_DATE_EPOCH",
+}
 
-// goCacheC returns the name of the cache of a build that needs gcc and ld. If the package itself brings files for them, it
-// may run any code, so it has no cache. Otherwise what they process follows from the package's dependencies, and packages
-// with the same dependencies share a cache.
-func (r request) goCacheC() string {
-	name := r.goCacheName("go-c")
-	upload := r.content.Without(goLeftOut...)
-	for _, f := range upload.Files {
-		if name == "" || f.MentionsC || !f.Dir && slices.Contains(goCompiledByC, path.Ext(f.Path)) {
-			return ""
-		}
-	}
-	digest := content.NewDigest()
-	digest.AddFiles("dependencies", upload.Only(func(f content.File) bool {
-		return slices.Contains([]string{"go.mod", "go.sum", "go.work", "go.work.sum"}, path.Base(f.Path))
-	}).Files)
-	return name + "-" + digest.Sum()[:16]
+// goToolEnvironment returns the environment of a build with C, sorted.
+func (r request) goToolEnvironment() environment {
+	return slices.DeleteFunc(slices.Sorted(slices.Values(r.buildEnvironment(goOutput...))), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return r.isTransport(name) || !slices.ContainsFunc(goToolVariables, func(pattern string) bool {
+			matched, _ := path.Match(pattern, name)
+			return matched
+		})
+	})
 }
 
 // goMemory is the memory use at which each of Go's tools starts to collect garbage.
@@ -314,7 +314,7 @@ func (r request) goPlan(script string, args ...string) Plan {
 		LeftOut:     goLeftOut,
 		RunsNoCode:  true,
 		Caches: []Cache{
-			{Name: r.goCacheName("go-build"), Path: goBuildCache, Environment: r.withoutTransport(environment)},
+			{Name: r.goCacheName("go-build"), Path: goBuildCache, Environment: slices.Sorted(slices.Values(environment))},
 			{Name: r.goCacheName("go-modules"), Path: goModuleCache, Environment: slices.Sorted(slices.Values(environment))},
 		},
 		Target: "/usr/local/bin",
@@ -357,9 +357,10 @@ exec go build std
 // goStandardPlan plans the image that builds with C start from: the builder image with the standard library.
 func (r request) goStandardPlan() *Plan {
 	plan := r.goPlan(goStandard, r.goLink())
+	plan.Environment = r.goToolEnvironment()
 	plan.Type = "golang-std"
 	plan.Runtime = plan.Builder
-	plan.DigestInputs = r.withoutTransport(plan.Environment)
+	plan.DigestInputs = plan.Environment
 	plan.Caches = nil
 	plan.Target = goStandardCache
 	return &plan

@@ -55,6 +55,7 @@ type Plan struct {
 	FabricVersion string // for the label and variable that the built-in controller sets on images
 
 	WithC            *Plan              // takes over if the build ends with [NeedsC]; nil for other types than golang
+	Modules          *Plan              // run before a build without a network; its output goes into CacheDir. nil: the build needs none
 	Base             *Plan              // makes the image to build in from the builder image, without the package; nil: the builder image itself
 	Snapshot         *Snapshot          // what to build ahead of the code; nil if everything is built together
 	NoSnapshotReason string             // for the log: why a package of a type with snapshots has none

@@ -188,8 +188,9 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
 	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
 	assert.Equal(t, output, golang.DigestInputs, "only these change the output")
-	assert.Equal(t, output, golang.Caches[0].Environment, "so only these select the build cache")
-	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Caches[1].Environment, "builds share modules only if they get them in the same way")
+	for _, cache := range golang.Caches {
+		assert.ElementsMatch(t, slices.Concat(output, transport, proxies), cache.Environment, "builds share caches only if they get modules in the same way")
+	}
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
 	assert.Equal(t, proxies, node.Environment)

