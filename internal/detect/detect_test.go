@@ -42,7 +42,7 @@ func TestDetect(t *testing.T) {
 		"upper case":    {`{"type":"GOLANG","label":"basic_1.0"}`, 0, ""},
 		"1.x lifecycle": {`{"type":"NODE","path":"x","label":"mycc:1.0"}`, 0, ""},
 		"a label that peers refuse": {`{"type":"node","label":"_basic"}`, 1,
-			`[ERROR] detect: label "_basic" is not allowed: it must begin with a letter or a digit and hold only letters, digits, and any of _.+-` + "\n"},
+			`[ERROR] detect: invalid label "_basic": it must begin with a letter or a digit and contain only letters, digits, and any of _.+-` + "\n"},
 
 		"java":                {`{"type":"java","label":"basic_1.0"}`, 0, ""},
 		"a prebuilt image":    {`{"type":"docker","label":"basic_1.0"}`, 0, ""},
@@ -84,7 +84,7 @@ func TestDetectWithInvalidTypes(t *testing.T) {
 func TestDetectReportsInvalidMetadata(t *testing.T) {
 	tests := map[string]struct{ json, want string }{
 		"empty":        {"", "reading FILE: the file is empty"},
-		"broken":       {"{\n\"type\":\n", "reading FILE: not the JSON expected here: line 2: unexpected end of JSON input"},
+		"broken":       {"{\n\"type\":\n", "reading FILE: parsing JSON: line 2: unexpected end of JSON input"},
 		"without type": {`{"label":"a"}`, `FILE has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
 	}
 	for name, test := range tests {

@@ -96,9 +96,9 @@ func TestBuildRefusesAServiceThatCannotBeReached(t *testing.T) {
 		"a broken template":    {`{"address":"{{.x"}`, `{}`, `rendering "address" of connection.json: template: template:1: unclosed action (set the values in `},
 		"values are not JSON":  {`{"address":"cc:1"}`, `{"key":"secret`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: invalid value: expected a JSON object"},
 		"values are a list":    {`{"address":"cc:1"}`, `["secret"]`, "variable CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG: invalid value: expected a JSON object"},
-		"a text is no bool":    {`{"address":"cc:1","tls_required":"{{.tls}}"}`, `{"tls":true}`, "reading SOURCE/connection.json: not the JSON expected here: line 1: "},
-		"no port in the value": {`{"address":"{{.host}}"}`, `{"host":"cc"}`, `checking connection.json: "address" is "cc": expected host:port`},
-		"an empty value":       {`{"address":"cc:1","tls_required":true,"root_cert":"{{.root}}"}`, `{"root":""}`, `checking connection.json: "root_cert" is missing, and "tls_required" is true`},
+		"a text is no bool":    {`{"address":"cc:1","tls_required":"{{.tls}}"}`, `{"tls":true}`, "reading SOURCE/connection.json: parsing JSON: line 1: "},
+		"no port in the value": {`{"address":"{{.host}}"}`, `{"host":"cc"}`, `checking connection.json: invalid "address" "cc": expected host:port`},
+		"an empty value":       {`{"address":"cc:1","tls_required":true,"root_cert":"{{.root}}"}`, `{"root":""}`, `checking connection.json: "root_cert" is missing: it is required because "tls_required" is true`},
 		"a false certificate":  {full(fake, certificate, key), "", `checking connection.json: "root_cert" is not a certificate: x509: `},
 		"another one's key":    {full(certificate, certificate, otherKey), "", `checking connection.json: "client_cert" and "client_key": private key does not match public key`},
 	}

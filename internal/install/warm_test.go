@@ -42,8 +42,8 @@ func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 	for name, test := range map[string]struct{ path, want string }{
 		"missing":       {filepath.Join(dir, "missing.tgz"), "unpacking missing.tgz: open "},
 		"not a package": {filepath.Join(dir, "text.tgz"), "unpacking text.tgz: "},
-		"bad label":     {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `label "a b" is not allowed`},
-		"unknown type":  {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `type "wasm" is not known`},
+		"bad label":     {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `invalid label "a b"`},
+		"unknown type":  {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `unknown package type "wasm"`},
 		"no module":     {pkg("empty.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File("src/x", "")), "planning the build of a golang package"},
 	} {
 		t.Run(name, func(t *testing.T) {

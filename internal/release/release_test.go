@@ -85,9 +85,9 @@ func TestReleaseOfAService(t *testing.T) {
 
 func TestReleaseOfAServiceThatCannotBeReached(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"address":"cc"}`:                       `checking connection.json: "address" is "cc": expected host:port`,
-		`{"address":"cc:1","tls_required":true}`: `checking connection.json: "root_cert" is missing, and "tls_required" is true`,
-		`{`:                                      "reading OUTPUT/connection.json: not the JSON expected here: line 1: unexpected end of JSON input",
+		`{"address":"cc"}`:                       `checking connection.json: invalid "address" "cc": expected host:port`,
+		`{"address":"cc:1","tls_required":true}`: `checking connection.json: "root_cert" is missing: it is required because "tls_required" is true`,
+		`{`:                                      "reading OUTPUT/connection.json: parsing JSON: line 1: unexpected end of JSON input",
 	} {
 		output, releaseDir := t.TempDir(), t.TempDir()
 		write(t, filepath.Join(output, "META-INF/statedb/couchdb/indexes/owner.json"), "{}")
@@ -109,7 +109,7 @@ func TestReleaseOfBrokenIndexes(t *testing.T) {
 	status, stderr := run(t, output, releaseDir)
 
 	assert.Equal(t, 1, status)
-	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: not the JSON expected here: line 1: unexpected end of JSON input\n"+
+	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input\n"+
 		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n", stderr, "each line is marked as an error, because the peer logs each separately")
 	assert.Empty(t, files(t, releaseDir))
 }
