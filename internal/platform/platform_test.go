@@ -71,7 +71,7 @@ func TestGolangPlan(t *testing.T) {
 	require.Len(t, got.Command, 12)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
 	got.Command = got.Command[3:]
-	got.WithC = nil // see TestWhichCachesABuildWithCHas
+	got.WithC = nil // see TestWhatABuildWithCHas
 	assert.Equal(t, platform.Plan{
 		Type:          "golang",
 		Builder:       platform.Image{Name: "example/ccenv:1", Setting: "chaincode.builder"},
