@@ -40,7 +40,7 @@ func TestAFailingBuildSaysWhy(t *testing.T) {
 		"no go.mod":                        {config(""), "golang", []peer.Entry{peer.File("src/README.md", "")}, []string{"neither src/go.mod", "nor Go files in src"}},
 		"no package.json":                  {config(""), "node", []peer.Entry{peer.File("src/index.js", "")}, []string{"no src/package.json"}},
 		"no such runtime image": {strings.ReplaceAll(config(""), world.baseos, gone), "golang", broken,
-			[]string{"the runtime image", gone, "chaincode.golang.runtime"}},
+			[]string{"cannot pull runtime image", gone, "chaincode.golang.runtime"}},
 		"no engine": {"vm: {endpoint: unix:///nowhere/docker.sock}", "golang", broken,
 			[]string{"unix:///nowhere/docker.sock", "the socket does not exist", "vm.endpoint"}},
 		"nobody listens": {fmt.Sprintf("vm: {endpoint: %q}", "tcp://"+closed.Addr().String()), "golang", broken,

@@ -104,8 +104,8 @@ func TestAPrebuiltImageThatCannotBeHad(t *testing.T) {
 	none := "sha256:" + strings.Repeat("0", 64)
 	tests := map[string]struct{ name, digest, want string }{
 		"without a digest": {r.Ref("kv:1.0"), "", `image.json has no "digest"`},
-		"a bad name":       {r.Ref("KV"), none, "is not the name of an image"},
-		"a bad digest":     {r.Ref("kv"), "sha256:0", `"sha256:0" is not a digest`},
+		"a bad name":       {r.Ref("KV"), none, `expected an image name`},
+		"a bad digest":     {r.Ref("kv"), "sha256:0", `invalid "digest" "sha256:0"`},
 		"not there":        {r.Ref("kv"), none, "cannot pull chaincode image " + fmt.Sprintf("%q: ", r.Ref("kv@"+none))},
 	}
 	for name, test := range tests {

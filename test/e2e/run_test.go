@@ -221,7 +221,7 @@ func TestABrokenChaincodeFile(t *testing.T) {
 		"missing":     {"", "no such file"},
 		"broken":      {"{", "chaincode.json"},
 		"without id":  {`{"peer_address":"x:1"}`, "chaincode_id"},
-		"without TLS": {fmt.Sprintf(`{"chaincode_id":"a:b","peer_address":"x:1","client_key":%q}`, secret), "client_key without client_cert and root_cert"},
+		"without TLS": {fmt.Sprintf(`{"chaincode_id":"a:b","peer_address":"x:1","client_key":%q}`, secret), "has client_key but lacks client_cert and root_cert"},
 		"no PEM": {fmt.Sprintf(`{"chaincode_id":"a:b","peer_address":"x:1","client_key":%q,"client_cert":"x","root_cert":"x"}`, secret),
 			`"client_cert" is not PEM`},
 	}
