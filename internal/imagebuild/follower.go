@@ -23,7 +23,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 	b.Log.Info("another builder is building the same content: waiting for it", "container_id", container.ID, "image", j.image)
 	var shown <-chan error
 	for began := time.Now(); ; {
-		if reason := b.abandoned(j, container); reason != "" {
+		if reason := b.abandoned(ctx, j, container); reason != "" {
 			return false, b.removeAbandoned(ctx, container, reason)
 		}
 		if shown == nil && container.Status != "created" {
@@ -87,14 +87,32 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 }
 
 // abandoned says why a container that has not ended will never give a result; empty where it may.
-func (b *Builder) abandoned(j *job, container docker.Container) string {
+func (b *Builder) abandoned(ctx context.Context, j *job, container docker.Container) string {
 	switch {
-	case container.Status == "created" && j.age(container.Created) > b.Periods.Created:
+	case container.Status == "created" && j.age(container.Created) > b.Periods.Created && !b.collecting(ctx, j):
 		return "it was never started"
 	case container.Status == "running" && j.age(container.Started) > b.Periods.Build:
 		return fmt.Sprintf("it has been running for more than %v", b.Periods.Build)
 	}
 	return ""
+}
+
+// collecting reports whether a container collects the modules of a build, or has lately done so. The leader uploads them
+// before it starts the build, and keeps that container until the build ends.
+func (b *Builder) collecting(ctx context.Context, j *job) bool {
+	if j.plan.Modules == nil {
+		return false
+	}
+	collector, err := b.Engine.Inspect(ctx, collectorName(j))
+	switch {
+	case err != nil:
+		return !errdefs.IsNotFound(err)
+	case collector.Ended():
+		return j.age(collector.Finished) <= b.Periods.Created
+	case collector.Status == "running":
+		return j.age(collector.Started) <= b.Periods.Build
+	}
+	return j.age(collector.Created) <= b.Periods.Created
 }
 
 // removeAbandoned removes a build container whose leader is gone.

@@ -100,9 +100,11 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.upload(ctx, id, j.pack); err != nil {
 		return err
 	}
-	if err := b.handOver(ctx, j, id); err != nil {
+	discard, err := b.handOver(ctx, j, id)
+	if err != nil {
 		return err
 	}
+	defer discard()
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}

@@ -39,31 +39,43 @@ func step(plan platform.Plan, other *platform.Plan) platform.Plan {
 	return plan
 }
 
+// collectorName is the name of the container that collects the modules of a build.
+func collectorName(j *job) string { return j.lock + "-modules" }
+
 // handOver uploads the modules of a package into its build container, which has no network. A container with a network
-// collects them.
-func (b *Builder) handOver(ctx context.Context, j *job, id string) error {
+// collects them. The caller must call discard when the build has ended.
+func (b *Builder) handOver(ctx context.Context, j *job, id string) (discard func(), err error) {
 	if j.plan.Modules == nil {
-		return nil
+		return func() {}, nil
 	}
 	m := *j
-	m.plan, m.lock = *j.plan.Modules, j.lock+"-modules"
+	m.plan, m.lock = *j.plan.Modules, collectorName(j)
 	collector, other, err := b.createBuildContainer(ctx, &m)
 	if err == nil && other != nil { // the holder of j.lock alone creates it: this one is left of a builder that died
 		if err := b.Engine.Remove(ctx, other.ID); err != nil {
-			return err
+			return nil, err
 		}
 		collector, other, err = b.createBuildContainer(ctx, &m)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if other != nil {
-		return fmt.Errorf("container %q appeared twice: is another builder at work on this package?", m.lock)
+		return nil, fmt.Errorf("container %q appeared twice: is another builder at work on this package?", m.lock)
 	}
-	defer b.discard(ctx, collector)
+	discard = func() { b.discard(ctx, collector) }
 	if err := b.run(ctx, &m, collector); err != nil {
-		return err
+		discard()
+		return nil, err
 	}
+	if err := b.copyModules(ctx, collector, id); err != nil {
+		discard()
+		return nil, err
+	}
+	return discard, nil
+}
+
+func (b *Builder) copyModules(ctx context.Context, collector, id string) error {
 	modules, err := b.Engine.Download(ctx, collector, platform.OutputDir+"/mod")
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -121,4 +122,37 @@ func TestTheStatusMeansNothingElsewhere(t *testing.T) {
 	var failed *imagebuild.Failed
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, platform.NeedsC, failed.Status)
+}
+
+// While modules are collected, the build container is created but not started, however long that takes.
+func TestABuildThatCollectsModulesIsNotTakenForDead(t *testing.T) {
+	engine := newEngine(t)
+	collects := make(chan string, 1)
+	release := make(chan struct{})
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		if p.Container.Command[len(p.Container.Command)-1] == "modules" {
+			collects <- p.Container.Name
+			<-release
+		}
+		return needsC(p)
+	})
+	errs := make(chan error, 2)
+	build := func(b *builder) {
+		pkg := newPackage(t)
+		go func() {
+			_, err := b.Build(t.Context(), planWithC(), pkg, "basic_1.0")
+			errs <- err
+		}()
+	}
+	leader, follower := newBuilder(t, engine), newBuilder(t, engine)
+	build(leader)
+	engine.Age(strings.TrimSuffix(<-collects, "-modules"), 2*periods.Created)
+	before := len(engine.Calls(fakeengine.Inspect))
+	build(follower)
+	require.Eventually(t, func() bool { return len(engine.Calls(fakeengine.Inspect)) > before+5 }, time.Minute, time.Millisecond)
+	close(release)
+	require.NoError(t, <-errs)
+	require.NoError(t, <-errs)
+	assert.NotContains(t, follower.output.String(), "it was never started")
+	assertNothingLeft(t, engine)
 }
