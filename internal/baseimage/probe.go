@@ -5,12 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path"
 	"slices"
-
-	"github.com/containerd/errdefs"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
@@ -42,8 +41,8 @@ func (i Images) remove(ctx context.Context, id string) {
 }
 
 // TakesTLSByInput reports whether a shell in the container can read a chaincode's TLS files from standard input. It returns
-// false if the directory of the files already exists, because a tmpfs there would hide its content. Its error is
-// IsNotFound if the container is gone.
+// false if the directory of the files already exists, because a tmpfs there would hide its content. Its error
+// wraps [docker.ErrNoContainer] if the container is gone.
 func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error) {
 	shell, err := engine.Executable(ctx, id, "/bin/sh")
 	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
@@ -65,12 +64,11 @@ func (i Images) ScriptSum(ctx context.Context, image, script string) (sum string
 	return sum, err
 }
 
-// scriptSum returns the sum of an executable script in a container. Its error is IsNotFound if the container is gone.
+// scriptSum returns the sum of an executable script in a container. Its error wraps [docker.ErrNoContainer] if the container is gone.
 func scriptSum(ctx context.Context, engine Reader, id, script string) (string, error) {
 	archive, err := engine.Download(ctx, id, script)
-	if errdefs.IsNotFound(err) {
-		_, gone := engine.Inspect(ctx, id)
-		return NoScript, gone
+	if errors.Is(err, docker.ErrNoPath) {
+		return NoScript, nil
 	}
 	if err != nil {
 		return "", err

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 
 	"fabric-builder-docker/internal/config"
@@ -39,7 +38,7 @@ func PullsOf(settings config.Settings, environ []string) Pulls {
 // on the engine. The role of the image (builder, runtime or chaincode) appears in errors and log messages.
 func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) (docker.Image, error) {
 	found, err := i.inspect(ctx, image)
-	missing := errdefs.IsNotFound(err)
+	missing := errors.Is(err, docker.ErrNoImage)
 	switch {
 	case err != nil && !missing:
 		return docker.Image{}, err
@@ -54,11 +53,10 @@ func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) 
 		if ctx.Err() != nil {
 			return docker.Image{}, err
 		}
-		// Not %w: the caller retries a build if an image is gone (IsNotFound), but not if a registry does not have it.
 		if missing {
-			return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %v (%s)", role, image.Name, err, remedy(image.Setting))
+			return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %w (%s)", role, image.Name, err, remedy(image.Setting))
 		}
-		return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %v (to use the image on the engine, set builder.pullPolicy to %q)",
+		return docker.Image{}, fmt.Errorf("cannot pull %s image %q: %w (to use the image on the engine, set builder.pullPolicy to %q)",
 			role, image.Name, err, config.PullMissing)
 	}
 	return i.Engine.Image(ctx, image.Name)
@@ -77,7 +75,7 @@ func remedy(settings ...string) string {
 // inspect inspects an image on the engine. An image that was pulled by digest from the mirror has only the mirror's name.
 func (i Images) inspect(ctx context.Context, image *platform.Image) (docker.Image, error) {
 	found, err := i.Engine.Image(ctx, image.Name)
-	if !errdefs.IsNotFound(err) || !isPinned(image.Name) {
+	if !errors.Is(err, docker.ErrNoImage) || !isPinned(image.Name) {
 		return found, err
 	}
 	from, mirrored, parseErr := i.Pulls.sources(image.Name)

@@ -4,12 +4,11 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-
-	"github.com/containerd/errdefs"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
@@ -30,17 +29,14 @@ func (i Images) User(ctx context.Context, name string, image docker.Image) (*met
 }
 
 // ResolveUser returns the UID and GID of an image's user. It looks up a user name in /etc/passwd of a container of that
-// image. Its error is IsNotFound if the container is gone.
+// image. Its error wraps [docker.ErrNoContainer] if the container is gone.
 func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.UIDGID, error) {
 	if owner, ok := parseNumericUser(user); ok {
 		return owner, nil
 	}
 	user, _, _ = strings.Cut(user, ":")
 	archive, err := engine.Download(ctx, id, "/etc/passwd")
-	if errdefs.IsNotFound(err) {
-		if _, gone := engine.Inspect(ctx, id); gone != nil {
-			return metadata.UIDGID{}, gone
-		}
+	if errors.Is(err, docker.ErrNoPath) {
 		return metadata.UIDGID{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image, user)
 	}
 	if err != nil {

@@ -2,17 +2,17 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
 
 // Upload unpacks a tar archive in directory dir of the container. Owners and modes are kept.
 func (e *Engine) Upload(ctx context.Context, id, dir string, archive io.Reader) error {
 	if err := e.api.CopyToContainer(ctx, id, dir, archive, container.CopyToContainerOptions{}); err != nil {
-		return fmt.Errorf("uploading to %s of container %q: %w", dir, id, err)
+		return fmt.Errorf("uploading to %s of container %q: %w", dir, id, e.noPath(ctx, id, err))
 	}
 	return nil
 }
@@ -22,13 +22,13 @@ func (e *Engine) Upload(ctx context.Context, id, dir string, archive io.Reader) 
 func (e *Engine) Download(ctx context.Context, id, path string) (io.ReadCloser, error) {
 	archive, _, err := e.api.CopyFromContainer(ctx, id, path)
 	if err != nil {
-		return nil, fmt.Errorf("downloading %s of container %q: %w", path, id, err)
+		return nil, fmt.Errorf("downloading %s of container %q: %w", path, id, e.noPath(ctx, id, err))
 	}
 	return archive, nil
 }
 
 // Executable follows symbolic links from a path in the container and returns the path of the executable file it finds.
-// It returns "" if there is none. Its error is IsNotFound if the container is gone.
+// It returns "" if there is none. Its error wraps [ErrNoContainer] if the container is gone.
 func (e *Engine) Executable(ctx context.Context, id, path string) (string, error) {
 	stat, err := e.stat(ctx, id, path)
 	if stat != nil && stat.LinkTarget != "" { // the end of the chain of links
@@ -41,7 +41,7 @@ func (e *Engine) Executable(ctx context.Context, id, path string) (string, error
 	return path, nil
 }
 
-// PathExists reports whether a path exists in the container. Its error is IsNotFound if the container is gone.
+// PathExists reports whether a path exists in the container. Its error wraps [ErrNoContainer] if the container is gone.
 func (e *Engine) PathExists(ctx context.Context, id, path string) (bool, error) {
 	stat, err := e.stat(ctx, id, path)
 	return stat != nil, err
@@ -52,11 +52,10 @@ func (e *Engine) stat(ctx context.Context, id, path string) (*container.PathStat
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	stat, err := e.api.ContainerStatPath(ctx, id, path)
-	if errdefs.IsNotFound(err) { // the path or the container
-		_, gone := e.Inspect(ctx, id)
-		return nil, gone
-	}
-	if err != nil {
+	switch err = e.noPath(ctx, id, err); {
+	case errors.Is(err, ErrNoPath):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("looking for %s in container %q: %w", path, id, err)
 	}
 	return &stat, nil

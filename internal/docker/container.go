@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -78,6 +79,9 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := e.api.ContainerInspect(ctx, id)
+	if errdefs.IsNotFound(err) {
+		err = missing{err, ErrNoContainer}
+	}
 	if err != nil {
 		return Container{}, fmt.Errorf("inspecting container %q: %w", id, err)
 	}
@@ -107,7 +111,7 @@ func (e *Engine) Start(ctx context.Context, id string) error {
 		return struct{}{}, e.api.ContainerStart(ctx, id, container.StartOptions{})
 	})
 	if err != nil {
-		return fmt.Errorf("starting container %q: %w", id, err)
+		return fmt.Errorf("starting container %q: %w", id, e.noContainer(ctx, id, err))
 	}
 	return nil
 }
@@ -117,7 +121,7 @@ func (e *Engine) Rename(ctx context.Context, id, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := e.api.ContainerRename(ctx, id, name); err != nil {
-		return fmt.Errorf("renaming container %q to %q: %w", id, name, err)
+		return fmt.Errorf("renaming container %q to %q: %w", id, name, e.noContainer(ctx, id, err))
 	}
 	return nil
 }
@@ -153,7 +157,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 // awaitRemoval waits until a container that another client is removing is gone.
 func (e *Engine) awaitRemoval(ctx context.Context, id string, cause error) error {
 	for {
-		if _, err := e.Inspect(ctx, id); errdefs.IsNotFound(err) {
+		if _, err := e.Inspect(ctx, id); errors.Is(err, ErrNoContainer) {
 			return nil
 		}
 		select {

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,11 +32,11 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 		switch {
 		case inspectErr == nil:
 			return "", &found, nil
-		case !errdefs.IsNotFound(inspectErr),
+		case !errors.Is(inspectErr, ErrNoContainer),
 			errdefs.IsInternal(createErr) && attempt >= maxInternalErrors,
 			!errdefs.IsInternal(createErr) && !errdefs.IsConflict(createErr),
 			time.Now().After(deadline):
-			return "", nil, createErr
+			return "", nil, e.noImageToCreate(ctx, spec, createErr)
 		}
 		select {
 		case <-ctx.Done():
@@ -46,6 +47,17 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 			return "", &found, nil
 		}
 	}
+}
+
+// noImageToCreate marks a failed create if the image is missing. It looks for the image, because the engine answers a
+// missing network or volume with the same status.
+func (e *Engine) noImageToCreate(ctx context.Context, spec Spec, err error) error {
+	if errdefs.IsNotFound(err) {
+		if _, imageErr := e.Image(ctx, spec.Image); errors.Is(imageErr, ErrNoImage) {
+			return missing{err, ErrNoImage}
+		}
+	}
+	return err
 }
 
 func (e *Engine) create(ctx context.Context, spec Spec) (string, error) {

@@ -2,8 +2,8 @@
 // plain types of its own. Only this package imports the Docker SDK, which is frozen upstream, so that a later move to its
 // successor changes nothing else. It imports no sibling package.
 //
-// An error names the operation and the object, followed by the engine's message. It keeps the engine's error class for
-// github.com/containerd/errdefs (IsNotFound and so on), because engines agree on classes far more than on texts.
+// An error names the operation and the object, followed by the engine's message. What is missing is told by [ErrNoContainer],
+// [ErrNoImage] and [ErrNoPath], never by texts, on which engines do not agree.
 //
 // Every short call has its own deadline. Calls that transfer data or wait for a container end only with their context.
 package docker

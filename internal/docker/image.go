@@ -33,7 +33,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	defer cancel()
 	found, err := e.api.ImageInspect(ctx, ref)
 	if err != nil {
-		return Image{}, fmt.Errorf("inspecting image %q: %w", ref, err)
+		return Image{}, fmt.Errorf("inspecting image %q: %w", ref, noImage(err))
 	}
 	result := Image{Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
 	if config := found.Config; config != nil {
@@ -52,7 +52,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 func (e *Engine) Commit(ctx context.Context, id, ref string, changes []string) error {
 	_, err := e.api.ContainerCommit(ctx, id, container.CommitOptions{Reference: ref, Changes: changes, Config: &container.Config{}})
 	if err != nil {
-		return fmt.Errorf("committing container %q as image %q: %w", id, ref, err)
+		return fmt.Errorf("committing container %q as image %q: %w", id, ref, e.noContainer(ctx, id, err))
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (e *Engine) Tag(ctx context.Context, image, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := e.api.ImageTag(ctx, image, name); err != nil {
-		return fmt.Errorf("tagging image %q as %q: %w", image, name, err)
+		return fmt.Errorf("tagging image %q as %q: %w", image, name, noImage(err))
 	}
 	return nil
 }

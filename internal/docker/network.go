@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 )
@@ -50,6 +51,9 @@ func (e *Engine) Attached(ctx context.Context, id string) (Attached, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := e.api.ContainerInspect(ctx, id)
+	if errdefs.IsNotFound(err) {
+		err = missing{err, ErrNoContainer}
+	}
 	if err != nil {
 		return Attached{}, fmt.Errorf("inspecting container %q: %w", id, err)
 	}
@@ -143,7 +147,7 @@ func (e *Engine) Connect(ctx context.Context, id, name string, aliases []string)
 		return struct{}{}, e.api.NetworkConnect(ctx, name, id, &network.EndpointSettings{Aliases: aliasesFor(name, aliases)})
 	})
 	if err != nil {
-		return fmt.Errorf("connecting container %q to network %q: %w", id, name, err)
+		return fmt.Errorf("connecting container %q to network %q: %w", id, name, e.noContainer(ctx, id, err))
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -80,7 +79,7 @@ func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, 
 	attached, err := e.hijack(ctx, id, len(input) > 0)
 	if err != nil {
 		// The SDK drops the class and the text of an error here. Callers need to know only if the container is gone.
-		if _, gone := e.Inspect(ctx, id); errdefs.IsNotFound(gone) {
+		if _, gone := e.Inspect(ctx, id); errors.Is(gone, ErrNoContainer) {
 			err = gone
 		}
 		return nil, fmt.Errorf("attaching to container %q: %w", id, err)
@@ -140,7 +139,7 @@ func (e *Engine) Logs(ctx context.Context, id string, since time.Time) (*Output,
 	}
 	stream, err := e.api.ContainerLogs(ctx, id, options)
 	if err != nil {
-		return nil, fmt.Errorf("reading the logs of container %q: %w", id, err)
+		return nil, fmt.Errorf("reading the logs of container %q: %w", id, e.noContainer(ctx, id, err))
 	}
 	return &Output{stream: stream, close: func() { stream.Close() }}, nil
 }
@@ -168,7 +167,7 @@ func (e *Engine) wait(ctx context.Context, id string, condition container.WaitCo
 	exits := make(chan Exit, 1)
 	select {
 	case err := <-failures:
-		return nil, fmt.Errorf("waiting for container %q: %w", id, err)
+		return nil, fmt.Errorf("waiting for container %q: %w", id, e.noContainer(ctx, id, err))
 	default:
 	}
 	go func() {
@@ -180,7 +179,7 @@ func (e *Engine) wait(ctx context.Context, id string, condition container.WaitCo
 			}
 			exits <- exit
 		case err := <-failures:
-			exits <- Exit{Err: fmt.Errorf("waiting for container %q: %w", id, err)}
+			exits <- Exit{Err: fmt.Errorf("waiting for container %q: %w", id, e.noContainer(ctx, id, err))}
 		}
 	}()
 	return exits, nil

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -43,7 +41,7 @@ func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) er
 // assemble makes the image of a job. It tries a second time where a prune has removed something in between.
 func (b *Builder) assemble(ctx context.Context, j *job, a assembly) error {
 	err := b.tryAssemble(ctx, j, a)
-	if errdefs.IsNotFound(err) && ctx.Err() == nil {
+	if docker.IsGone(err) && ctx.Err() == nil {
 		b.Log.Warn("a container or an image was removed from the engine while the image was made: trying again", "error", err)
 		err = b.tryAssemble(ctx, j, a)
 	}
@@ -83,7 +81,7 @@ func (b *Builder) awaitAssembly(ctx context.Context, j *job, other docker.Contai
 		if exists, err := b.exists(ctx, j); err != nil || exists {
 			return exists, err
 		}
-		if _, err := b.Engine.Inspect(ctx, other.ID); errdefs.IsNotFound(err) {
+		if _, err := b.Engine.Inspect(ctx, other.ID); errors.Is(err, docker.ErrNoContainer) {
 			break
 		}
 		if !clock && time.Since(began) >= b.Periods.Poll { // most images are made by then, and telling the time is work for an engine
@@ -143,7 +141,7 @@ func (b *Builder) factLabels(ctx context.Context, j *job, id string) ([]string, 
 	switch {
 	case byInput:
 		return []string{label(labelTLSByInput, "true")}, nil
-	case errdefs.IsNotFound(err) || ctx.Err() != nil:
+	case docker.IsGone(err) || ctx.Err() != nil:
 		return nil, err
 	case err != nil:
 		b.Log.Debug("cannot look into the image: its TLS files will go by archive", "error", err)

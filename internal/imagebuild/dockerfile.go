@@ -10,7 +10,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
@@ -40,7 +39,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	switch {
 	case err == nil:
 		b.Log.Info("the image exists already", "image", name)
-	case errdefs.IsNotFound(err):
+	case errors.Is(err, docker.ErrNoImage):
 		if err := b.buildDockerfile(ctx, plan, pkg, name, label); err != nil {
 			return Image{}, err
 		}
@@ -83,7 +82,7 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 // may be in use already, and would be left without a name.
 func (b *Builder) settleName(ctx context.Context, made, name string) error {
 	_, err := b.Engine.Image(ctx, name)
-	if errdefs.IsNotFound(err) {
+	if errors.Is(err, docker.ErrNoImage) {
 		err = b.Engine.Tag(ctx, made, name)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)

@@ -2,10 +2,9 @@ package imagebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
-
-	"github.com/containerd/errdefs"
 
 	"fabric-builder-docker/internal/docker"
 )
@@ -31,7 +30,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 			if err == nil {
 				defer output.Close()
 				shown = b.show(output, j)
-			} else if !errdefs.IsNotFound(err) {
+			} else if !errors.Is(err, docker.ErrNoContainer) {
 				return false, err
 			}
 		}
@@ -41,7 +40,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 		if err := b.backoff(ctx, began); err != nil {
 			return false, err
 		}
-		if container, err = b.Engine.Inspect(ctx, container.ID); errdefs.IsNotFound(err) {
+		if container, err = b.Engine.Inspect(ctx, container.ID); errors.Is(err, docker.ErrNoContainer) {
 			return false, nil
 		} else if err != nil {
 			return false, err
@@ -74,7 +73,7 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 		if exists, err := b.exists(ctx, j); err != nil || exists {
 			return exists, err
 		}
-		if _, err := b.Engine.Inspect(ctx, container.ID); errdefs.IsNotFound(err) {
+		if _, err := b.Engine.Inspect(ctx, container.ID); errors.Is(err, docker.ErrNoContainer) {
 			return false, nil
 		}
 		if err := b.backoff(ctx, began); err != nil {
@@ -106,7 +105,7 @@ func (b *Builder) collecting(ctx context.Context, j *job) bool {
 	collector, err := b.Engine.Inspect(ctx, collectorName(j))
 	switch {
 	case err != nil:
-		return !errdefs.IsNotFound(err)
+		return !errors.Is(err, docker.ErrNoContainer)
 	case collector.Ended():
 		return j.age(collector.Finished) <= b.Periods.Created
 	case collector.Status == "running":

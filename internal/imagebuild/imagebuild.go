@@ -22,7 +22,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/baseimage"
@@ -145,7 +144,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 		build = b.dockerfile
 	}
 	image, err := build(ctx, plan, pkg, label)
-	if errdefs.IsNotFound(err) && ctx.Err() == nil {
+	if docker.IsGone(err) && ctx.Err() == nil {
 		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
 		image, err = build(ctx, plan, pkg, label)
 	}
@@ -174,7 +173,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	}
 	image, found, err = b.find(ctx, j)
 	if err == nil && !found {
-		err = fmt.Errorf("image %q was removed right after it was built: %w", j.image, errdefs.ErrNotFound)
+		err = fmt.Errorf("image %q was removed right after it was built: %w", j.image, docker.ErrNoImage)
 	}
 	return image, err
 }

@@ -2,11 +2,10 @@ package imagebuild
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/containerd/errdefs"
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
@@ -81,7 +80,7 @@ func checkVolumes(plan platform.Plan, runtime docker.Image) error {
 // exists reports whether the image of a job exists.
 func (b *Builder) exists(ctx context.Context, j *job) (bool, error) {
 	_, err := b.Engine.Image(ctx, j.image)
-	if errdefs.IsNotFound(err) {
+	if errors.Is(err, docker.ErrNoImage) {
 		return false, nil
 	}
 	return err == nil, err
@@ -90,7 +89,7 @@ func (b *Builder) exists(ctx context.Context, j *job) (bool, error) {
 // find returns the image of a job, with what its labels say of it, and whether it exists.
 func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
 	found, err := b.Engine.Image(ctx, j.image)
-	if errdefs.IsNotFound(err) {
+	if errors.Is(err, docker.ErrNoImage) {
 		return Image{}, false, nil
 	}
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
@@ -41,7 +39,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 	}
 	spec.NetworkMode = hostNetwork
 	id, other, err = b.Engine.CreateOrInspect(ctx, spec)
-	if err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
+	if err != nil && !errors.Is(err, docker.ErrNoImage) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
 		b.Log.Debug("the engine refuses the host's network for the build: using its default network", "reason", err)
 		spec.NetworkMode = ""
 		return b.Engine.CreateOrInspect(ctx, spec)

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 )
 
@@ -73,7 +72,7 @@ func (b *Builder) ensureSnapshot(ctx context.Context, s *job) error {
 	if err == nil {
 		return s.checkScript(found.Labels[labelScript])
 	}
-	if !errdefs.IsNotFound(err) {
+	if !errors.Is(err, docker.ErrNoImage) {
 		return err
 	}
 	if s.script, err = b.images().ScriptSum(ctx, s.plan.Builder.Name, s.plan.Snapshot.Script); err != nil {

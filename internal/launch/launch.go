@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
@@ -72,12 +70,12 @@ func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) 
 		switch {
 		case err == nil, ctx.Err() != nil:
 			return s, err
-		case errors.Is(err, errImageGone) && !rebuilt:
+		case errors.Is(err, docker.ErrNoImage) && !rebuilt:
 			rebuilt = true
 			if image, err = l.rebuildImage(ctx, image); err != nil {
 				return nil, err
 			}
-		case (errdefs.IsNotFound(err) || errors.Is(err, errInputLost)) && !recreated:
+		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && !recreated:
 			recreated = true
 			l.log.Warn("the container was removed, or lost its input, before it started: creating it again", "error", err)
 		default:
@@ -139,9 +137,6 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 	for range maxReplaced {
 		id, other, err := l.engine.CreateOrInspect(ctx, spec)
 		switch {
-		case errdefs.IsNotFound(err):
-			// Not %w: startWithRetry would take the missing image for a missing container.
-			return "", fmt.Errorf("%w: %v", errImageGone, err)
 		case err != nil:
 			return "", err
 		case other == nil:

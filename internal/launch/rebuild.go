@@ -2,7 +2,6 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -12,9 +11,6 @@ import (
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
-
-// errImageGone means that the chaincode's image is no longer on the engine: an operator has pruned it.
-var errImageGone = errors.New("the chaincode's image is gone from the engine")
 
 // recordedImage returns the image that build wrote into the record.
 func (l *launch) recordedImage() imagebuild.Image {
@@ -28,7 +24,7 @@ func (l *launch) rebuildImage(ctx context.Context, gone imagebuild.Image) (image
 	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", gone.Name)
 	image, err := l.rebuilder.rebuild(ctx, l.record)
 	if err != nil {
-		return imagebuild.Image{}, fmt.Errorf("%w, and building it again failed: %w", errImageGone, err)
+		return imagebuild.Image{}, fmt.Errorf("the chaincode's image %q is gone from the engine, and building it again failed: %w", gone.Name, err)
 	}
 	return image, nil
 }

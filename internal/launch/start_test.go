@@ -134,7 +134,7 @@ func TestAMissingImageWithoutSourceSaysWhatToDo(t *testing.T) {
 			r.engine.RemoveImage(imageName)
 			status, err := r.run(t.Context(), t)
 			assert.Equal(t, 1, status)
-			assert.ErrorContains(t, err, "the chaincode's image is gone from the engine")
+			assert.ErrorContains(t, err, "is gone from the engine")
 			assert.ErrorContains(t, err, "the source was not saved")
 			assert.ErrorContains(t, err, "restart the peer")
 			assert.Len(t, r.engine.Calls(fakeengine.Create), 1)

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/containerd/errdefs"
-
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/docker"
 )
@@ -100,7 +98,7 @@ func (l *launch) onLost(ctx context.Context, s *session, err error) (end, error)
 	switch {
 	case ctx.Err() != nil:
 		return l.stop(ctx, s)
-	case errdefs.IsNotFound(err): // removed while run was not connected
+	case errors.Is(err, docker.ErrNoContainer): // removed while run was not connected
 		return end{status: exitUnknown, gone: true}, nil
 	}
 	return end{}, err
@@ -118,7 +116,7 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 		case err == nil:
 			l.log.Info("reconnected to the container", "chaincode_id", l.chaincode.ID)
 			return nil
-		case errdefs.IsNotFound(err), ctx.Err() != nil, time.Now().After(deadline):
+		case errors.Is(err, docker.ErrNoContainer), ctx.Err() != nil, time.Now().After(deadline):
 			return err
 		}
 		select {
@@ -138,7 +136,7 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 	e := end{status: code}
 	container, err := l.engine.Inspect(context.WithoutCancel(ctx), s.id)
 	switch {
-	case errdefs.IsNotFound(err):
+	case errors.Is(err, docker.ErrNoContainer):
 		e.gone = true
 		return e, nil
 	case err == nil && container.Name != l.containerName():
@@ -156,7 +154,7 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 // catchUp reads what the chaincode printed between a lost connection and its exit.
 func (l *launch) catchUp(ctx context.Context, s *session) {
 	if err := l.resume(ctx, s); err != nil {
-		if !errdefs.IsNotFound(err) {
+		if !errors.Is(err, docker.ErrNoContainer) {
 			l.log.Warn("lost the last output of the chaincode", "chaincode_id", l.chaincode.ID, "error", err)
 		}
 		return

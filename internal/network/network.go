@@ -4,12 +4,12 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/docker"
@@ -71,7 +71,7 @@ func ChooseForPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Pe
 	for _, id := range peer.Container.IDs {
 		attached, err := inspect(ctx, engine, id)
 		switch {
-		case errdefs.IsNotFound(err): // the ID belongs to a container of another engine
+		case errors.Is(err, docker.ErrNoContainer): // the ID belongs to a container of another engine
 		case err != nil:
 			return Networks{}, fmt.Errorf("finding the peer's networks (set %s to avoid this): %w", setting, err)
 		default:
@@ -176,8 +176,8 @@ func (p Peer) pickOne(log hclog.Logger, peer docker.Attached, known []docker.End
 // Engines report this in different calls, with different statuses and texts, so Explain asks which networks exist.
 func Explain(ctx context.Context, engine Engine, spec docker.Spec, err error) error {
 	if other, shares := strings.CutPrefix(spec.NetworkMode, "container:"); shares {
-		if _, inspectErr := engine.Attached(ctx, other); errdefs.IsNotFound(inspectErr) {
-			return fmt.Errorf("the engine has no container %q to share a network with: see %s (%v)", other, setting, err)
+		if _, inspectErr := engine.Attached(ctx, other); errors.Is(inspectErr, docker.ErrNoContainer) {
+			return fmt.Errorf("the engine has no container %q to share a network with: see %s (%w)", other, setting, err)
 		}
 	}
 	missing, listErr := engine.MissingNetworks(ctx, append([]string{spec.NetworkMode}, spec.Networks...))
@@ -188,8 +188,7 @@ func Explain(ctx context.Context, engine Engine, spec docker.Spec, err error) er
 	if listErr != nil {
 		return err
 	}
-	// %v, because the engine's 404 would mean to callers that the container is gone.
-	return fmt.Errorf("the engine has no network %s, only %s: see %s (%v)", quoted(missing), quoted(known), setting, err)
+	return fmt.Errorf("the engine has no network %s, only %s: see %s (%w)", quoted(missing), quoted(known), setting, err)
 }
 
 // quoted returns the names in quotes, separated by commas.

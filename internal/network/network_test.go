@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/containerd/errdefs"
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,7 +37,7 @@ func (c containersOnly) Attached(_ context.Context, id string) (docker.Attached,
 	if c.err != nil {
 		return docker.Attached{}, c.err
 	}
-	return docker.Attached{}, fmt.Errorf("inspecting container %q: %w", id, errdefs.ErrNotFound)
+	return docker.Attached{}, fmt.Errorf("inspecting container %q: %w", id, docker.ErrNoContainer)
 }
 
 func newLog() (hclog.Logger, *bytes.Buffer) {
