@@ -108,49 +108,50 @@ func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) err
 	if err := a.fill(ctx, id); err != nil {
 		return err
 	}
-	changes, err := b.changes(ctx, j, id)
+	if j.kind == metadata.KindSnapshot {
+		return b.Engine.Commit(ctx, id, j.image, []string{label(metadata.LabelKind, j.kind), label(labelScript, j.script)})
+	}
+	image, err := b.probe(ctx, j, id)
 	if err != nil {
 		return err
 	}
-	return b.Engine.Commit(ctx, id, j.image, changes)
+	if err := b.Engine.Commit(ctx, id, j.image, j.changes(image)); err != nil {
+		return err
+	}
+	j.made = &image
+	return nil
 }
 
-// changes returns what a job's image has besides its files, as Dockerfile instructions: what the built-in controller sets,
-// and what run has to know of it.
-func (b *Builder) changes(ctx context.Context, j *job, id string) ([]string, error) {
-	kind := label(metadata.LabelKind, j.kind)
-	if j.kind == metadata.KindSnapshot {
-		return []string{kind, label(labelScript, j.script)}, nil
-	}
-	facts, err := b.factLabels(ctx, j, id)
-	if err != nil {
-		return nil, err
-	}
-	return append(facts, kind,
+// changes returns what a chaincode's image has besides its files, as Dockerfile instructions: what the built-in controller
+// sets, and what [Builder.find] reads.
+func (j *job) changes(image Image) []string {
+	changes := []string{
+		label(metadata.LabelKind, j.kind),
 		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
 		label(metadata.LabelFabricVersion, j.plan.FabricVersion),
-		"ENV CORE_CHAINCODE_BUILDLEVEL="+j.plan.FabricVersion,
-	), nil
+		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.FabricVersion,
+		label(labelTLSByInput, strconv.FormatBool(image.TLSByInput)),
+	}
+	if image.User != nil {
+		changes = append(changes, label(labelUser, fmt.Sprintf("%d:%d", image.User.UID, image.User.GID)))
+	}
+	return changes
 }
 
-// factLabels looks into a container that becomes an image, for what run has to know: how the chaincode gets its TLS files
-// and, where that is by archive, its user. The user is asked for last: for one that is a name the engine has to pack a
-// file, which takes some 40 ms.
-func (b *Builder) factLabels(ctx context.Context, j *job, id string) ([]string, error) {
+// probe looks into a container that becomes an image, for what run has to know: how the chaincode gets its TLS files and, if
+// by archive, its user. It looks up the user last: for a user name, the engine has to pack a file, which takes some 40 ms.
+func (b *Builder) probe(ctx context.Context, j *job, id string) (Image, error) {
 	byInput, err := baseimage.TakesTLSByInput(ctx, b.Engine, id)
 	switch {
 	case byInput:
-		return []string{label(labelTLSByInput, "true")}, nil
+		return Image{Name: j.image, TLSByInput: true, Entrypoint: j.runtime.Entrypoint}, nil
 	case docker.IsGone(err) || ctx.Err() != nil:
-		return nil, err
+		return Image{}, err
 	case err != nil:
 		b.Log.Debug("cannot look into the image: its TLS files will go by archive", "error", err)
 	}
 	user, err := baseimage.ResolveUser(ctx, b.Engine, id, j.plan.Runtime.Name, j.runtime.User)
-	if err != nil {
-		return nil, err
-	}
-	return []string{label(labelTLSByInput, "false"), label(labelUser, fmt.Sprintf("%d:%d", user.UID, user.GID))}, nil
+	return Image{Name: j.image, User: &user}, err
 }
 
 // label is a Dockerfile instruction that sets a label.

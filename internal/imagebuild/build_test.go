@@ -92,6 +92,20 @@ func TestAnImageThatIsThereIsNotBuiltAgain(t *testing.T) {
 	assert.Len(t, engine.Calls(fakeengine.Create, fakeengine.VolumeCreate, fakeengine.Commit), before, "nothing is created")
 }
 
+// Each look takes an engine a millisecond or more: ahead of the build, with the build's lock, and with the assembly's.
+func TestABuildLooksForItsImageThreeTimes(t *testing.T) {
+	engine := newEngine(t)
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	looks := 0
+	for _, call := range engine.Calls(fakeengine.ImageInspect) {
+		if strings.TrimSuffix(call.Target, "/json") == image.Name {
+			looks++
+		}
+	}
+	assert.Equal(t, 3, looks)
+}
+
 func TestEqualContentGivesEqualLayers(t *testing.T) {
 	var layers [2][]string
 	for i := range layers {

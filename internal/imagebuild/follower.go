@@ -16,7 +16,8 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 	if err := b.setClock(ctx, j); err != nil {
 		return false, err
 	}
-	if container.Ended() && container.ExitCode != 0 && j.age(container.Finished) > 2*b.Periods.Linger {
+	old := container.Ended() && container.ExitCode != 0 && j.age(container.Finished) > 2*b.Periods.Linger
+	if old && !j.needsC(&Failed{Status: container.ExitCode}) {
 		return false, b.removeAbandoned(ctx, container, "an earlier build failed and its leader is gone")
 	}
 	b.Log.Info("another builder is building the same content: waiting for it", "container_id", container.ID, "image", j.image)
@@ -59,9 +60,11 @@ func (b *Builder) result(ctx context.Context, j *job, container docker.Container
 		return b.awaitImage(ctx, j, container)
 	}
 	failed := &Failed{container.ExitCode, container.OOMKilled}
-	if !j.needsC(failed) {
-		b.keepForFollowers(ctx)
+	if j.needsC(failed) {
+		j.phase1 = container.ID
+		return true, failed
 	}
+	b.keepForFollowers(ctx)
 	b.discard(ctx, container.ID) // as the leader does, unless it has died
 	return true, failed
 }
@@ -88,7 +91,7 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 // abandoned says why a container that has not ended will never give a result; empty where it may.
 func (b *Builder) abandoned(ctx context.Context, j *job, container docker.Container) string {
 	switch {
-	case container.Status == "created" && j.age(container.Created) > b.Periods.Created && !b.collecting(ctx, j):
+	case container.Status == "created" && j.age(container.Created) > b.Periods.Created && !b.collecting(ctx, j) && b.isCreated(ctx, container.ID):
 		return "it was never started"
 	case container.Status == "running" && j.age(container.Started) > b.Periods.Build:
 		return fmt.Sprintf("it has been running for more than %v", b.Periods.Build)
@@ -112,6 +115,13 @@ func (b *Builder) collecting(ctx context.Context, j *job) bool {
 		return j.age(collector.Started) <= b.Periods.Build
 	}
 	return j.age(collector.Created) <= b.Periods.Created
+}
+
+// isCreated reports whether a container has still not been started: a collector that is gone now may have been there when
+// the build container was looked at.
+func (b *Builder) isCreated(ctx context.Context, id string) bool {
+	container, err := b.Engine.Inspect(ctx, id)
+	return err == nil && container.Status == "created"
 }
 
 // removeAbandoned removes a build container whose leader is gone.

@@ -171,9 +171,12 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	if err != nil {
 		return Image{}, err
 	}
+	if j.made != nil {
+		return *j.made, nil
+	}
 	image, found, err = b.find(ctx, j)
 	if err == nil && !found {
-		err = fmt.Errorf("image %q was removed right after it was built: %w", j.image, docker.ErrNoImage)
+		err = fmt.Errorf("image %q was removed right after another builder made it: %w", j.image, docker.ErrNoImage)
 	}
 	return image, err
 }

@@ -28,6 +28,8 @@ type job struct {
 	warm    bool          // fill caches only, make no image
 	script  string        // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
 	skew    time.Duration // of the engine's clock
+	phase1  string        // ID of the container in which the package turned out to need C
+	made    *Image        // nil until this builder has made the image, and if another one makes it
 }
 
 // newJob makes sure of the base images and computes the content digest.

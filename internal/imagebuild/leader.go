@@ -62,9 +62,16 @@ func (b *Builder) labels(j *job, kind string) map[string]string {
 	}
 }
 
-// buildAsLeader builds in the container that is the lock, and removes it whatever happens.
-func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) error {
-	defer b.discard(ctx, id)
+// buildAsLeader builds in the container that is the lock, and removes it whatever happens, unless the package needs C:
+// [Builder.buildPackage] removes it then.
+func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err error) {
+	defer func() {
+		if j.needsC(err) {
+			j.phase1 = id
+			return
+		}
+		b.discard(ctx, id)
+	}()
 	if exists, err := b.exists(ctx, j); err != nil || exists { // made since we looked, by an earlier leader
 		return err
 	}
@@ -73,7 +80,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) error {
 	} else {
 		b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
 	}
-	err := b.run(ctx, j, id)
+	err = b.run(ctx, j, id)
 	if err == nil && !j.warm {
 		return b.assembleOutput(ctx, j, id)
 	}

@@ -18,6 +18,7 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	if !j.needsC(err) {
 		return err
 	}
+	defer b.discard(ctx, j.phase1) // not before: whoever begins meanwhile reads its exit status in place of compiling for it again
 	b.Log.Info("the package needs a C compiler or an external linker: building it without a network", "type", j.plan.Type, "image", j.image)
 	c := *j
 	c.plan, c.lock = step(j.plan, j.plan.WithC), j.lock+"-c"
@@ -28,7 +29,9 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	if c.plan.Builder.Name, err = b.ensureBase(ctx, j, *j.plan.WithC.Base); err != nil {
 		return err
 	}
-	return b.makeImage(ctx, &c)
+	err = b.makeImage(ctx, &c)
+	j.made = c.made
+	return err
 }
 
 // step returns a plan of the same package whose container does what another plan says.

@@ -156,3 +156,80 @@ func TestABuildThatCollectsModulesIsNotTakenForDead(t *testing.T) {
 	assert.NotContains(t, follower.output.String(), "it was never started")
 	assertNothingLeft(t, engine)
 }
+
+// Whoever begins while another builder compiles with C reads from the first container that it needs C. Before, that container
+// was gone: each newcomer compiled for nothing, and every fourth gave up.
+func TestABuilderDoesNotAskAgainWhetherAPackageNeedsC(t *testing.T) {
+	engine := newEngine(t)
+	compiles, release := make(chan bool, 1), make(chan struct{})
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		if p.Container.Command[len(p.Container.Command)-1] == "with C" {
+			compiles <- true
+			<-release
+		}
+		return needsC(p)
+	})
+	var all []*builder
+	errs := make(chan error, builders)
+	build := func() {
+		b, pkg := newBuilder(t, engine), newPackage(t)
+		all = append(all, b)
+		go func() {
+			_, err := b.Build(t.Context(), planWithC(), pkg, "basic_1.0")
+			errs <- err
+		}()
+	}
+	build()
+	<-compiles
+	engine.Age(lockOf(engine), 4*periods.Linger) // what remains of a failed build would be removed by now
+	for range builders - 1 {
+		build()
+	}
+	require.Eventually(t, func() bool {
+		for _, b := range all[1:] {
+			if !strings.Contains(b.output.String(), "needs a C compiler") {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, time.Millisecond)
+	close(release)
+	for range builders {
+		require.NoError(t, <-errs)
+	}
+	assert.Len(t, engine.Calls(fakeengine.Start), 4, "the first phase, the standard library, the modules and the build")
+	assertNothingLeft(t, engine)
+}
+
+// lockOf returns the name of the build container of the first phase.
+func lockOf(engine *fakeengine.Engine) string {
+	for _, call := range engine.Calls(fakeengine.Create) {
+		if strings.Contains(call.Target, buildPart) {
+			return call.Target
+		}
+	}
+	return ""
+}
+
+func TestABuilderThatDiedWhileItCompiledWithCIsSucceeded(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(needsC)
+	_, err := newBuilder(t, engine).Build(t.Context(), planWithC(), newPackage(t), "basic_1.0")
+	require.NoError(t, err)
+	lock := lockOf(engine)
+	for _, name := range engine.Images() {
+		if strings.HasPrefix(name, "fabric-chaincode/golang:") {
+			engine.RemoveImage(name)
+		}
+	}
+	client, id := create(t, engine, lock, "ccenv:1")
+	require.NoError(t, client.Start(t.Context(), id))
+	exits, err := client.WaitEnded(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, platform.NeedsC, (<-exits).Code)
+	engine.Age(lock, time.Hour)
+
+	image, err := newBuilder(t, engine).Build(t.Context(), planWithC(), newPackage(t), "basic_1.0")
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+}
