@@ -15,10 +15,43 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR. These are its three arguments.
+// Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR. These are its three arguments. It reads and
+// checks everything before it contacts an engine.
 func Build(ctx context.Context, process cli.Process) error {
-	sourceDir, metadataDir, outputDir := process.Args[0], process.Args[1], process.Args[2]
-	if err := metadata.CheckDir("source", sourceDir); err != nil {
+	i := install{process: process, sourceDir: process.Args[0], outputDir: process.Args[2]}
+	if err := i.read(process.Args[1]); err != nil {
+		return err
+	}
+	source, err := content.Open(i.sourceDir)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	plan, err := platform.NewPlan(i.pkg, source, i.settings, process.Environ)
+	if err != nil {
+		return err
+	}
+	if err := metadata.MakeOutputDir(i.outputDir); err != nil {
+		return err
+	}
+	if plan.Kind == platform.Service {
+		return i.writeService()
+	}
+	return i.build(ctx, plan, source)
+}
+
+// install is the installation of one package.
+type install struct {
+	process   cli.Process
+	sourceDir string
+	outputDir string
+	pkg       metadata.Package
+	settings  config.Settings // for the package's label
+}
+
+// read reads the package's metadata and the settings, and checks META-INF.
+func (i *install) read(metadataDir string) error {
+	if err := metadata.CheckDir("source", i.sourceDir); err != nil {
 		return err
 	}
 	pkg, err := metadata.ReadPackage(metadataDir)
@@ -28,55 +61,42 @@ func Build(ctx context.Context, process cli.Process) error {
 	if err := pkg.CheckLabel(); err != nil {
 		return err
 	}
-	settings, err := config.Load(process.Home, process.Environ)
+	settings, err := config.Load(i.process.Home, i.process.Environ)
 	if err != nil {
 		return err
 	}
-	settings = settings.ForLabel(pkg.Label)
-	configureLog(&process, settings)
-	if err := metadata.CheckMetaInf(sourceDir); err != nil {
-		return err
-	}
-	source, err := content.Open(sourceDir)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	plan, err := platform.NewPlan(pkg, source, settings, process.Environ)
-	if err != nil {
-		return err
-	}
-	if err := metadata.MakeOutputDir(outputDir); err != nil {
-		return err
-	}
-	if plan.Kind == platform.Service {
-		connection, err := renderConnection(sourceDir, process.Environ)
-		if err != nil {
-			return err
-		}
-		return writeServiceOutput(outputDir, sourceDir, pkg, connection)
-	}
-	connected, err := engine.Connect(ctx, settings)
+	i.pkg, i.settings = pkg, settings.ForLabel(pkg.Label)
+	configureLog(&i.process, i.settings)
+	return metadata.CheckMetaInf(i.sourceDir)
+}
+
+// build makes sure of the image and writes OUTPUT_DIR.
+func (i *install) build(ctx context.Context, plan platform.Plan, source *content.Package) error {
+	connected, err := engine.Connect(ctx, i.settings)
 	if err != nil {
 		return err
 	}
 	defer connected.Close()
-
 	began := time.Now()
-	image, err := imagebuild.New(connected, settings, imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}).Build(ctx, plan, source, pkg.Label)
+	image, err := imagebuild.New(connected, i.settings, programOf(i.process)).Build(ctx, plan, source, i.pkg.Label)
 	if err != nil {
 		return err
 	}
-	record := newRecord(pkg, image)
+	record := newRecord(i.pkg, image)
 	record.NPMStart = plan.NPMStart
-	if !settings.Builder.SaveSource {
+	if !i.settings.Builder.SaveSource {
 		source = nil
 	}
-	if err := writeOutput(outputDir, sourceDir, source, record); err != nil {
+	if err := writeOutput(i.outputDir, i.sourceDir, source, record); err != nil {
 		return err
 	}
-	process.Log.Info("built", "label", pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
+	i.process.Log.Info("built", "label", i.pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// programOf returns what the shared build takes from this program.
+func programOf(process cli.Process) imagebuild.Program {
+	return imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}
 }
 
 // configureLog applies builder.log and logs the warnings about the settings.

@@ -45,16 +45,20 @@ func renderConnection(sourceDir string, environ []string) (metadata.Connection, 
 	return connection, nil
 }
 
-// writeServiceOutput writes OUTPUT_DIR for a service: META-INF and connection.json for release, and last the build record,
-// without an image because the peer does not call run for a service.
-func writeServiceOutput(outputDir, sourceDir string, pkg metadata.Package, connection metadata.Connection) error {
-	if err := metadata.CopyMetaInf(sourceDir, outputDir); err != nil {
+// writeService writes OUTPUT_DIR for a service: META-INF and connection.json for release, and last the build record, without
+// an image because the peer does not call run for a service.
+func (i *install) writeService() error {
+	connection, err := renderConnection(i.sourceDir, i.process.Environ)
+	if err != nil {
 		return err
 	}
-	if err := connection.Write(outputDir); err != nil {
+	if err := metadata.CopyMetaInf(i.sourceDir, i.outputDir); err != nil {
 		return err
 	}
-	return metadata.WriteRecord(outputDir, newRecord(pkg, imagebuild.Image{}))
+	if err := connection.Write(i.outputDir); err != nil {
+		return err
+	}
+	return metadata.WriteRecord(i.outputDir, newRecord(i.pkg, imagebuild.Image{}))
 }
 
 // serviceValues returns the values for the templates, from serviceConfig. It returns nil if the variable is not set;

@@ -39,10 +39,9 @@ func Warm(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer connected.Close()
-	program := imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}
 	began := time.Now()
 	for _, j := range jobs {
-		if err := imagebuild.New(connected, j.settings, program).Warm(ctx, j.plan, j.source, j.label); err != nil {
+		if err := imagebuild.New(connected, j.settings, programOf(process)).Warm(ctx, j.plan, j.source, j.label); err != nil {
 			return fmt.Errorf("filling caches for %s: %w", j.target, err)
 		}
 	}
