@@ -76,14 +76,9 @@ func (s Spec) config() *container.Config {
 
 // Inspect looks up a container by ID or name.
 func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := e.api.ContainerInspect(ctx, id)
-	if errdefs.IsNotFound(err) {
-		err = missing{err, ErrNoContainer}
-	}
+	found, err := e.inspect(ctx, id)
 	if err != nil {
-		return Container{}, fmt.Errorf("inspecting container %q: %w", id, err)
+		return Container{}, err
 	}
 	result := Container{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), Created: parseTime(found.Created)}
 	if found.Config != nil {
@@ -94,6 +89,19 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 		result.Started, result.Finished = parseTime(state.StartedAt), parseTime(state.FinishedAt)
 	}
 	return result, nil
+}
+
+func (e *Engine) inspect(ctx context.Context, id string) (container.InspectResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := e.api.ContainerInspect(ctx, id)
+	if errdefs.IsNotFound(err) {
+		err = missing{err, ErrNoContainer}
+	}
+	if err != nil {
+		return container.InspectResponse{}, fmt.Errorf("inspecting container %q: %w", id, err)
+	}
+	return found, nil
 }
 
 // parseTime parses a time from the engine. It returns the zero time for year 1, which engines write for "not yet".

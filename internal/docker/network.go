@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 )
@@ -48,14 +47,9 @@ func IsNetwork(mode string) bool {
 
 // Attached returns the networks of a container. Endpoints are sorted by network.
 func (e *Engine) Attached(ctx context.Context, id string) (Attached, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := e.api.ContainerInspect(ctx, id)
-	if errdefs.IsNotFound(err) {
-		err = missing{err, ErrNoContainer}
-	}
+	found, err := e.inspect(ctx, id)
 	if err != nil {
-		return Attached{}, fmt.Errorf("inspecting container %q: %w", id, err)
+		return Attached{}, err
 	}
 	result := Attached{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/")}
 	if found.HostConfig != nil {
