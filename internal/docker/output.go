@@ -119,6 +119,9 @@ func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.Hijac
 	}()
 	select {
 	case a := <-answers:
+		if cause := Cause(ctx); a.err != nil && cause != nil {
+			return types.HijackedResponse{}, cause
+		}
 		return a.attached, a.err
 	case <-ctx.Done():
 	}

@@ -37,8 +37,8 @@ func IsUnreachable(err error) bool {
 // unreachable returns an [Unreachable] with the reason. The SDK drops the system's error, so unreachable dials again to
 // get it.
 func unreachable(ctx context.Context, host string, err error) error {
-	if ctx.Err() != nil {
-		return &Unreachable{Host: host, Reason: context.Cause(ctx).Error(), Err: err}
+	if cause := Cause(ctx); cause != nil {
+		return &Unreachable{Host: host, Reason: cause.Error(), Err: err}
 	}
 	network, address := "tcp", ""
 	if endpoint, parseErr := url.Parse(host); parseErr == nil {

@@ -183,11 +183,11 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 
 // explain says why a context has ended in place of "context canceled".
 func (b *Builder) explain(ctx context.Context, err error) error {
-	if deadline, ok := ctx.Deadline(); err != nil && ok && !time.Now().Before(deadline) {
-		<-ctx.Done() // a connection being made has a clock of its own, which may be ahead of the context's
+	if err == nil {
+		return nil
 	}
-	switch cause := context.Cause(ctx); {
-	case err == nil || cause == nil:
+	switch cause := docker.Cause(ctx); {
+	case cause == nil:
 		return err
 	case errors.Is(cause, ErrTimeout):
 		return fmt.Errorf("%w: more than %v, see builder.buildTimeout", ErrTimeout, b.Periods.Build)

@@ -51,8 +51,8 @@ func (l *launch) start(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s, err := l.startWithRetry(ctx, networks)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, context.Cause(ctx)
+	if cause := docker.Cause(ctx); err != nil && cause != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, cause
 	}
 	return s, err
 }
