@@ -19,7 +19,9 @@
 //	wait.go        waiting for a container to exit
 //	files.go       a container's files
 //	archive.go     upload, download and stat of files
-//	image.go       images, a registry to pull from, commits
+//	image.go       images and their names
+//	registry.go    a registry to pull from
+//	commit.go      images made from containers
 //	volume.go      volumes
 //	network.go     networks
 package fakeengine

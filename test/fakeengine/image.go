@@ -1,15 +1,11 @@
 package fakeengine
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -44,14 +40,6 @@ func (e *Engine) addImage(image *Image) {
 	image.Name = normalise(image.Name)
 	e.images = slices.DeleteFunc(e.images, func(other *Image) bool { return other.Name == image.Name })
 	e.images = append(e.images, image)
-}
-
-// Publish adds an image to the registry that the engine pulls from.
-func (e *Engine) Publish(image Image) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	image.Name = normalise(image.Name)
-	e.registry = append(e.registry, &image)
 }
 
 // RemoveImage removes an image, as an operator would.
@@ -141,119 +129,4 @@ func (e *Engine) imageInspect(c *Call) {
 			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels,
 		},
 	})
-}
-
-// pull takes an image from the registry. If it is not there, Docker answers with an error status; podman has already
-// begun its answer by then, and puts the error into the stream.
-func (e *Engine) pull(c *Call) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	image := e.findImage(e.registry, c.Target)
-	reason := fmt.Sprintf("manifest for %s not found: manifest unknown", c.Target)
-	switch {
-	case image != nil:
-		pulled := *image
-		e.addImage(&pulled)
-		e.progress(c,
-			map[string]any{"status": "Pulling from " + c.Target},
-			map[string]any{"status": "Downloading", "id": "layer", "progressDetail": map[string]int{"current": 1, "total": 2}},
-			map[string]any{"status": "Pull complete", "id": "layer", "progressDetail": map[string]int{}})
-	case e.podman:
-		e.progress(c, map[string]any{"error": reason, "errorDetail": map[string]string{"message": reason}})
-	default:
-		c.fail(http.StatusInternalServerError, "%s", reason)
-	}
-}
-
-func (e *Engine) progress(c *Call, messages ...any) {
-	c.w.Header().Set("Content-Type", "application/json")
-	c.w.WriteHeader(http.StatusOK)
-	for _, message := range messages {
-		json.NewEncoder(c.w).Encode(message)
-	}
-}
-
-func (e *Engine) commit(c *Call) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	found := c.findContainer()
-	if found == nil {
-		return
-	}
-	if e.podman && len(c.Body) == 0 {
-		c.fail(http.StatusInternalServerError, "Decode(): EOF")
-		return
-	}
-	image := *found.image
-	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
-	image.Labels, image.Env = maps.Clone(image.Labels), slices.Clone(image.Env)
-	image.Files = found.files.clone()
-	image.Layers = append(slices.Clone(image.Layers), layerDigest(found.image.Files.clone(), image.Files))
-	if len(found.config.Cmd) > 0 {
-		image.Command = found.config.Cmd
-	}
-	for _, text := range c.Query["changes"] {
-		if err := image.apply(text); err != nil {
-			c.fail(http.StatusBadRequest, "%v", err)
-			return
-		}
-	}
-	e.addImage(&image)
-	c.answer(http.StatusCreated, map[string]string{"Id": image.id()})
-}
-
-// layerDigest returns a digest of the files that a container has added to its image, with their times: the same changes
-// give the same layer.
-func layerDigest(before, after *Files) string {
-	hash := sha256.New()
-	for _, name := range after.Names("/") {
-		file, _ := after.Get(name)
-		if old, ok := before.Get(name); ok && bytes.Equal(old.Content, file.Content) && old.Header.Mode == file.Header.Mode {
-			continue
-		}
-		h := file.Header
-		fmt.Fprintln(hash, name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.ModTime.UnixNano(), len(file.Content))
-		hash.Write(file.Content)
-	}
-	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
-}
-
-// apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, or USER name.
-func (i *Image) apply(text string) error {
-	instruction, rest, _ := strings.Cut(text, " ")
-	switch instruction {
-	case "LABEL":
-		key, value, err := quotedPair(rest)
-		if err != nil {
-			return err
-		}
-		if i.Labels == nil {
-			i.Labels = map[string]string{}
-		}
-		i.Labels[key] = value
-	case "ENV":
-		i.Env = append(i.Env, rest)
-	case "USER":
-		i.User = rest
-	default:
-		return fmt.Errorf("%s is not a valid change command", instruction)
-	}
-	return nil
-}
-
-func quotedPair(text string) (key, value string, err error) {
-	quoted, err := strconv.QuotedPrefix(text)
-	if err != nil {
-		key, value, _ = strings.Cut(text, "=")
-		return key, value, nil
-	}
-	rest, ok := strings.CutPrefix(text[len(quoted):], "=")
-	if !ok {
-		return "", "", fmt.Errorf("%s is not a pair", text)
-	}
-	if key, err = strconv.Unquote(quoted); err != nil {
-		return "", "", err
-	}
-	value, err = strconv.Unquote(rest)
-	return key, value, err
 }
