@@ -20,6 +20,7 @@
 //	files.go       a container's files
 //	archive.go     upload, download and stat of files
 //	image.go       images and their names
+//	build.go       builds from a Dockerfile
 //	registry.go    a registry to pull from
 //	commit.go      images made from containers
 //	volume.go      volumes

@@ -24,8 +24,11 @@ type Image struct {
 	Files        *Files
 }
 
+// id depends on everything but the name, since an image may have several.
 func (i *Image) id() string {
-	sum := sha256.Sum256(fmt.Append(nil, i.Name, i.Layers, i.Labels, i.Env, i.User))
+	unnamed := *i
+	unnamed.Name, unnamed.Files = "", nil
+	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -73,11 +76,32 @@ func (e *Engine) Images() []string {
 
 func (e *Engine) findImage(images []*Image, name string) *Image {
 	for _, image := range images {
-		if image.Name == normalise(name) || image.id() == name {
+		if image.Name == normalise(name) || strings.HasPrefix(name, "sha256:") && image.id() == name {
 			return image
 		}
 	}
 	return nil
+}
+
+// findImage returns the image that a call is for, or answers 404 and returns nil. The caller holds the lock.
+func (c *Call) findImage() *Image {
+	name := c.r.PathValue("name")
+	found := c.engine.findImage(c.engine.images, name)
+	if found == nil {
+		c.fail(http.StatusNotFound, "No such image: %s", name)
+	}
+	return found
+}
+
+// namesOf returns all names of an image. The caller holds the lock.
+func (e *Engine) namesOf(image *Image) []string {
+	var names []string
+	for _, other := range e.images {
+		if other.id() == image.id() {
+			names = append(names, other.Name)
+		}
+	}
+	return names
 }
 
 // normalise returns the short form of an image name: without Docker Hub's prefixes, and with a tag or digest.
@@ -101,16 +125,10 @@ func reference(repository, tag string) string {
 }
 
 func (e *Engine) imageInspect(c *Call) {
-	name, ok := strings.CutSuffix(c.r.PathValue("name"), "/json")
-	if !ok {
-		c.fail(http.StatusNotFound, "page not found")
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	image := e.findImage(e.images, name)
+	image := c.findImage()
 	if image == nil {
-		c.fail(http.StatusNotFound, "No such image: %s", name)
 		return
 	}
 	architecture := image.Architecture
@@ -122,11 +140,56 @@ func (e *Engine) imageInspect(c *Call) {
 		volumes[volume] = struct{}{}
 	}
 	c.answer(http.StatusOK, map[string]any{
-		"Id": image.id(), "RepoTags": []string{image.Name}, "Os": "linux", "Architecture": architecture,
+		"Id": image.id(), "RepoTags": e.namesOf(image), "Os": "linux", "Architecture": architecture,
 		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
 			"User": image.User, "Env": image.Env, "Entrypoint": image.Entrypoint, "Cmd": image.Command,
 			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels,
 		},
 	})
+}
+
+// tag gives an image another name, which another image loses.
+func (e *Engine) tag(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := c.findImage()
+	if found == nil {
+		return
+	}
+	image := *found
+	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
+	e.addImage(&image)
+	c.w.WriteHeader(http.StatusCreated)
+}
+
+// untag removes a name of an image. If it is the last one, this removes the image, unless a container uses it.
+func (e *Engine) untag(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := c.findImage()
+	if found == nil {
+		return
+	}
+	answer := []map[string]string{{"Untagged": found.Name}}
+	if len(e.namesOf(found)) == 1 {
+		if user := e.userOf(found); user != nil {
+			c.fail(http.StatusConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
+				found.Name, user.id, found.id())
+			return
+		}
+		answer = append(answer, map[string]string{"Deleted": found.id()})
+	}
+	e.images = slices.DeleteFunc(e.images, func(image *Image) bool { return image == found })
+	c.answer(http.StatusOK, answer)
+}
+
+// userOf returns a container that uses an image, or nil.
+func (e *Engine) userOf(image *Image) *container {
+	for _, c := range e.containers {
+		if c.image.id() == image.id() {
+			return c
+		}
+	}
+	return nil
 }

@@ -1,9 +1,11 @@
 package fakeengine
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"testing"
 )
 
 // Publish adds an image to the registry that the engine pulls from.
@@ -37,9 +39,25 @@ func (e *Engine) pull(c *Call) {
 }
 
 func (e *Engine) progress(c *Call, messages ...any) {
-	c.w.Header().Set("Content-Type", "application/json")
-	c.w.WriteHeader(http.StatusOK)
+	c.beginStream()
 	for _, message := range messages {
 		json.NewEncoder(c.w).Encode(message)
 	}
+}
+
+// Credentials returns the credentials that a client sent with a call, or nil if it sent none.
+func (c Call) Credentials(t testing.TB) map[string]string {
+	t.Helper()
+	if c.RegistryAuth == "" {
+		return nil
+	}
+	var sent map[string]string
+	text, err := base64.URLEncoding.DecodeString(c.RegistryAuth)
+	if err == nil {
+		err = json.Unmarshal(text, &sent)
+	}
+	if err != nil {
+		t.Fatalf("decoding X-Registry-Auth %q: %v", c.RegistryAuth, err)
+	}
+	return sent
 }
