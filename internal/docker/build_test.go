@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -32,10 +32,8 @@ func TestBuildShowsProgressAndOutput(t *testing.T) {
 		t.Run(filepath.Base(answer), func(t *testing.T) {
 			body, err := os.ReadFile(answer)
 			require.NoError(t, err)
-			client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				_, _ = w.Write(body)
-			})
+			engine, client := connect(t)
+			engine.On(fakeengine.Build, fakeengine.Answer(http.StatusOK, string(body)))
 			var output bytes.Buffer
 			err = client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, &output)
 			fmt.Fprintf(&output, "error: %v\n", err)
@@ -51,18 +49,18 @@ func TestBuildShowsProgressAndOutput(t *testing.T) {
 }
 
 func TestBuildSendsItsOptions(t *testing.T) {
-	var query url.Values
+	engine, client := connect(t)
 	var sent string
-	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-		query = r.URL.Query()
-		body, _ := io.ReadAll(r.Body)
-		sent = string(body)
+	engine.SetBuilder(func(r *fakeengine.BuildRequest) *fakeengine.Image {
+		sent = string(r.Context)
+		return &fakeengine.Image{}
 	})
 	require.NoError(t, client.Build(t.Context(), docker.Build{
 		Name: "p/docker:1", Context: strings.NewReader("a tar"), Args: map[string]string{"B": "", "A": "1"}, Labels: map[string]string{"l": "v"},
 		CacheNamespace: "x", Pull: true, Network: "none", Memory: 1 << 30,
 	}, io.Discard))
 	assert.Equal(t, "a tar", sent)
+	query := engine.Calls(fakeengine.Build)[0].Query
 	for name, want := range map[string]string{
 		"version": "2", "t": "p/docker:1", "buildargs": `{"A":"1","B":"","BUILDKIT_CACHE_MOUNT_NS":"x"}`, "labels": `{"l":"v"}`, "pull": "1", "networkmode": "none",
 		"memory": "1073741824", "forcerm": "1", "target": "", "session": "", "dockerfile": "",
@@ -83,7 +81,8 @@ func TestBuildReportsFailures(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := connectTo(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, test.body) })
+			engine, client := connect(t)
+			engine.On(fakeengine.Build, fakeengine.Answer(http.StatusOK, test.body))
 			err := client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard)
 			require.ErrorContains(t, err, `building image "cc:1": `+test.want)
 			var failed *docker.BuildError
@@ -93,13 +92,14 @@ func TestBuildReportsFailures(t *testing.T) {
 }
 
 func TestBuildEndsWithItsContext(t *testing.T) {
+	engine, client := connect(t)
 	gone := make(chan struct{})
-	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, `{"stream":"Step 1\n"}`)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-		close(gone)
+	engine.SetBuilder(func(r *fakeengine.BuildRequest) *fakeengine.Image {
+		defer close(gone)
+		_, err := io.WriteString(r.Answer, `{"stream":"Step 1\n"}`)
+		assert.NoError(t, err)
+		<-r.Gone
+		return nil
 	})
 	stopped := errors.New("stopped by signal")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -1,9 +1,7 @@
 package docker_test
 
 import (
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,28 +11,6 @@ import (
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/test/fakeengine"
 )
-
-// connectToFixed connects to an engine that gives the same answer to every call but a ping. The function call returns the
-// last call.
-func connectToFixed(t *testing.T, answer string) (client *docker.Engine, call func() string) {
-	t.Helper()
-	var last string
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Api-Version", "1.41")
-		if strings.HasSuffix(r.URL.Path, "/_ping") {
-			return
-		}
-		body, _ := io.ReadAll(r.Body)
-		last = r.Method + " " + r.URL.Path + " " + strings.TrimSpace(string(body))
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, answer)
-	}))
-	t.Cleanup(server.Close)
-	client, err := docker.Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { client.Close() })
-	return client, func() string { return last }
-}
 
 // Engines report the names of a container in different fields.
 func TestAttached(t *testing.T) {
@@ -77,7 +53,8 @@ func TestAttached(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client, _ := connectToFixed(t, test.answer)
+			engine, client := connect(t)
+			engine.On(fakeengine.Inspect, fakeengine.Answer(http.StatusOK, test.answer))
 			found, err := client.Attached(t.Context(), "a")
 			require.NoError(t, err)
 			assert.Equal(t, test.want, found)
@@ -118,18 +95,30 @@ func TestAliases(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client, call := connectToFixed(t, `{"Id":"a"}`)
+			engine, client := connect(t)
 			_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1", NetworkMode: test.network, Aliases: []string{"basic"}})
 			require.NoError(t, err)
-			assert.Equal(t, test.aliased, strings.Contains(call(), `"EndpointsConfig":{"`+test.network+`":`), call())
-			assert.Equal(t, test.aliased, strings.Contains(call(), `"Aliases":["basic"]`), call())
+			sent := string(engine.Calls(fakeengine.Create)[0].Body)
+			assert.Equal(t, test.aliased, strings.Contains(sent, `"EndpointsConfig":{"`+test.network+`":`), sent)
+			assert.Equal(t, test.aliased, strings.Contains(sent, `"Aliases":["basic"]`), sent)
 		})
 	}
-	client, call := connectToFixed(t, "")
-	require.NoError(t, client.Connect(t.Context(), "one", "metrics", []string{"basic"}))
-	assert.Contains(t, call(), "POST /v1.41/networks/metrics/connect ")
-	assert.Contains(t, call(), `"Aliases":["basic"]`)
-	assert.Contains(t, call(), `"Container":"one"`)
+}
+
+func TestConnectToANetwork(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			engine, client := connect(t, options...)
+			engine.AddNetwork("metrics")
+			create(t, client)
+			require.NoError(t, client.Connect(t.Context(), "one", "metrics", []string{"basic"}))
+			assert.Contains(t, string(engine.Calls(fakeengine.NetworkConnect)[0].Body), `"Aliases":["basic"]`)
+			connected, _ := engine.Container("one")
+			assert.Equal(t, []string{"metrics"}, connected.Networks)
+			err := client.Connect(t.Context(), "two", "metrics", nil)
+			assert.ErrorContains(t, err, `connecting container "two" to network "metrics": `)
+		})
+	}
 }
 
 // Anonymous volumes are removed with the container. Java libraries execute native code from a tmpfs.

@@ -3,12 +3,10 @@ package docker_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,25 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/test/fakeengine"
 )
-
-// connectTo connects to an engine that answers a ping itself and every other call with the handler.
-func connectTo(t *testing.T, handler http.HandlerFunc) *docker.Engine {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/_ping") {
-			w.Header().Set("Api-Version", "1.41")
-			return
-		}
-		handler(w, r)
-	}))
-	t.Cleanup(server.Close)
-	t.Cleanup(server.CloseClientConnections)
-	client, err := docker.Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { client.Close() })
-	return client
-}
 
 func discard(string) {}
 
@@ -49,19 +30,12 @@ func TestCredentialsReachTheEngineInAHeaderOnly(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			var header, query string
-			client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-				header, query = r.Header.Get("X-Registry-Auth"), r.URL.RawQuery
-			})
+			engine, client := connect(t)
+			engine.Publish(fakeengine.Image{Name: "registry.example.com/a:1"})
 			require.NoError(t, client.Pull(t.Context(), docker.Pull{Ref: "registry.example.com/a:1", Credentials: test.credentials}, discard))
-			assert.Equal(t, "fromImage=registry.example.com%2Fa&tag=1", query)
-			var sent map[string]string
-			if header != "" {
-				text, err := base64.URLEncoding.DecodeString(header)
-				require.NoError(t, err)
-				require.NoError(t, json.Unmarshal(text, &sent))
-			}
-			assert.Equal(t, test.want, sent)
+			call := engine.Calls(fakeengine.Pull)[0]
+			assert.Equal(t, "fromImage=registry.example.com%2Fa&tag=1", call.Query.Encode())
+			assert.Equal(t, test.want, call.Credentials(t))
 		})
 	}
 }
@@ -69,8 +43,10 @@ func TestCredentialsReachTheEngineInAHeaderOnly(t *testing.T) {
 // A registry may repeat credentials in its errors.
 func TestPullNeverShowsASecret(t *testing.T) {
 	basic := base64.StdEncoding.EncodeToString([]byte("ada:s3cret"))
-	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"status":"asking with s3cret"}{"errorDetail":{"message":"refused: %s s3cret %s"}}`, r.Header.Get("X-Registry-Auth"), basic)
+	engine, client := connect(t)
+	engine.On(fakeengine.Pull, func(c *fakeengine.Call) {
+		answer := fmt.Sprintf(`{"status":"asking with s3cret"}{"errorDetail":{"message":"refused: %s s3cret %s"}}`, c.RegistryAuth, basic)
+		fakeengine.Answer(http.StatusOK, answer)(c)
 	})
 	var lines []string
 	err := client.Pull(t.Context(), docker.Pull{Ref: "a:1", Credentials: docker.Credentials{User: "ada", Password: "s3cret"}}, func(line string) { lines = append(lines, line) })
@@ -82,39 +58,38 @@ func TestPullNeverShowsASecret(t *testing.T) {
 }
 
 func TestPullIsCancelled(t *testing.T) {
-	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	silent := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, `{"status":"Pulling"}`)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-	}
-	busy := func(w http.ResponseWriter, r *http.Request) {
-		for tick := time.NewTicker(5 * time.Millisecond); ; {
+	silent := fakeengine.Stream(func(answer io.Writer, gone <-chan struct{}) {
+		io.WriteString(answer, `{"status":"Pulling"}`)
+		<-gone
+	})
+	busy := fakeengine.Stream(func(answer io.Writer, gone <-chan struct{}) {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
 			select {
-			case <-r.Context().Done():
-				tick.Stop()
+			case <-gone:
 				return
 			case <-tick.C:
-				fmt.Fprint(w, `{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}`)
-				w.(http.Flusher).Flush()
+				io.WriteString(answer, `{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}`)
 			}
 		}
-	}
+	})
 	const short, long = 100 * time.Millisecond, time.Minute
 	tests := map[string]struct {
-		engine              http.HandlerFunc
+		fault               fakeengine.Fault
 		timeout, inactivity time.Duration
 		want                error
 	}{
-		"no answer":                 {hang, long, short, docker.ErrPullStalled},
-		"no answer, but a time-out": {hang, short, long, docker.ErrPullTimeout},
+		"no answer":                 {fakeengine.Hang(), long, short, docker.ErrPullStalled},
+		"no answer, but a time-out": {fakeengine.Hang(), short, long, docker.ErrPullTimeout},
 		"no progress":               {silent, long, short, docker.ErrPullStalled},
 		"progress for too long":     {busy, short, long, docker.ErrPullTimeout},
 		"only a time-out":           {busy, short, 0, docker.ErrPullTimeout},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			client := connectTo(t, test.engine)
+			engine, client := connect(t)
+			engine.On(fakeengine.Pull, test.fault)
 			err := client.Pull(t.Context(), docker.Pull{Ref: "a:1", Timeout: test.timeout, Inactivity: test.inactivity}, discard)
 			require.ErrorIs(t, err, test.want)
 			assert.ErrorContains(t, err, `pulling image "a:1": `)
@@ -123,26 +98,36 @@ func TestPullIsCancelled(t *testing.T) {
 	t.Run("a signal", func(t *testing.T) {
 		stopped := errors.New("stopped by signal")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-			cancel(stopped)
-			hang(w, r)
-		})
+		engine, client := connect(t)
+		engine.On(fakeengine.Pull, fakeengine.Before(func() { cancel(stopped) }))
+		engine.On(fakeengine.Pull, fakeengine.Hang())
 		assert.ErrorIs(t, client.Pull(ctx, docker.Pull{Ref: "a:1", Timeout: long, Inactivity: long}, discard), stopped)
 	})
 }
 
 func TestTagAndUntag(t *testing.T) {
-	var calls []string
-	client := connectTo(t, func(w http.ResponseWriter, r *http.Request) {
-		calls = append(calls, r.Method+" "+r.URL.RequestURI())
-		if r.Method == http.MethodDelete {
-			w.WriteHeader(http.StatusNotFound)
-			fmt.Fprint(w, `{"message":"no such image"}`)
-			return
-		}
-		w.WriteHeader(http.StatusCreated)
-	})
-	require.NoError(t, client.Tag(t.Context(), "mirror.example.com/a:1", "a:1"))
-	require.NoError(t, client.Untag(t.Context(), "mirror.example.com/a:1"), "the name is already gone")
-	assert.Equal(t, []string{"POST /v1.41/images/mirror.example.com/a:1/tag?repo=docker.io%2Flibrary%2Fa&tag=1", "DELETE /v1.41/images/mirror.example.com/a:1?noprune=1"}, calls)
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			engine, client := connect(t, options...)
+			const mirrored = "mirror.example.com/a:1"
+			engine.AddImage(fakeengine.Image{Name: mirrored})
+			require.NoError(t, client.Tag(t.Context(), mirrored, "a:1"))
+			require.NoError(t, client.Untag(t.Context(), mirrored))
+			require.NoError(t, client.Untag(t.Context(), mirrored), "the name is already gone")
+			assert.Equal(t, []string{"tag " + mirrored + " a:1", "untag " + mirrored, "untag " + mirrored}, engine.ImageCalls())
+			assert.Equal(t, "noprune=1", engine.Calls(fakeengine.Untag)[0].Query.Encode())
+			assert.Equal(t, []string{"a:1", "base:1"}, engine.Images())
+			assert.ErrorContains(t, client.Tag(t.Context(), "none:1", "a:1"), `tagging image "none:1" as "a:1": `)
+		})
+	}
+}
+
+func TestTheLastNameOfAnImageInUseStays(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			_, client := connect(t, options...)
+			create(t, client)
+			assert.ErrorContains(t, client.Untag(t.Context(), "base:1"), `untagging image "base:1": `)
+		})
+	}
 }

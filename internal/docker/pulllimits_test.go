@@ -2,15 +2,15 @@ package docker
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/fakeengine"
 )
 
 // The tests use a fake clock: on a busy machine the pause between two messages may be as long as any limit.
@@ -42,11 +42,10 @@ func TestPullWithoutProgressIsCancelled(t *testing.T) {
 }
 
 func TestEveryMessageOfAPullIsProgress(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"status":"Pulling"}{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}{"status":"Done"}`)
-	}))
-	t.Cleanup(server.Close)
-	engine, err := Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
+	fake := fakeengine.New(t)
+	fake.On(fakeengine.Pull, fakeengine.Answer(http.StatusOK,
+		`{"status":"Pulling"}{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}{"status":"Done"}`))
+	engine, err := Connect(t.Context(), fake.Host())
 	require.NoError(t, err)
 	t.Cleanup(func() { engine.Close() })
 	messages, lines := 0, 0

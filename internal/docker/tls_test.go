@@ -77,7 +77,7 @@ func (a *authority) issue(name string) (cert, key string) {
 	return a.write(name+".pem", "CERTIFICATE", der), a.write(name+".key", "EC PRIVATE KEY", encoded)
 }
 
-// serveTLS starts an engine behind TLS and returns its host:port.
+// serveTLS starts an engine behind a proxy that adds TLS, which the fake engine lacks, and returns the host:port of the proxy.
 func serveTLS(t *testing.T, a *authority, clientAuth tls.ClientAuthType) (*fakeengine.Engine, string) {
 	t.Helper()
 	engine := fakeengine.New(t, fakeengine.TCP())

@@ -2,14 +2,11 @@ package imagebuild_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,73 +14,63 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/baseimage"
-	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
-	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/test/fakeengine"
 )
 
-// recipeBuild is a package with a Dockerfile on an engine that builds as it is told.
+// recipeBuild builds a package that has a Dockerfile.
 type recipeBuild struct {
-	store  *imageStore
+	engine *fakeengine.Engine
 	plan   platform.Plan
 	pulls  baseimage.Pulls
 	files  map[string]string
-	answer func(turn int) string // of the builder; an empty one has built
+	answer func(turn int) string // of the engine's builder; empty: the build succeeds
 
-	asked []map[string]string // what the engine was asked for
-	sent  [][]string          // names in the context
+	contexts [][]byte // that the engine got
 }
 
 func (r *recipeBuild) run(t *testing.T) (imagebuild.Image, string, error) {
 	t.Helper()
-	if r.store == nil {
-		r.store = &imageStore{there: names()}
+	if r.engine == nil {
+		r.engine = fakeengine.New(t)
 	}
-	r.store.build = func(w http.ResponseWriter, request *http.Request) {
-		query := map[string]string{}
-		for key, values := range request.URL.Query() {
-			query[key] = values[0]
-		}
-		r.asked = append(r.asked, query)
-		r.sent = append(r.sent, entries(t, request.Body))
-		text := ""
-		if r.answer != nil {
-			text = r.answer(len(r.asked))
-		}
-		if text == "" {
-			r.store.there[query["t"]] = true
-			text = `{"stream":"built\n"}`
-		}
-		fmt.Fprint(w, text)
-	}
-	server := httptest.NewServer(r.store)
-	t.Cleanup(server.Close)
-	client, err := docker.Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
-	require.NoError(t, err)
-	t.Cleanup(func() { client.Close() })
+	r.engine.SetBuilder(r.build)
 	source := t.TempDir()
 	for name, text := range r.files {
 		path := filepath.Join(source, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
-	output := &locked{}
-	b := imagebuild.Builder{
-		Engine: client, Log: cli.NewLogger("build", output), Stderr: output, Prefix: "p", Version: "1", Periods: periods, Pulls: r.pulls,
-	}
+	b := newBuilder(t, r.engine)
+	b.Pulls = r.pulls
 	r.plan.Type, r.plan.Kind = "docker", platform.Dockerfile
 	image, err := b.Build(t.Context(), r.plan, open(t, source), "cc_1")
-	return image, output.String(), err
+	return image, b.output.String(), err
 }
 
-// entries are the names in a tar, which must be alike whoever packs it.
-func entries(t *testing.T, archive io.Reader) []string {
+// build is the engine's builder.
+func (r *recipeBuild) build(request *fakeengine.BuildRequest) *fakeengine.Image {
+	r.contexts = append(r.contexts, request.Context)
+	if r.answer != nil {
+		if text := r.answer(len(r.contexts)); text != "" {
+			io.WriteString(request.Answer, text)
+			return nil
+		}
+	}
+	io.WriteString(request.Answer, `{"stream":"built\n"}`)
+	return &recipeImage
+}
+
+var recipeImage = fakeengine.Image{User: "500:500", Command: []string{"x"}}
+
+// entries returns the names in a tar archive, and checks that their metadata does not depend on who packs it.
+func entries(t *testing.T, archive []byte) []string {
 	t.Helper()
 	var all []string
-	for reader := tar.NewReader(archive); ; {
+	for reader := tar.NewReader(bytes.NewReader(archive)); ; {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			return all
@@ -120,7 +107,7 @@ func TestWhatADockerfileIsBuiltFrom(t *testing.T) {
 			r := &recipeBuild{files: test.files, plan: platform.Plan{CodeAtRoot: test.rooted}}
 			_, _, err := r.run(t)
 			require.NoError(t, err)
-			assert.Equal(t, test.want, r.sent[0])
+			assert.Equal(t, test.want, entries(t, r.contexts[0]))
 		})
 	}
 }
@@ -136,19 +123,20 @@ func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 500}, image.User)
 	assert.Contains(t, said, "cc_1 | built\n")
-	asked := r.asked[0]
-	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":".*-[0-9a-f]{16}"}$`, asked["buildargs"], "no other build can have that name")
-	assert.Equal(t, `{"fabric-builder-docker.kind":"chaincode","org.hyperledger.fabric.chaincode.type":"DOCKER"}`, asked["labels"])
-	assert.Equal(t, "1", asked["pull"])
-	made := asked["t"]
+	asked := r.engine.Calls(fakeengine.Build)[0].Query
+	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":".*-[0-9a-f]{16}"}$`, asked.Get("buildargs"), "no other build can have that name")
+	assert.Equal(t, `{"fabric-builder-docker.kind":"chaincode","org.hyperledger.fabric.chaincode.type":"DOCKER"}`, asked.Get("labels"))
+	assert.Equal(t, "1", asked.Get("pull"))
+	made := asked.Get("t")
 	assert.True(t, strings.HasPrefix(made, image.Name+"-"), made)
-	assert.Equal(t, []string{"build", "tag " + made + " " + image.Name, "untag " + made}, r.store.calls)
+	assert.Equal(t, []string{"build " + made, "tag " + made + " " + image.Name, "untag " + made}, r.engine.ImageCalls())
+	assert.Equal(t, []string{image.Name}, r.engine.Images())
 
 	again, said, err := r.run(t)
 	require.NoError(t, err)
 	assert.Equal(t, image, again)
 	assert.Contains(t, said, "the image exists already")
-	assert.Len(t, r.asked, 1)
+	assert.Len(t, r.engine.Calls(fakeengine.Build), 1)
 }
 
 func TestAnImageIsNamedByWhatItIsBuiltFrom(t *testing.T) {
@@ -178,7 +166,7 @@ func TestAnImageIsNamedByWhatItIsBuiltFrom(t *testing.T) {
 	assert.Equal(t, name(platform.Plan{}, ignored), func() string { ignored["src/x"] = "y"; return name(platform.Plan{}, ignored) }())
 }
 
-// Of several builders of the same, an engine tells one alone what has failed.
+// Of several builders of the same content, an engine tells only one which step failed.
 func TestABuildThatFailsWithoutAWordIsTriedAgain(t *testing.T) {
 	const untold = `{"errorDetail":{"message":"exit code: 3"}}`
 	tests := map[string]struct {
@@ -186,10 +174,10 @@ func TestABuildThatFailsWithoutAWordIsTriedAgain(t *testing.T) {
 		turns   int
 		want    string
 	}{
-		"then well":  {[]string{untold, ""}, 2, ""},
-		"then ill":   {[]string{untold, untold, untold, ""}, 3, "the build of the package's Dockerfile failed: "},
-		"cut":        {[]string{`{"stream":"x`, ""}, 1, "unexpected EOF"},
-		"with words": {[]string{failedTrace, ""}, 1, "exit code: 3; its output is above"},
+		"then it succeeds":    {[]string{untold, ""}, 2, ""},
+		"again and again":     {[]string{untold, untold, untold, ""}, 3, "the build of the package's Dockerfile failed: "},
+		"an answer cut off":   {[]string{`{"stream":"x`, ""}, 1, "unexpected EOF"},
+		"with the step named": {[]string{failedTrace, ""}, 1, "exit code: 3; its output is above"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -200,25 +188,32 @@ func TestABuildThatFailsWithoutAWordIsTriedAgain(t *testing.T) {
 			} else {
 				assert.ErrorContains(t, err, test.want)
 			}
-			assert.Len(t, r.asked, test.turns)
-			assert.False(t, slices.ContainsFunc(r.store.calls, func(call string) bool { return test.want != "" && strings.HasPrefix(call, "tag ") }))
+			assert.Len(t, r.engine.Calls(fakeengine.Build), test.turns)
+			if test.want != "" {
+				assert.Empty(t, r.engine.Calls(fakeengine.Tag))
+			}
 		})
 	}
 }
 
-// failedTrace is BuildKit's word that the step "RUN x" has failed.
+// failedTrace is an answer in which BuildKit reports that the step "RUN x" failed.
 const failedTrace = `{"id":"moby.buildkit.trace","aux":"Ch8KAWEaBVJVTiB4KgIIATICCAI6C2V4aXQgY29kZTog"}{"errorDetail":{"message":"exit code: 3"}}`
 
-// Whoever is first has given the image its name. Another one of the same content is not needed.
+// The first image gets the name of its content. A second image of the same content is not needed.
 func TestTheFirstOfTwoEqualImagesStays(t *testing.T) {
-	r := &recipeBuild{files: recipeFiles}
-	r.answer = func(int) string {
-		made := r.asked[0]["t"]
-		r.store.there[made[:strings.LastIndex(made, "-")]] = true // another builder was faster
+	r := &recipeBuild{files: recipeFiles, engine: fakeengine.New(t)}
+	r.answer = func(int) string { // another builder is faster
+		made := r.engine.Calls(fakeengine.Build)[0].Target
+		first := recipeImage
+		first.Name, first.Labels = made[:strings.LastIndex(made, "-")], map[string]string{"first": "yes"}
+		r.engine.AddImage(first)
 		return ""
 	}
 	image, _, err := r.run(t)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"build", "untag " + r.asked[0]["t"]}, r.store.calls)
-	assert.True(t, r.store.there[image.Name])
+	made := r.engine.Calls(fakeengine.Build)[0].Target
+	assert.Equal(t, []string{"build " + made, "untag " + made}, r.engine.ImageCalls())
+	assert.Equal(t, []string{image.Name}, r.engine.Images())
+	kept, _ := r.engine.Image(image.Name)
+	assert.Contains(t, kept.Labels, "first")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -35,6 +36,18 @@ func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
 			assert.Empty(t, engine.Calls(fakeengine.Create, fakeengine.Commit))
 		})
 	}
+}
+
+// An image cannot be tagged with a name that contains a digest.
+func TestAPrebuiltImageFromAMirrorKeepsTheMirrorsName(t *testing.T) {
+	const mirror = "mirror.example.com"
+	engine := fakeengine.New(t)
+	engine.Publish(fakeengine.Image{Name: mirror + "/" + pinned, Entrypoint: []string{"/kv"}})
+	b := newBuilder(t, engine)
+	b.Pulls = baseimage.Pulls{Mirror: mirror}
+	image, err := b.buildPrebuilt(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, mirror+"/"+pinned, image.Name)
 }
 
 func TestThePrebuiltImagesUserInNumbers(t *testing.T) {

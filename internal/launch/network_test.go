@@ -27,6 +27,42 @@ func TestAMissingNetworkIsExplained(t *testing.T) {
 	}
 }
 
+// The engine creates the container on the first network, and connects it to the others before it starts.
+func TestAChaincodeJoinsAllItsNetworks(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...)
+			r.engine.AddNetwork("fabric_test")
+			r.engine.AddNetwork("metrics")
+			var first string
+			var others []string
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				first, others = p.Container.Network, p.Container.Networks
+				return 0
+			})
+			process := r.process(t)
+			process.Environ = append(process.Environ, "CORE_BUILDER_NETWORKS=fabric_test metrics")
+			require.NoError(t, Run(t.Context(), process))
+			assert.Equal(t, "fabric_test", first)
+			assert.Equal(t, []string{"metrics"}, others)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// Podman rejects the connection, Docker the start.
+func TestAMissingFurtherNetworkIsExplained(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...)
+			process := r.process(t)
+			process.Environ = append(process.Environ, "CORE_BUILDER_NETWORKS=bridge net_test")
+			assert.ErrorContains(t, Run(t.Context(), process), `the engine has no network "net_test", only "bridge", "host", "none": see vm.docker.hostConfig.NetworkMode`)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
 // An error with another cause is not changed.
 func TestAnExistingNetworkIsNotBlamed(t *testing.T) {
 	for flavour, options := range flavours {

@@ -20,6 +20,9 @@ const (
 	Info           Route = "info"
 	Pull           Route = "pull"
 	ImageInspect   Route = "image inspect"
+	Tag            Route = "tag"
+	Untag          Route = "untag"
+	Build          Route = "build"
 	Commit         Route = "commit"
 	List           Route = "list"
 	Create         Route = "create"
@@ -39,6 +42,7 @@ const (
 	VolumeInspect  Route = "volume inspect"
 	NetworkList    Route = "network list"
 	NetworkInspect Route = "network inspect"
+	NetworkConnect Route = "network connect"
 )
 
 // Call is a client's request.
@@ -49,6 +53,8 @@ type Call struct {
 	Query   url.Values
 	Body    []byte // if it is JSON
 
+	RegistryAuth string // header X-Registry-Auth, see [Call.Credentials]
+
 	engine *Engine
 	w      http.ResponseWriter
 	r      *http.Request
@@ -58,7 +64,7 @@ type Call struct {
 // serve records a call and passes it to the faults of its route, and through them to the handler.
 func (e *Engine) serve(route Route, serve func(*Call), w http.ResponseWriter, r *http.Request) {
 	version, _ := r.Context().Value(versionKey{}).(string)
-	call := &Call{Route: route, Version: version, Query: r.URL.Query(), engine: e, w: w, r: r, serve: serve}
+	call := &Call{Route: route, Version: version, Query: r.URL.Query(), RegistryAuth: r.Header.Get("X-Registry-Auth"), engine: e, w: w, r: r, serve: serve}
 	if r.Header.Get("Content-Type") == "application/json" {
 		call.Body, _ = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -83,6 +89,8 @@ func (e *Engine) target(c *Call) string {
 		return c.Query.Get("name")
 	case Pull:
 		return reference(c.Query.Get("fromImage"), c.Query.Get("tag"))
+	case Build:
+		return c.Query.Get("t")
 	case Commit:
 		return e.nameOf(c.Query.Get("container"))
 	}
@@ -120,6 +128,12 @@ func (c *Call) answer(status int, value any) {
 	json.NewEncoder(c.w).Encode(value)
 }
 
+// beginStream begins a response that holds any number of JSON messages.
+func (c *Call) beginStream() {
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.WriteHeader(http.StatusOK)
+}
+
 // fail sends an error response.
 func (c *Call) fail(status int, format string, args ...any) { fail(c.w, status, format, args...) }
 
@@ -138,6 +152,19 @@ func (e *Engine) callsLocked(routes []Route) []Call {
 		}
 	}
 	return found
+}
+
+// ImageCalls returns the calls so far that pull, build, tag and untag images, in the form "tag a:1 b:1".
+func (e *Engine) ImageCalls() []string {
+	var calls []string
+	for _, call := range e.Calls(Pull, Build, Tag, Untag) {
+		text := string(call.Route) + " " + call.Target
+		if call.Route == Tag {
+			text += " " + reference(call.Query.Get("repo"), call.Query.Get("tag"))
+		}
+		calls = append(calls, text)
+	}
+	return calls
 }
 
 // Await waits until a route has been called the given number of times. After a minute it fails the test.

@@ -20,6 +20,7 @@ type container struct {
 	config   config
 	image    *Image
 	files    *Files
+	networks []string // that it was connected to after its creation
 
 	status                     string // created, running, exited
 	created, started, finished time.Time
@@ -160,8 +161,7 @@ func (e *Engine) start(c *Call) {
 	case found == nil:
 	case found.status == "running":
 		c.w.WriteHeader(http.StatusNotModified)
-	case !e.hasNetwork(found.config.HostConfig.NetworkMode):
-		c.fail(http.StatusNotFound, "network %s not found", found.config.HostConfig.NetworkMode)
+	case !c.checkNetworks(found):
 	default:
 		e.run(found)
 		c.w.WriteHeader(http.StatusNoContent)

@@ -19,7 +19,10 @@
 //	wait.go        waiting for a container to exit
 //	files.go       a container's files
 //	archive.go     upload, download and stat of files
-//	image.go       images, a registry to pull from, commits
+//	image.go       images and their names
+//	build.go       builds from a Dockerfile
+//	registry.go    a registry to pull from
+//	commit.go      images made from containers
 //	volume.go      volumes
 //	network.go     networks
 package fakeengine

@@ -29,6 +29,7 @@ type Engine struct {
 	mu         sync.Mutex
 	skew       time.Duration
 	program    Program
+	builder    Builder
 	containers []*container
 	images     []*Image
 	registry   []*Image
@@ -66,6 +67,7 @@ func New(t testing.TB, options ...Option) *Engine {
 	e := &Engine{
 		api: "1.51", oldest: "1.24", closed: closed,
 		program:  func(*Process) int { return 0 },
+		builder:  buildAnything,
 		volumes:  map[string]Volume{},
 		networks: []string{"bridge", "host", "none"},
 		faults:   map[Route][]Fault{},
@@ -145,6 +147,9 @@ func (e *Engine) handler() http.Handler {
 		"GET /info":                       {Info, e.info},
 		"POST /images/create":             {Pull, e.pull},
 		"GET /images/{name...}":           {ImageInspect, e.imageInspect},
+		"POST /images/{name...}":          {Tag, e.tag},
+		"DELETE /images/{name...}":        {Untag, e.untag},
+		"POST /build":                     {Build, e.build},
 		"POST /commit":                    {Commit, e.commit},
 		"GET /containers/json":            {List, e.list},
 		"POST /containers/create":         {Create, e.create},
@@ -164,11 +169,23 @@ func (e *Engine) handler() http.Handler {
 		"GET /volumes/{name}":             {VolumeInspect, e.volumeInspect},
 		"GET /networks":                   {NetworkList, e.networkList},
 		"GET /networks/{name}":            {NetworkInspect, e.networkInspect},
+		"POST /networks/{name}/connect":   {NetworkConnect, e.networkConnect},
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(endpoint.route, endpoint.serve, w, r) })
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			name, ok := strings.CutSuffix(r.PathValue("name"), afterName[endpoint.route])
+			if !ok {
+				fail(w, http.StatusNotFound, "page not found")
+				return
+			}
+			r.SetPathValue("name", name)
+			e.serve(endpoint.route, endpoint.serve, w, r)
+		})
 	}
 	return e.versioned(mux)
 }
+
+// afterName holds the ends of paths that cannot be in a pattern, because the name of an image may contain slashes.
+var afterName = map[Route]string{ImageInspect: "/json", Tag: "/tag"}
 
 var versionPath = regexp.MustCompile(`^/v(1\.[0-9]+)(/.*)$`)
 

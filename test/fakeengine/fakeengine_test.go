@@ -14,7 +14,8 @@ import (
 	"fabric-builder-docker/test/fakeengine"
 )
 
-// The expected answers were measured on real engines, where Docker and podman differ.
+// The expected answers were measured on real engines, where Docker and podman differ. Those of podman to tag, untag and
+// connect are from its source.
 func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 	const create = `{"Image":"base:1","Cmd":["x"]}`
 	tests := []struct {
@@ -33,6 +34,12 @@ func TestAnswersAreThoseOfTheEngines(t *testing.T) {
 		{"wait, never started", []string{"POST /containers/create?name=one"}, "POST /containers/one/wait?condition=not-running", "", "200 0", "200 -1"},
 		{"upload, no such directory", []string{"POST /containers/create?name=one"}, "PUT /containers/one/archive?path=/none", "", "404", "200"},
 		{"pull that fails", nil, "POST /images/create?fromImage=none&tag=1", "", "500", "200"},
+		{"tag, no such image", nil, "POST /images/none:1/tag?repo=other&tag=1", "", "404", "404"},
+		{"untag, no such image", nil, "DELETE /images/none:1", "", "404", "404"},
+		{"untag an image that a container uses", []string{"POST /containers/create?name=one"}, "DELETE /images/base:1", "", "409", "409"},
+		{"untag one of its names", []string{"POST /containers/create?name=one", "POST /images/base:1/tag?repo=a/b&tag=1"}, "DELETE /images/base:1", "", "200", "200"},
+		{"connect, unknown network", []string{"POST /containers/create?name=one"}, "POST /networks/no/connect", `{"Container":"one"}`, "200", "404"},
+		{"connect, no such container", nil, "POST /networks/bridge/connect", `{"Container":"one"}`, "404", "404"},
 		{"network host", nil, "GET /networks/host", "", "200", "404"},
 		{"a version too new", nil, "GET /v1.99/info", "", "400", "200"},
 	}

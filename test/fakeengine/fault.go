@@ -2,6 +2,7 @@ package fakeengine
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -56,6 +57,15 @@ func Answer(status int, body string) Fault {
 		c.w.Header().Set("Content-Type", "application/json")
 		c.w.WriteHeader(status)
 		c.w.Write([]byte(body))
+	}
+}
+
+// Stream answers with what send writes, and flushes after each write, without the engine handling the call. The channel
+// gone is closed when the client disconnects.
+func Stream(send func(answer io.Writer, gone <-chan struct{})) Fault {
+	return func(c *Call) {
+		c.beginStream()
+		send(flushing{c.w}, c.r.Context().Done())
 	}
 }
 

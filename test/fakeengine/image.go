@@ -1,15 +1,11 @@
 package fakeengine
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -28,8 +24,11 @@ type Image struct {
 	Files        *Files
 }
 
+// id depends on everything but the name, since an image may have several.
 func (i *Image) id() string {
-	sum := sha256.Sum256(fmt.Append(nil, i.Name, i.Layers, i.Labels, i.Env, i.User))
+	unnamed := *i
+	unnamed.Name, unnamed.Files = "", nil
+	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -44,14 +43,6 @@ func (e *Engine) addImage(image *Image) {
 	image.Name = normalise(image.Name)
 	e.images = slices.DeleteFunc(e.images, func(other *Image) bool { return other.Name == image.Name })
 	e.images = append(e.images, image)
-}
-
-// Publish adds an image to the registry that the engine pulls from.
-func (e *Engine) Publish(image Image) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	image.Name = normalise(image.Name)
-	e.registry = append(e.registry, &image)
 }
 
 // RemoveImage removes an image, as an operator would.
@@ -85,11 +76,32 @@ func (e *Engine) Images() []string {
 
 func (e *Engine) findImage(images []*Image, name string) *Image {
 	for _, image := range images {
-		if image.Name == normalise(name) || image.id() == name {
+		if image.Name == normalise(name) || strings.HasPrefix(name, "sha256:") && image.id() == name {
 			return image
 		}
 	}
 	return nil
+}
+
+// findImage returns the image that a call is for, or answers 404 and returns nil. The caller holds the lock.
+func (c *Call) findImage() *Image {
+	name := c.r.PathValue("name")
+	found := c.engine.findImage(c.engine.images, name)
+	if found == nil {
+		c.fail(http.StatusNotFound, "No such image: %s", name)
+	}
+	return found
+}
+
+// namesOf returns all names of an image. The caller holds the lock.
+func (e *Engine) namesOf(image *Image) []string {
+	var names []string
+	for _, other := range e.images {
+		if other.id() == image.id() {
+			names = append(names, other.Name)
+		}
+	}
+	return names
 }
 
 // normalise returns the short form of an image name: without Docker Hub's prefixes, and with a tag or digest.
@@ -113,16 +125,10 @@ func reference(repository, tag string) string {
 }
 
 func (e *Engine) imageInspect(c *Call) {
-	name, ok := strings.CutSuffix(c.r.PathValue("name"), "/json")
-	if !ok {
-		c.fail(http.StatusNotFound, "page not found")
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	image := e.findImage(e.images, name)
+	image := c.findImage()
 	if image == nil {
-		c.fail(http.StatusNotFound, "No such image: %s", name)
 		return
 	}
 	architecture := image.Architecture
@@ -134,7 +140,7 @@ func (e *Engine) imageInspect(c *Call) {
 		volumes[volume] = struct{}{}
 	}
 	c.answer(http.StatusOK, map[string]any{
-		"Id": image.id(), "RepoTags": []string{image.Name}, "Os": "linux", "Architecture": architecture,
+		"Id": image.id(), "RepoTags": e.namesOf(image), "Os": "linux", "Architecture": architecture,
 		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
 			"User": image.User, "Env": image.Env, "Entrypoint": image.Entrypoint, "Cmd": image.Command,
@@ -143,117 +149,47 @@ func (e *Engine) imageInspect(c *Call) {
 	})
 }
 
-// pull takes an image from the registry. If it is not there, Docker answers with an error status; podman has already
-// begun its answer by then, and puts the error into the stream.
-func (e *Engine) pull(c *Call) {
+// tag gives an image another name, which another image loses.
+func (e *Engine) tag(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	image := e.findImage(e.registry, c.Target)
-	reason := fmt.Sprintf("manifest for %s not found: manifest unknown", c.Target)
-	switch {
-	case image != nil:
-		pulled := *image
-		e.addImage(&pulled)
-		e.progress(c,
-			map[string]any{"status": "Pulling from " + c.Target},
-			map[string]any{"status": "Downloading", "id": "layer", "progressDetail": map[string]int{"current": 1, "total": 2}},
-			map[string]any{"status": "Pull complete", "id": "layer", "progressDetail": map[string]int{}})
-	case e.podman:
-		e.progress(c, map[string]any{"error": reason, "errorDetail": map[string]string{"message": reason}})
-	default:
-		c.fail(http.StatusInternalServerError, "%s", reason)
-	}
-}
-
-func (e *Engine) progress(c *Call, messages ...any) {
-	c.w.Header().Set("Content-Type", "application/json")
-	c.w.WriteHeader(http.StatusOK)
-	for _, message := range messages {
-		json.NewEncoder(c.w).Encode(message)
-	}
-}
-
-func (e *Engine) commit(c *Call) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findImage()
 	if found == nil {
 		return
 	}
-	if e.podman && len(c.Body) == 0 {
-		c.fail(http.StatusInternalServerError, "Decode(): EOF")
+	image := *found
+	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
+	e.addImage(&image)
+	c.w.WriteHeader(http.StatusCreated)
+}
+
+// untag removes a name of an image. If it is the last one, this removes the image, unless a container uses it.
+func (e *Engine) untag(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := c.findImage()
+	if found == nil {
 		return
 	}
-	image := *found.image
-	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
-	image.Labels, image.Env = maps.Clone(image.Labels), slices.Clone(image.Env)
-	image.Files = found.files.clone()
-	image.Layers = append(slices.Clone(image.Layers), layerDigest(found.image.Files.clone(), image.Files))
-	if len(found.config.Cmd) > 0 {
-		image.Command = found.config.Cmd
-	}
-	for _, text := range c.Query["changes"] {
-		if err := image.apply(text); err != nil {
-			c.fail(http.StatusBadRequest, "%v", err)
+	answer := []map[string]string{{"Untagged": found.Name}}
+	if len(e.namesOf(found)) == 1 {
+		if user := e.userOf(found); user != nil {
+			c.fail(http.StatusConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
+				found.Name, user.id, found.id())
 			return
 		}
+		answer = append(answer, map[string]string{"Deleted": found.id()})
 	}
-	e.addImage(&image)
-	c.answer(http.StatusCreated, map[string]string{"Id": image.id()})
+	e.images = slices.DeleteFunc(e.images, func(image *Image) bool { return image == found })
+	c.answer(http.StatusOK, answer)
 }
 
-// layerDigest returns a digest of the files that a container has added to its image, with their times: the same changes
-// give the same layer.
-func layerDigest(before, after *Files) string {
-	hash := sha256.New()
-	for _, name := range after.Names("/") {
-		file, _ := after.Get(name)
-		if old, ok := before.Get(name); ok && bytes.Equal(old.Content, file.Content) && old.Header.Mode == file.Header.Mode {
-			continue
+// userOf returns a container that uses an image, or nil.
+func (e *Engine) userOf(image *Image) *container {
+	for _, c := range e.containers {
+		if c.image.id() == image.id() {
+			return c
 		}
-		h := file.Header
-		fmt.Fprintln(hash, name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.ModTime.UnixNano(), len(file.Content))
-		hash.Write(file.Content)
-	}
-	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
-}
-
-// apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, or USER name.
-func (i *Image) apply(text string) error {
-	instruction, rest, _ := strings.Cut(text, " ")
-	switch instruction {
-	case "LABEL":
-		key, value, err := quotedPair(rest)
-		if err != nil {
-			return err
-		}
-		if i.Labels == nil {
-			i.Labels = map[string]string{}
-		}
-		i.Labels[key] = value
-	case "ENV":
-		i.Env = append(i.Env, rest)
-	case "USER":
-		i.User = rest
-	default:
-		return fmt.Errorf("%s is not a valid change command", instruction)
 	}
 	return nil
-}
-
-func quotedPair(text string) (key, value string, err error) {
-	quoted, err := strconv.QuotedPrefix(text)
-	if err != nil {
-		key, value, _ = strings.Cut(text, "=")
-		return key, value, nil
-	}
-	rest, ok := strings.CutPrefix(text[len(quoted):], "=")
-	if !ok {
-		return "", "", fmt.Errorf("%s is not a pair", text)
-	}
-	if key, err = strconv.Unquote(quoted); err != nil {
-		return "", "", err
-	}
-	value, err = strconv.Unquote(rest)
-	return key, value, err
 }

@@ -18,7 +18,8 @@ type Container struct {
 	Env        []string
 	Labels     map[string]string
 	Network    string
-	Status     string // created, running, exited
+	Networks   []string // that it was connected to after its creation
+	Status     string   // created, running, exited
 	ExitCode   int
 	Files      *Files
 }
@@ -27,7 +28,7 @@ func (c *container) view() Container {
 	return Container{
 		ID: c.id, Name: c.name, Image: c.config.Image, Entrypoint: c.config.Entrypoint, Command: c.config.Cmd,
 		Env: c.config.Env, Labels: maps.Clone(c.config.Labels), Network: c.config.HostConfig.NetworkMode,
-		Status: c.status, ExitCode: c.exitCode, Files: c.files,
+		Networks: slices.Clone(c.networks), Status: c.status, ExitCode: c.exitCode, Files: c.files,
 	}
 }
 

@@ -1,6 +1,7 @@
 package fakeengine
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 )
@@ -15,6 +16,17 @@ func (e *Engine) AddNetwork(name string) {
 // hasNetwork reports whether a container can use this network mode. An empty mode is the engine's default.
 func (e *Engine) hasNetwork(mode string) bool {
 	return mode == "" || mode == "default" || slices.Contains(e.networks, mode)
+}
+
+// checkNetworks reports whether all networks of a container exist. If not, it answers 404. The caller holds the lock.
+func (c *Call) checkNetworks(found *container) bool {
+	for _, name := range append([]string{found.config.HostConfig.NetworkMode}, found.networks...) {
+		if !c.engine.hasNetwork(name) {
+			c.fail(http.StatusNotFound, "network %s not found", name)
+			return false
+		}
+	}
+	return true
 }
 
 func (e *Engine) networkList(c *Call) {
@@ -36,4 +48,26 @@ func (e *Engine) networkInspect(c *Call) {
 		return
 	}
 	c.answer(http.StatusOK, map[string]any{"Id": "id-" + c.Target, "Name": c.Target})
+}
+
+// networkConnect connects a container to another network. Docker accepts any network for a container that is not
+// running, and looks for it at the start.
+func (e *Engine) networkConnect(c *Call) {
+	var asked struct{ Container string }
+	if err := json.Unmarshal(c.Body, &asked); err != nil {
+		c.fail(http.StatusBadRequest, "invalid JSON: %v", err)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := e.find(asked.Container)
+	switch {
+	case found == nil:
+		c.fail(http.StatusNotFound, "No such container: %s", asked.Container)
+	case (e.podman || found.status == "running") && !slices.Contains(e.networks, c.Target):
+		c.fail(http.StatusNotFound, "network %s not found", c.Target)
+	default:
+		found.networks = append(found.networks, c.Target)
+		c.w.WriteHeader(http.StatusOK)
+	}
 }

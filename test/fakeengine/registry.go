@@ -1,0 +1,63 @@
+package fakeengine
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// Publish adds an image to the registry that the engine pulls from.
+func (e *Engine) Publish(image Image) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	image.Name = normalise(image.Name)
+	e.registry = append(e.registry, &image)
+}
+
+// pull takes an image from the registry. If it is not there, Docker answers with an error status; podman has already
+// begun its answer by then, and puts the error into the stream.
+func (e *Engine) pull(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	image := e.findImage(e.registry, c.Target)
+	reason := fmt.Sprintf("manifest for %s not found: manifest unknown", c.Target)
+	switch {
+	case image != nil:
+		pulled := *image
+		e.addImage(&pulled)
+		e.progress(c,
+			map[string]any{"status": "Pulling from " + c.Target},
+			map[string]any{"status": "Downloading", "id": "layer", "progressDetail": map[string]int{"current": 1, "total": 2}},
+			map[string]any{"status": "Pull complete", "id": "layer", "progressDetail": map[string]int{}})
+	case e.podman:
+		e.progress(c, map[string]any{"error": reason, "errorDetail": map[string]string{"message": reason}})
+	default:
+		c.fail(http.StatusInternalServerError, "%s", reason)
+	}
+}
+
+func (e *Engine) progress(c *Call, messages ...any) {
+	c.beginStream()
+	for _, message := range messages {
+		json.NewEncoder(c.w).Encode(message)
+	}
+}
+
+// Credentials returns the credentials that a client sent with a call, or nil if it sent none.
+func (c Call) Credentials(t testing.TB) map[string]string {
+	t.Helper()
+	if c.RegistryAuth == "" {
+		return nil
+	}
+	var sent map[string]string
+	text, err := base64.URLEncoding.DecodeString(c.RegistryAuth)
+	if err == nil {
+		err = json.Unmarshal(text, &sent)
+	}
+	if err != nil {
+		t.Fatalf("decoding X-Registry-Auth %q: %v", c.RegistryAuth, err)
+	}
+	return sent
+}
