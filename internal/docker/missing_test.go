@@ -75,9 +75,11 @@ func TestAnErrorSaysWhatIsMissing(t *testing.T) {
 			_, err := e.Image(ctx, "none:1")
 			return err
 		}, "", "", image},
+		"tag":                {func(ctx context.Context, e *docker.Engine, _ string) error { return e.Tag(ctx, "none:1", "new:1") }, "", "", image},
 		"create":             {createFrom("none:1"), "", "", image},
 		"create, no network": {createFrom("base:1"), "", fakeengine.Create, nothing},
 		"pull":               {pull, "", "", nothing},
+		"connect":            {func(ctx context.Context, e *docker.Engine, id string) error { return e.Connect(ctx, id, "bridge", nil) }, "gone", "", container},
 		"pull, by a 404":     {pull, "", fakeengine.Pull, nothing},
 	}
 	kinds := map[string]error{container: docker.ErrNoContainer, image: docker.ErrNoImage, path: docker.ErrNoPath}
