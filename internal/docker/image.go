@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -12,9 +13,9 @@ import (
 	"github.com/docker/docker/api/types/image"
 )
 
-// Image holds the properties of an image that decide how its containers behave. The image's ID is not one of them: it
-// differs between image stores for the same content.
+// Image holds the properties of an image that decide how its containers behave.
 type Image struct {
+	ID         string   // differs between image stores for the same content
 	Platform   string   // os/architecture[/variant]
 	Layers     []string // digests of the uncompressed layers, lowest first
 	User       string   // as the image declares it: empty, or a name or ID, optionally followed by :group
@@ -25,6 +26,7 @@ type Image struct {
 	Volumes    []string // paths where every container of the image gets an anonymous volume, sorted
 	StopSignal string   // empty: the engine's default
 	Labels     map[string]string
+	Config     []byte // JSON: all of the configuration, as the OCI and Docker image specifications define it
 }
 
 // Image inspects a local image.
@@ -35,12 +37,15 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("inspecting image %q: %w", ref, noImage(err))
 	}
-	result := Image{Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
+	result := Image{ID: found.ID, Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
 	if config := found.Config; config != nil {
 		result.User, result.Env, result.WorkingDir, result.Labels = config.User, config.Env, config.WorkingDir, config.Labels
 		result.Entrypoint, result.Command = config.Entrypoint, config.Cmd
 		result.Volumes = slices.Sorted(maps.Keys(config.Volumes))
 		result.StopSignal = config.StopSignal
+	}
+	if result.Config, err = json.Marshal(found.Config); err != nil {
+		return Image{}, fmt.Errorf("reading the configuration of image %q: %w", ref, err)
 	}
 	return result, nil
 }

@@ -20,6 +20,10 @@ func TestImageReturnsItsConfiguration(t *testing.T) {
 	})
 	found, err := client.Image(t.Context(), "docker.io/library/node:2")
 	require.NoError(t, err)
+	assert.Regexp(t, "^sha256:[0-9a-f]{64}$", found.ID)
+	assert.JSONEq(t, `{"User":"1000:1000","Env":["A=b"],"Entrypoint":["e"],"Cmd":["c"],"Volumes":{"/data":{}},"WorkingDir":"/w","Labels":{"l":"v"}}`,
+		string(found.Config), "all that is set, in the field's own names")
+	found.ID, found.Config = "", nil
 	assert.Equal(t, docker.Image{
 		Platform: "linux/arm64", Layers: []string{"sha256:a", "sha256:b"}, User: "1000:1000", Env: []string{"A=b"},
 		Entrypoint: []string{"e"}, Command: []string{"c"}, WorkingDir: "/w", Volumes: []string{"/data"}, Labels: map[string]string{"l": "v"},

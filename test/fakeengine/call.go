@@ -23,6 +23,8 @@ const (
 	Tag            Route = "tag"
 	Untag          Route = "untag"
 	Build          Route = "build"
+	Load           Route = "load"
+	Export         Route = "export"
 	Commit         Route = "commit"
 	List           Route = "list"
 	Create         Route = "create"
@@ -91,6 +93,8 @@ func (e *Engine) target(c *Call) string {
 		return reference(c.Query.Get("fromImage"), c.Query.Get("tag"))
 	case Build:
 		return c.Query.Get("t")
+	case Export:
+		return c.Query.Get("names")
 	case Commit:
 		return e.nameOf(c.Query.Get("container"))
 	}

@@ -23,6 +23,8 @@ type Engine struct {
 	oldest string // oldest API version
 	podman bool
 
+	containerd bool // whether images are in containerd's store
+
 	closed    context.Context // done when the test ends
 	processes sync.WaitGroup
 
@@ -149,6 +151,8 @@ func (e *Engine) handler() http.Handler {
 		"GET /images/{name...}":           {ImageInspect, e.imageInspect},
 		"POST /images/{name...}":          {Tag, e.tag},
 		"DELETE /images/{name...}":        {Untag, e.untag},
+		"POST /images/load":               {Load, e.load},
+		"GET /images/get":                 {Export, e.export},
 		"POST /build":                     {Build, e.build},
 		"POST /commit":                    {Commit, e.commit},
 		"GET /containers/json":            {List, e.list},

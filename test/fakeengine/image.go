@@ -12,6 +12,7 @@ import (
 // Image is an image of the engine, or of its registry.
 type Image struct {
 	Name         string
+	ID           string // if not set, a digest of the rest
 	Layers       []string
 	Architecture string // amd64 if not set
 	User         string
@@ -22,10 +23,15 @@ type Image struct {
 	Volumes      []string
 	Labels       map[string]string
 	Files        *Files
+
+	blobs []descriptor // nil: those of an image that was pulled
 }
 
 // id depends on everything but the name, since an image may have several.
 func (i *Image) id() string {
+	if i.ID != "" {
+		return i.ID
+	}
 	unnamed := *i
 	unnamed.Name, unnamed.Files = "", nil
 	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))

@@ -1,0 +1,104 @@
+package imagearchive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagearchive"
+)
+
+// blob is a file of an export.
+type blob struct {
+	name    string
+	content []byte
+}
+
+func jsonBlob(t *testing.T, value any) blob {
+	t.Helper()
+	content, err := json.Marshal(value)
+	require.NoError(t, err)
+	return blob{"blobs/sha256/" + digest.FromBytes(content).Encoded(), content}
+}
+
+// export writes files as docker save does with containerd's store: a directory first.
+func export(t *testing.T, files ...blob) []byte {
+	t.Helper()
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "blobs/"}))
+	for _, file := range files {
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: file.name, Size: int64(len(file.content))}))
+		_, err := w.Write(file.content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return archive.Bytes()
+}
+
+func TestFindBlobs(t *testing.T) {
+	layers := []string{digestOf("one"), digestOf("two")}
+	wanted := []ocispec.Descriptor{
+		{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("one, packed"), Size: 1},
+		{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("two, packed"), Size: 2},
+	}
+	config := jsonBlob(t, map[string]any{"config": map[string]any{"Cmd": []string{"sh"}}, "rootfs": map[string]any{"diff_ids": layers}})
+	otherConfig := jsonBlob(t, map[string]any{"rootfs": map[string]any{"diff_ids": []string{digestOf("three"), digestOf("four")}}})
+	manifestOf := func(config blob, layers ...ocispec.Descriptor) blob {
+		return jsonBlob(t, ocispec.Manifest{Config: ocispec.Descriptor{Digest: digest.FromBytes(config.content)}, Layers: layers})
+	}
+	manifest := manifestOf(config, wanted...)
+	other := manifestOf(otherConfig, wanted[1], wanted[0])
+	index := jsonBlob(t, ocispec.Index{Manifests: []ocispec.Descriptor{{Digest: digest.FromBytes(manifest.content)}}})
+	attestation := manifestOf(blob{"", []byte("{}")}, wanted[0])
+	layer := blob{"blobs/sha256/" + digest.FromString("x").Encoded(), bytes.Repeat([]byte{1}, 2<<20)}
+
+	for name, files := range map[string][]blob{
+		"manifest first":      {manifest, layer, config},
+		"configuration first": {config, layer, manifest},
+		"several platforms":   {other, attestation, index, otherConfig, manifest, config},
+		"read no further":     {config, manifest, {"something else", nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			blobs, err := imagearchive.FindBlobs(bytes.NewReader(export(t, files...)), layers)
+			require.NoError(t, err)
+			assert.Equal(t, wanted, blobs)
+		})
+	}
+	for name, files := range map[string][]blob{
+		"of another image":      {other, otherConfig, index},
+		"the form of podman":    {{digestOf("one") + ".tar", nil}, manifest, config},
+		"a layer is missing":    {manifestOf(config, wanted[0]), config},
+		"nothing":               {},
+		"not a description":     {{"blobs/sha256/x", []byte("]")}, {"index.json", []byte("null")}},
+		"a manifest of numbers": {{"blobs/sha256/x", []byte(`{"layers":[1],"rootfs":{"diff_ids":3}}`)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := imagearchive.FindBlobs(bytes.NewReader(export(t, files...)), layers)
+			assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
+		})
+	}
+	t.Run("cut", func(t *testing.T) {
+		whole := export(t, layer, config, manifest)
+		_, err := imagearchive.FindBlobs(bytes.NewReader(whole[:1<<20]), layers)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.NotErrorIs(t, err, imagearchive.ErrNoBlobs)
+	})
+	t.Run("no layers", func(t *testing.T) {
+		blobs, err := imagearchive.FindBlobs(failing{}, nil)
+		require.NoError(t, err)
+		assert.Empty(t, blobs)
+	})
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errors.New("read for nothing") }
