@@ -1,0 +1,94 @@
+package baseimage
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// Facts hold what only the files of an image tell. They are the same for every image that adds nothing to it but a target
+// directory.
+type Facts struct {
+	TLSByInput  bool                `json:"tls_by_input,omitempty"` // a shell in it can read the TLS files from standard input
+	User        *metadata.UIDGID    `json:"user,omitempty"`         // user of its processes; only without TLSByInput
+	Directories []content.Directory `json:"directories,omitempty"`  // above the target directory, outermost first
+	Link        string              `json:"link,omitempty"`         // a symbolic link above the target directory; no layer can be written by hand then
+}
+
+// Facts finds the facts of an image, in a container that is never started.
+func (i Images) Facts(ctx context.Context, name string, image docker.Image, target string) (facts Facts, err error) {
+	err = i.withContainer(ctx, name, func(id string) error {
+		if facts.TLSByInput, err = i.takesTLSByInput(ctx, id); err != nil {
+			return err
+		}
+		if !facts.TLSByInput {
+			user, err := ResolveUser(ctx, i.Engine, id, name, image.User)
+			if err != nil {
+				return err
+			}
+			facts.User = &user
+		}
+		return i.addDirectories(ctx, &facts, id, target)
+	})
+	return facts, err
+}
+
+// takesTLSByInput is [TakesTLSByInput] for engines that cannot tell: the TLS files then go by archive.
+func (i Images) takesTLSByInput(ctx context.Context, id string) (bool, error) {
+	byInput, err := TakesTLSByInput(ctx, i.Engine, id)
+	if err != nil && !docker.IsGone(err) && ctx.Err() == nil {
+		i.Log.Debug("cannot look for a shell in the image: its TLS files will be uploaded", "error", err)
+		return false, nil
+	}
+	return byInput, err
+}
+
+// addDirectories adds the directories above target.
+func (i Images) addDirectories(ctx context.Context, facts *Facts, id, target string) error {
+	exists := true
+	dir := ""
+	for _, part := range strings.Split(strings.Trim(path.Dir(target), "/"), "/") {
+		if part == "" {
+			continue
+		}
+		dir += "/" + part
+		directory := content.Directory{Path: dir, Mode: 0o755}
+		if exists {
+			header, err := i.header(ctx, id, dir)
+			switch {
+			case errors.Is(err, docker.ErrNoPath):
+				exists = false
+			case err != nil:
+				return err
+			case header.Typeflag == tar.TypeSymlink:
+				facts.Link = dir
+				return nil
+			default:
+				directory.Mode, directory.UID, directory.GID = header.Mode, header.Uid, header.Gid
+			}
+		}
+		facts.Directories = append(facts.Directories, directory)
+	}
+	return nil
+}
+
+// header returns the tar header of a directory. The engine stops packing when the archive is closed.
+func (i Images) header(ctx context.Context, id, dir string) (*tar.Header, error) {
+	archive, err := i.Engine.Download(ctx, id, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer archive.Close()
+	header, err := tar.NewReader(archive).Next()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s of the image: %w", dir, err)
+	}
+	return header, nil
+}
