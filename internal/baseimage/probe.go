@@ -52,7 +52,7 @@ func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error
 	return err == nil && !exists, err
 }
 
-// NoScript is the sum of a script that an image does not have or that is not executable.
+// NoScript takes the place of the sum if an image does not have the script, or if the script is not executable.
 const NoScript = "none"
 
 // ScriptSum returns the SHA-256 of an executable script of an image, or [NoScript].

@@ -62,8 +62,8 @@ func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) 
 	return i.Engine.Image(ctx, image.Name)
 }
 
-// remedy tells an operator what to do about a missing image. Settings may be empty: no setting names an image that a
-// package names.
+// remedy returns advice for an operator about a missing image. It ignores empty settings: an image that a package names has
+// no setting.
 func remedy(settings ...string) string {
 	settings = slices.DeleteFunc(settings, func(name string) bool { return name == "" })
 	if len(settings) == 0 {
@@ -178,8 +178,8 @@ func (p Pulls) describe(c registry.Credentials) string {
 }
 
 // sources returns the names to try to pull an image by, in order, and whether the first is the mirror's. For names without
-// a registry, the mirror replaces Docker Hub. Names with a registry are tried on the mirror first, in a directory named
-// after the registry, then on that registry.
+// a registry, the mirror replaces Docker Hub. Names with a registry are tried on the mirror first, under a path that
+// begins with the registry, then on that registry.
 func (p Pulls) sources(image string) (names []string, mirrored bool, err error) {
 	parsed, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
@@ -195,7 +195,7 @@ func (p Pulls) sources(image string) (names []string, mirrored bool, err error) 
 	if ofHub {
 		full = p.Mirror + "/" + strings.TrimPrefix(named.String(), registry.Hub+"/")
 	}
-	if _, err := reference.ParseNormalizedNamed(full); err != nil { // a registry with a port cannot be a directory
+	if _, err := reference.ParseNormalizedNamed(full); err != nil { // a port cannot be part of a path
 		return []string{direct}, false, nil
 	}
 	if ofHub {

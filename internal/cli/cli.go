@@ -26,7 +26,7 @@ import (
 	"fabric-builder-docker/internal/loglines"
 )
 
-// patience is how long a program waits while stderr is full and not read before it drops lines.
+// patience is how long a program waits for a full stderr to be read before it drops lines.
 const patience = time.Second
 
 // usageStatus is the exit status for wrong arguments.
@@ -91,7 +91,7 @@ func (p Program) Main(phase Phase) {
 	os.Exit(p.Run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr, phase))
 }
 
-// Run is Main with its inputs and outputs as parameters. It returns the exit status.
+// Run does the same as Main with the given inputs and outputs, but returns the exit status.
 func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Phase) int {
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		fmt.Fprint(stdout, p.Help())
@@ -128,7 +128,7 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 	return exitStatus(err, log)
 }
 
-// home returns the parent of the directory that holds this program, or an empty string if the system does not tell.
+// home returns the parent of the directory that holds this program, or an empty string if the system does not report it.
 func home() string {
 	executable, err := os.Executable()
 	if err != nil {

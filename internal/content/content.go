@@ -31,7 +31,7 @@ type File struct {
 	fsPath     string // path in Package.FS
 }
 
-// metaInf is the directory at the root of a package that is meant for release and never uploaded.
+// metaInf is the directory at the root of a package that only release uses. It is never uploaded.
 const metaInf = "META-INF"
 
 // rootFS makes an [os.Root] an fs.FS. Unlike the result of Root.FS, it accepts names that are not valid UTF-8.

@@ -11,7 +11,7 @@ import (
 
 // FilterOutput reads a tar archive of the output directory and writes one to be unpacked at /, with the output in the
 // target directory. It normalises everything that differs from build to build: the owner is 0:0, times are zero, and
-// modes are 0755 or 0644. The target directory has an entry, so that its time does not depend on the engine. Devices,
+// modes are 0755 or 0644. The target directory gets an entry, so that its time does not depend on the engine. Devices,
 // FIFOs, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
 func FilterOutput(output io.Reader, w io.Writer, target string) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)

@@ -1,5 +1,5 @@
-// Package host finds out, without asking an engine, where this program and therefore the peer runs: whether in a container,
-// in which one, and whether the engine is on the same machine.
+// Package host finds out, without contacting an engine, where this program and therefore the peer runs: whether in a
+// container, in which one, and whether the engine is on the same machine.
 package host
 
 import (
@@ -46,7 +46,7 @@ func ReadContainer(mountinfo string) (Container, error) {
 // the mount point. Cgroups do not help, because with version 2 a container does not see its own path.
 func readContainer(mountinfo io.Reader) (Container, error) {
 	var found Container
-	lines := bufio.NewReader(mountinfo) // a line may be longer than a Scanner takes
+	lines := bufio.NewReader(mountinfo) // a line may be too long for a Scanner
 	for {
 		line, err := lines.ReadString('\n')
 		if fields := strings.Fields(line); len(fields) > 4 && slices.Contains(engineMounts, fields[4]) {
@@ -64,8 +64,8 @@ func readContainer(mountinfo io.Reader) (Container, error) {
 	}
 }
 
-// idIn returns the innermost directory of a path that is a container ID, or an empty string. Outer ones may be volumes of
-// an engine that runs in a container itself.
+// idIn returns the innermost directory of a path that is a container ID, or an empty string. Outer ones may belong to an
+// engine that itself runs in a container.
 func idIn(name string) string {
 	for name = path.Dir(name); name != "/" && name != "."; name = path.Dir(name) {
 		if base := path.Base(name); containerID.MatchString(base) {

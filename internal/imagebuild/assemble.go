@@ -16,21 +16,22 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// labelUser is an image's label with the numeric user that its processes run as, UID:GID, where the TLS files go by
-// archive. It saves looking into the image again.
+// labelUser is the label of an image whose chaincode gets its TLS files as an archive. It records the user of the image as
+// UID:GID, so that later builds need not look it up.
 const labelUser = "fabric-builder-docker.user"
 
-// labelTLSByInput is an image's label that is "true" where a chaincode can take its TLS files from standard input. See
+// labelTLSByInput is the label that is "true" on images whose chaincode gets its TLS files through standard input. See
 // [Image].
 const labelTLSByInput = "fabric-builder-docker.tls-by-input"
 
-// assembly says how the image of a job is made: a container of base, which is never started, is filled and committed.
+// assembly describes how to make the image of a job: create a container from base, fill it without starting it, and commit
+// it.
 type assembly struct {
 	base string // name of an image
 	fill func(ctx context.Context, id string) error
 }
 
-// assembleOutput makes the image from the output of an ended build container and the runtime image.
+// assembleOutput makes the image from the runtime image and the output of a build container that has exited.
 func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) error {
 	return b.assemble(ctx, j, assembly{
 		base: j.plan.Runtime.Name,
@@ -38,22 +39,23 @@ func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) er
 	})
 }
 
-// assemble makes the image of a job. It tries a second time where a prune has removed something in between.
+// assemble makes the image of a job. It retries once if a prune removed a container or an image that it needs.
 func (b *Builder) assemble(ctx context.Context, j *job, a assembly) error {
 	err := b.tryAssemble(ctx, j, a)
 	if docker.IsGone(err) && ctx.Err() == nil {
-		b.Log.Warn("a container or an image was removed from the engine while the image was made: trying again", "error", err)
+		b.Log.Warn("a container or an image was removed from the engine while the image was assembled: retrying", "error", err)
 		err = b.tryAssemble(ctx, j, a)
 	}
 	return err
 }
 
-// tryAssemble makes the image in a container whose name is a lock, or waits for the builder that holds it.
+// tryAssemble makes the image in a container whose name is a lock. If another builder holds the lock, it waits for that
+// builder to make the image.
 func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 	spec := docker.Spec{
 		Name:    metadata.AssemblyName(b.Prefix, j.digest),
 		Image:   a.base,
-		Command: []string{"/bin/sh"}, // an image without a command cannot be created from; this one never starts
+		Command: []string{"/bin/sh"}, // never starts, but engines create no container without a command
 		Labels:  b.labels(j, metadata.KindAssembly),
 	}
 	for {
@@ -74,23 +76,23 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
 	}
 }
 
-// awaitAssembly waits for another builder to make the image. It returns false where that one is gone or takes so long
-// that it must have died; its container is removed then.
+// awaitAssembly waits for another builder to make the image. If that builder's container is gone, or so old that the
+// builder must have died, it removes the container and returns whether the image exists.
 func (b *Builder) awaitAssembly(ctx context.Context, j *job, other docker.Container) (made bool, err error) {
-	for began, clock := time.Now(), false; ; {
+	for began, clockSet := time.Now(), false; ; {
 		if exists, err := b.exists(ctx, j); err != nil || exists {
 			return exists, err
 		}
 		if _, err := b.Engine.Inspect(ctx, other.ID); errors.Is(err, docker.ErrNoContainer) {
 			break
 		}
-		if !clock && time.Since(began) >= b.Periods.Poll { // most images are made by then, and telling the time is work for an engine
+		if !clockSet && time.Since(began) >= b.Periods.Poll { // reading the clock is slow, and most images are made by then
 			if err := b.setClock(ctx, j); err != nil {
 				return false, err
 			}
-			clock = true
+			clockSet = true
 		}
-		if clock && j.age(other.Created) >= b.Periods.Assembly {
+		if clockSet && j.age(other.Created) >= b.Periods.Assembly {
 			break
 		}
 		if err := b.backoff(ctx, began); err != nil {
@@ -103,7 +105,7 @@ func (b *Builder) awaitAssembly(ctx context.Context, j *job, other docker.Contai
 	return b.exists(ctx, j)
 }
 
-// commit fills the container and makes the image.
+// commit fills the container and commits it as the image.
 func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) error {
 	if err := a.fill(ctx, id); err != nil {
 		return err
@@ -122,8 +124,8 @@ func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) err
 	return nil
 }
 
-// changes returns what a chaincode's image has besides its files, as Dockerfile instructions: what the built-in controller
-// sets, and what [Builder.find] reads.
+// changes returns the Dockerfile instructions for the metadata of a chaincode's image: what the built-in controller sets,
+// and what [Builder.find] reads.
 func (j *job) changes(image Image) []string {
 	changes := []string{
 		label(metadata.LabelKind, j.kind),
@@ -138,8 +140,8 @@ func (j *job) changes(image Image) []string {
 	return changes
 }
 
-// probe looks into a container that becomes an image, for what run has to know: how the chaincode gets its TLS files and, if
-// by archive, its user. It looks up the user last: for a user name, the engine has to pack a file, which takes some 40 ms.
+// probe reads from a container that becomes an image what run must know: how the chaincode gets its TLS files and, if as an
+// archive, its user. It looks up the user only then, because for a user name the engine packs a file, which takes 40 ms.
 func (b *Builder) probe(ctx context.Context, j *job, id string) (Image, error) {
 	byInput, err := baseimage.TakesTLSByInput(ctx, b.Engine, id)
 	switch {
@@ -148,19 +150,19 @@ func (b *Builder) probe(ctx context.Context, j *job, id string) (Image, error) {
 	case docker.IsGone(err) || ctx.Err() != nil:
 		return Image{}, err
 	case err != nil:
-		b.Log.Debug("cannot look into the image: its TLS files will go by archive", "error", err)
+		b.Log.Debug("cannot tell whether the image takes TLS files on standard input: they will be uploaded as an archive", "error", err)
 	}
 	user, err := baseimage.ResolveUser(ctx, b.Engine, id, j.plan.Runtime.Name, j.runtime.User)
 	return Image{Name: j.image, User: &user}, err
 }
 
-// label is a Dockerfile instruction that sets a label.
+// label returns a Dockerfile instruction that sets a label.
 func label(key, value string) string {
 	return "LABEL " + strconv.Quote(key) + "=" + strconv.Quote(value)
 }
 
-// transfer streams the output from the build container to the container that becomes the image. Both ends are opened at
-// the same time: some engines take a while for each.
+// transfer streams the output from the build container to the container that becomes the image. It opens both ends at the
+// same time, because some engines are slow to open each.
 func (b *Builder) transfer(ctx context.Context, j *job, buildID, id string) error {
 	reader, writer := io.Pipe()
 	filtered := make(chan error, 1)
@@ -170,14 +172,14 @@ func (b *Builder) transfer(ctx context.Context, j *job, buildID, id string) erro
 		filtered <- err
 	}()
 	err := b.Engine.Upload(ctx, id, "/", reader)
-	reader.Close() // the filter must not wait for an engine that has stopped reading
+	reader.Close() // stops the filter if the engine has stopped reading
 	if filterErr := <-filtered; filterErr != nil && !errors.Is(filterErr, io.ErrClosedPipe) {
 		return filterErr
 	}
 	return err
 }
 
-// filterOutput writes the output of a build as it goes into the image.
+// filterOutput writes the output of a build as a tar to be unpacked in the image.
 func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io.Writer) error {
 	output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// volumes makes sure of the plan's cache volumes and returns their names by their path in the build container.
+// volumes creates the plan's cache volumes if they do not exist. It returns their names, keyed by mount point in the build
+// container.
 func (b *Builder) volumes(ctx context.Context, j *job) (map[string]string, error) {
 	volumes := map[string]string{}
 	labels := map[string]string{metadata.LabelKind: metadata.KindCache, metadata.LabelVersion: b.Version}

@@ -8,15 +8,15 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// recipe is the version of everything here and in platform that changes what comes out of a build. Raise it with such a
-// change, and no image of an older program is mistaken for one of this.
+// recipe is the version of all code here and in platform that can change the result of a build. Raise it when you change
+// such code, so that images and caches of older programs are not used.
 const recipe = 3
 
-// contentDigest names the result of a build by everything that can change it, 64 hex digits; docs/images.md lists all of
-// it. Neither META-INF nor the label is a part, so an upgrade that changes nothing else builds nothing.
+// contentDigest returns a digest of everything that can change the result of a build, as 64 hex digits. docs/images.md lists
+// the inputs. META-INF and the label are not among them, so an upgrade that changes nothing else needs no build.
 func contentDigest(plan platform.Plan, pkg *content.Package, builder, runtime docker.Image) string {
 	digest := newDigest(plan, pkg)
-	digest.Add("command", plan.Command...) // holds the path of metadata.json
+	digest.Add("command", plan.Command...) // includes the path in metadata.json
 	if plan.WithC != nil {
 		digest.Add("command with C", plan.WithC.Command...)
 		digest.Add("command of its base", plan.WithC.Base.Command...)
@@ -31,7 +31,7 @@ func contentDigest(plan platform.Plan, pkg *content.Package, builder, runtime do
 	return digest.Sum()
 }
 
-// dockerfileDigest names the result of a Dockerfile by all of it that is known here. Its base images are not.
+// dockerfileDigest returns a digest of what is known here about the result of a Dockerfile, which excludes its base images.
 func dockerfileDigest(plan platform.Plan, context *content.Package) string {
 	return newDigest(plan, context).Sum()
 }
@@ -46,7 +46,8 @@ func newDigest(plan platform.Plan, pkg *content.Package) content.Digest {
 	return digest
 }
 
-// addBase adds what of a base image decides the result. The image's id is left out: it differs between image stores.
+// addBase adds the properties of a base image that can change the result. It leaves out the image ID, because that differs
+// between image stores.
 func addBase(digest content.Digest, name string, image docker.Image) {
 	digest.Add(name+" platform", image.Platform)
 	digest.Add(name+" layers", image.Layers...)
@@ -58,11 +59,11 @@ func addBase(digest content.Digest, name string, image docker.Image) {
 	digest.Add(name+" stop signal", image.StopSignal)
 }
 
-// cacheKey tells builds apart that must not share a cache: by their builder image and what they were given.
-func cacheKey(builder docker.Image, given []string) string {
+// cacheKey returns the same key only for builds that may share a cache: those with the same builder image and environment.
+func cacheKey(builder docker.Image, environment []string) string {
 	digest := content.NewDigest()
 	addBase(digest, "builder", builder)
-	digest.Add("given", given...)
-	digest.Add("recipe", strconv.Itoa(recipe)) // what an older recipe has left is not trusted
+	digest.Add("given", environment...)
+	digest.Add("recipe", strconv.Itoa(recipe)) // caches filled by an older recipe are not trusted
 	return digest.Sum()[:16]
 }

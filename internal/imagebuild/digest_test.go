@@ -120,7 +120,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.settings.Chaincode.Builder = "x" }, func(in *inputs) { in.settings.Chaincode.Golang.Runtime = "x" },
 			func(in *inputs) { in.runtime.Labels = map[string]string{"x": "y"} },
 		}},
-		"limits, networks, time-outs, caches and pull settings of builds": {"golang", []func(*inputs){
+		"limits, networks, timeouts, caches and pull settings of builds": {"golang", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.Build.Memory = 1 << 30 }, func(in *inputs) { in.settings.Builder.Build.CPUs = 2 },
 			func(in *inputs) { in.settings.Builder.Build.Network = "host" }, func(in *inputs) { in.settings.Builder.BuildTimeout++ },
 			func(in *inputs) { in.settings.Builder.Cache.Scope = config.CacheOff }, func(in *inputs) { in.settings.Builder.PullPolicy = config.PullNever },

@@ -26,9 +26,9 @@ const (
 	ignoreFile = ".dockerignore"
 )
 
-// dockerfile makes sure of the image of a package with a Dockerfile, which the engine builds. There is no lock: builders of
-// the same content share the steps inside the engine, and the image of the first to finish is used. Only the engine knows
-// the base images, so they are not in the digest and a newer one is not noticed.
+// dockerfile has the engine build the image of a package with a Dockerfile, unless the image exists. There is no lock: the
+// engine shares steps between builds of the same content, and the image of the first to finish is used. Only the engine
+// knows the base images, so they are not in the digest, and a newer base image does not cause a rebuild.
 func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	pkg, err := buildContext(plan, pkg)
 	if err != nil {
@@ -56,8 +56,8 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	return Image{Name: name, User: user}, err
 }
 
-// buildDockerfile lets the engine build. Of several builders of the same content at the same moment, some engines tell only
-// one which step failed and what it printed. The others retry: an engine does not keep a failed step.
+// buildDockerfile has the engine build the image. If several builders build the same content at the same time, some engines
+// tell only one of them which step failed and what it printed. The others retry, and the engine runs the failed step again.
 func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
 	b.Log.Info("building", "type", plan.Type, "image", name)
 	var failed *docker.BuildError
@@ -66,7 +66,7 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 		err := b.tryDockerfile(ctx, plan, pkg, made, label)
 		switch {
 		case err == nil:
-			return b.settleName(ctx, made, name)
+			return b.rename(ctx, made, name)
 		case !errors.As(err, &failed):
 			return err
 		case !failed.StepUnknown:
@@ -78,9 +78,9 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 	}
 }
 
-// settleName gives the image that was built here the name of its content, unless another builder's image has it: that one
-// may be in use already, and would be left without a name.
-func (b *Builder) settleName(ctx context.Context, made, name string) error {
+// rename replaces the temporary name of an image that was built here. If another builder's image already has the final
+// name, it only removes the temporary one: the other image may be in use, and must not lose its name.
+func (b *Builder) rename(ctx context.Context, made, name string) error {
 	_, err := b.Engine.Image(ctx, name)
 	if errors.Is(err, docker.ErrNoImage) {
 		err = b.Engine.Tag(ctx, made, name)
@@ -101,19 +101,19 @@ func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *co
 	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
 	err := b.Engine.Build(ctx, docker.Build{
 		Name: name, Context: reader, Args: pairs(plan.BuildArgs),
-		CacheNamespace: name, // random: no other build gets what this package's steps leave in a cache mount
+		CacheNamespace: name, // random, so that no other build reads what this package's steps leave in a cache mount
 		Labels:         map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
 		Pull:           b.Pulls.Policy == config.PullAlways,
 		Network:        b.Limits.Network, Memory: b.Limits.Memory,
 	}, output)
-	reader.Close() // ends the packing where the engine has stopped reading
+	reader.Close() // stops the packing if the engine has stopped reading
 	if packErr := <-packed; packErr != nil && !errors.Is(packErr, io.ErrClosedPipe) {
 		err = fmt.Errorf("packing the build context: %w", packErr)
 	}
 	return errors.Join(err, output.Close())
 }
 
-// pairs returns KEY=VALUE variables as a map.
+// pairs converts KEY=VALUE variables to a map.
 func pairs(list []string) map[string]string {
 	m := map[string]string{}
 	for _, pair := range list {
@@ -123,8 +123,8 @@ func pairs(list []string) map[string]string {
 	return m
 }
 
-// buildContext returns the build context: everything that .dockerignore does not exclude, and always the Dockerfile, which
-// reaches the builder in no other way.
+// buildContext returns the build context: everything that .dockerignore does not exclude, and always the Dockerfile, because
+// the engine reads it from the context.
 func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, error) {
 	root := codeDir(plan)
 	ignored, err := readIgnore(pkg.FS, root)
@@ -132,15 +132,15 @@ func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, e
 		return nil, err
 	}
 	return pkg.Sub(root).Only(func(f content.File) bool {
-		out, matchErr := ignored.MatchesOrParentMatches(f.Path)
+		excluded, matchErr := ignored.MatchesOrParentMatches(f.Path)
 		if matchErr != nil {
 			err = fmt.Errorf("%s: %w", ignoreFile, matchErr)
 		}
-		return !out || f.Path == recipeFile
+		return !excluded || f.Path == recipeFile
 	}), err
 }
 
-// readIgnore reads Dockerfile.dockerignore or, where there is none, .dockerignore.
+// readIgnore reads Dockerfile.dockerignore if there is one, otherwise .dockerignore.
 func readIgnore(source fs.FS, root string) (*patternmatcher.PatternMatcher, error) {
 	for _, name := range []string{recipeFile + ignoreFile, ignoreFile} {
 		opened, err := source.Open(path.Join(root, name))

@@ -9,9 +9,9 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-// follow waits for another builder of the same content: it shows the output of that builder's container and takes its
-// result. It polls the container rather than waiting for its end, since the answer of a wait alone proves nothing. It
-// returns false where the container has gone without a result.
+// follow waits for another builder of the same content: it shows the output of that builder's container and takes over its
+// result. It polls the container, because a wait also reports success for a container that was removed. It returns false if
+// the container is gone without a result.
 func (b *Builder) follow(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
 	if err := b.setClock(ctx, j); err != nil {
 		return false, err
@@ -49,7 +49,7 @@ func (b *Builder) follow(ctx context.Context, j *job, container docker.Container
 	}
 }
 
-// result takes the result of another builder's container that has ended.
+// result takes over the result of another builder's container, which has exited.
 func (b *Builder) result(ctx context.Context, j *job, container docker.Container, shown <-chan error) (settled bool, err error) {
 	if shown != nil {
 		if err := b.drain(ctx, shown); err != nil {
@@ -65,12 +65,12 @@ func (b *Builder) result(ctx context.Context, j *job, container docker.Container
 		return true, failed
 	}
 	b.keepForFollowers(ctx)
-	b.discard(ctx, container.ID) // as the leader does, unless it has died
+	b.discard(ctx, container.ID) // the leader does the same, unless it has died
 	return true, failed
 }
 
-// awaitImage waits for the leader to make an image of a build that has succeeded. A leader that does not has died: the
-// image is then made here, from the same container.
+// awaitImage waits for the leader to make the image of a successful build. If the leader does not make it in time, it must
+// have died, and awaitImage makes the image from the same container.
 func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
 	for began := time.Now(); j.age(container.Finished) < b.Periods.Assembly; {
 		if exists, err := b.exists(ctx, j); err != nil || exists {
@@ -88,7 +88,7 @@ func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Conta
 	return true, b.assembleOutput(ctx, j, container.ID)
 }
 
-// abandoned says why a container that has not ended will never give a result; empty where it may.
+// abandoned returns why a container that has not exited will never produce a result, or an empty string if it still may.
 func (b *Builder) abandoned(ctx context.Context, j *job, container docker.Container) string {
 	switch {
 	case container.Status == "created" && j.age(container.Created) > b.Periods.Created && !b.collecting(ctx, j) && b.isCreated(ctx, container.ID):
@@ -99,8 +99,8 @@ func (b *Builder) abandoned(ctx context.Context, j *job, container docker.Contai
 	return ""
 }
 
-// collecting reports whether a container collects the modules of a build, or has lately done so. The leader uploads them
-// before it starts the build, and keeps that container until the build ends.
+// collecting reports whether a container is collecting the modules of a build, or finished at most Periods.Created ago.
+// The leader uploads the modules before it starts the build, and keeps the collector until the build ends.
 func (b *Builder) collecting(ctx context.Context, j *job) bool {
 	if j.plan.Modules == nil {
 		return false
@@ -117,8 +117,8 @@ func (b *Builder) collecting(ctx context.Context, j *job) bool {
 	return j.age(collector.Created) <= b.Periods.Created
 }
 
-// isCreated reports whether a container has still not been started: a collector that is gone now may have been there when
-// the build container was looked at.
+// isCreated reports whether a container has still not been started. abandoned has to ask again, because the build may have
+// started, and even ended and removed its collector, since the build container was last inspected.
 func (b *Builder) isCreated(ctx context.Context, id string) bool {
 	container, err := b.Engine.Inspect(ctx, id)
 	return err == nil && container.Status == "created"
@@ -130,7 +130,7 @@ func (b *Builder) removeAbandoned(ctx context.Context, container docker.Containe
 	return b.Engine.Remove(ctx, container.ID)
 }
 
-// setClock reads how far the engine's clock is from ours.
+// setClock sets the difference between the engine's clock and the local one.
 func (b *Builder) setClock(ctx context.Context, j *job) error {
 	now, err := b.Engine.Clock(ctx)
 	if err != nil {
@@ -140,11 +140,11 @@ func (b *Builder) setClock(ctx context.Context, j *job) error {
 	return nil
 }
 
-// age returns how long ago that was, by the engine's clock.
+// age returns how long ago a moment was, by the engine's clock.
 func (j *job) age(moment time.Time) time.Duration { return time.Now().Add(j.skew).Sub(moment) }
 
-// backoff waits between two looks at another builder's work: a twentieth of the time waited so far, so that a short wait
-// ends soon and a long one asks rarely. Periods.Poll bounds it.
+// backoff waits between two polls of another builder's work, for a twentieth of the time waited so far: a short wait ends
+// soon, and a long one polls rarely. Periods.Poll limits it.
 func (b *Builder) backoff(ctx context.Context, since time.Time) error {
 	const part = 20
 	select {

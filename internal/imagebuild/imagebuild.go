@@ -1,18 +1,18 @@
 // Package imagebuild turns a package and its plan into an image, once for all builders of the same content on an engine.
 //
-// An image is named by its content, so builders on one host or many share it. Of several that want the same content at
-// the same time one is the leader and builds; the others follow it. The build container's name holds the digest and is
-// the lock: whoever creates the container is the leader.
+// An image is named by its content, so builders on one host or many share it. If several want the same content at the same
+// time, one of them, the leader, builds it, and the others follow. The name of the build container includes the digest and
+// is the lock: whoever creates the container is the leader.
 //
-//	newJob    base images are there (pulled if missing), digest computed: does the image exist already?
-//	leader    creates, attaches to and fills the build container, starts it, shows its output
-//	follower  shows the output of the leader's container, and takes its result
+//	newJob    pulls missing base images and computes the digest; if the image exists, nothing else happens
+//	leader    creates, attaches to, fills and starts the build container, and shows its output
+//	follower  shows the output of the leader's container, and takes over its result
 //	assemble  streams the output into a container of the runtime image, and commits that as the image
 //
-// Where dependencies can be installed ahead of the code, they become an image first, the snapshot, and the code alone is
-// added to it: no build container, one upload, one commit (snapshot.go).
+// If dependencies can be installed ahead of the code, they become an image first, the snapshot. Then only the code is added
+// to it: no build container, one upload, one commit (snapshot.go).
 //
-// Nothing here relies on a container or an image still being there: operators prune.
+// Nothing here assumes that a container or an image still exists, because operators prune.
 package imagebuild
 
 import (
@@ -32,7 +32,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Engine is what this package calls of a container engine.
+// Engine lists the calls of a container engine that this package needs.
 type Engine interface {
 	baseimage.Engine
 	Clock(ctx context.Context) (time.Time, error)
@@ -46,14 +46,14 @@ type Engine interface {
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }
 
-// Periods are how long a builder waits for others. See [DefaultPeriods].
+// Periods holds the time limits of a builder. See [DefaultPeriods].
 type Periods struct {
-	Build    time.Duration // one build, following included
-	Created  time.Duration // a build container that has not been started for so long has lost its leader
-	Assembly time.Duration // a build that succeeded so long ago and left no image has lost its leader
-	Linger   time.Duration // a failed build container is kept so long for followers to read
-	Poll     time.Duration // at most, between two looks at another builder's work
-	Cleanup  time.Duration // removing what was created, also after a signal
+	Build    time.Duration // limit of one build, including the time spent following
+	Created  time.Duration // a build container that is this old and not started has lost its leader
+	Assembly time.Duration // a build that succeeded this long ago and has no image has lost its leader
+	Linger   time.Duration // how long a failed build container is kept for followers to read
+	Poll     time.Duration // the longest pause between two polls of another builder's work
+	Cleanup  time.Duration // limit for removing what was created, also after a signal
 }
 
 // DefaultPeriods returns the standard periods with the given build timeout.
@@ -72,7 +72,7 @@ func DefaultPeriods(build time.Duration) Periods {
 type Builder struct {
 	Engine  Engine
 	Log     hclog.Logger
-	Stderr  io.Writer // gets whole lines
+	Stderr  io.Writer // for whole lines only
 	Prefix  string    // of all names, builder.prefix
 	Version string    // of this program, for labels
 	Periods Periods
@@ -80,15 +80,15 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 }
 
-// Program is what a Builder takes from the program that it is a part of.
+// Program holds what a Builder needs from the program that it runs in.
 type Program struct {
 	Log     hclog.Logger
-	Stderr  io.Writer // gets whole lines
+	Stderr  io.Writer // for whole lines only
 	Environ []string
 	Version string
 }
 
-// New returns a Builder for the operator's settings.
+// New returns a Builder with the operator's settings.
 func New(engine Engine, settings config.Settings, program Program) *Builder {
 	return &Builder{
 		Engine:  engine,
@@ -110,15 +110,15 @@ func (b *Builder) images() baseimage.Images {
 // Image is a chaincode's image.
 type Image struct {
 	Name       string           // PREFIX/TYPE:DIGEST
-	TLSByInput bool             // a shell in it can take the TLS files from standard input, ahead of the entrypoint
-	Entrypoint []string         // of the image, where TLSByInput
-	User       *metadata.UIDGID // who the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
+	TLSByInput bool             // a shell in it can read the TLS files from standard input before it executes the entrypoint
+	Entrypoint []string         // of the image; set only with TLSByInput
+	User       *metadata.UIDGID // that the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
 }
 
-// ErrTimeout is a build that took longer than builder.buildTimeout.
+// ErrTimeout is the error of a build that took longer than builder.buildTimeout.
 var ErrTimeout = errors.New("the build took too long")
 
-// Failed is a build whose command ended with a status other than 0. Its output has been shown.
+// Failed is the error of a build whose command exited with a status other than 0. Its output has been shown.
 type Failed struct {
 	Status    int
 	OOMKilled bool
@@ -131,8 +131,8 @@ func (f *Failed) Error() string {
 	return fmt.Sprintf("the build ended with exit status %d; its output is above", f.Status)
 }
 
-// Build makes sure that the image of a package exists. Label is put in front of every line that the build prints. The
-// error is a [Failed] where the build's command failed, and wraps [ErrTimeout] where the build took too long.
+// Build makes the image of a package, unless it exists. Every line that the build prints gets the label as a prefix. The
+// error is a [Failed] if the build's command failed, and wraps [ErrTimeout] if the build took too long.
 func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
@@ -151,7 +151,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	return image, b.explain(ctx, err)
 }
 
-// build makes sure of the image of a package that is built in a container.
+// build makes the image of a package that is built in a container, unless it exists.
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	j, err := b.newJob(ctx, plan, pkg, label)
 	if err != nil {
@@ -181,7 +181,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	return image, err
 }
 
-// explain says why a context has ended in place of "context canceled".
+// explain replaces "context canceled" with the reason why the context ended.
 func (b *Builder) explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -196,7 +196,7 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 	}
 }
 
-// maxAttempts is how often a builder tries to lead or to follow before it gives up.
+// maxAttempts limits how often a builder tries to lead or follow.
 const maxAttempts = 3
 
 // makeImage makes the image, or waits for another builder to make it.
@@ -214,8 +214,8 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 	return fmt.Errorf("giving up after %d attempts: other builders of the same content keep disappearing", maxAttempts)
 }
 
-// attempt creates the build container and leads, or follows the builder that did. It returns false where the other
-// builder settled nothing: its container is gone, and there may be no image.
+// attempt creates the build container and leads, or follows the builder that created it. It returns false if that builder
+// left no result: its container is gone, and there may be no image.
 func (b *Builder) attempt(ctx context.Context, j *job) (settled bool, err error) {
 	id, other, err := b.createBuildContainer(ctx, j)
 	switch {

@@ -14,10 +14,10 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// job is one build of one content.
+// job is the build of one image.
 type job struct {
 	plan    platform.Plan
-	pkg     *content.Package // what is uploaded
+	pkg     *content.Package // the files to upload
 	label   string
 	builder docker.Image
 	runtime docker.Image
@@ -27,12 +27,12 @@ type job struct {
 	kind    string        // of the image
 	warm    bool          // fill caches only, make no image
 	script  string        // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
-	skew    time.Duration // of the engine's clock
+	skew    time.Duration // how far the engine's clock is ahead
 	phase1  string        // ID of the container in which the package turned out to need C
-	made    *Image        // nil until this builder has made the image, and if another one makes it
+	made    *Image        // nil unless this builder has made the image
 }
 
-// newJob makes sure of the base images and computes the content digest.
+// newJob pulls the base images if necessary and computes the content digest.
 func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (*job, error) {
 	builder, runtime, err := b.baseImages(ctx, &plan)
 	if err != nil {
@@ -46,14 +46,14 @@ func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.P
 	return j, nil
 }
 
-// setDigest sets the digest and the names that follow from it.
+// setDigest sets the digest and the names that contain it.
 func (j *job) setDigest(prefix, digest string) {
 	j.digest = digest
 	j.image = metadata.ImageName(prefix, j.plan.Type, digest)
 	j.lock = metadata.BuildName(prefix, digest)
 }
 
-// baseImages makes sure of both images of a build. Where they are the same it is asked for once.
+// baseImages pulls and inspects the builder and runtime images. If they are the same image, it does so only once.
 func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder, runtime docker.Image, err error) {
 	same := plan.Builder.Name == plan.Runtime.Name
 	if builder, err = b.images().Ensure(ctx, "builder", &plan.Builder); err != nil {
@@ -67,8 +67,8 @@ func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder,
 	return builder, runtime, err
 }
 
-// checkVolumes refuses a runtime image that declares a volume where the output goes: a commit leaves out what is in a
-// volume, so the chaincode would be missing from the image.
+// checkVolumes returns an error if the runtime image declares a volume at or above the target: a commit does not include the
+// contents of volumes, so the chaincode would be missing from the image.
 func checkVolumes(plan platform.Plan, runtime docker.Image) error {
 	for _, volume := range runtime.Volumes {
 		if volume = strings.TrimSuffix(volume, "/"); plan.Target == volume || strings.HasPrefix(plan.Target, volume+"/") {
@@ -88,7 +88,7 @@ func (b *Builder) exists(ctx context.Context, j *job) (bool, error) {
 	return err == nil, err
 }
 
-// find returns the image of a job, with what its labels say of it, and whether it exists.
+// find returns the image of a job as its labels describe it, and whether it exists.
 func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
 	found, err := b.Engine.Image(ctx, j.image)
 	if errors.Is(err, docker.ErrNoImage) {
@@ -111,7 +111,7 @@ func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
 	return image, true, nil
 }
 
-// linePrefix is put in front of every line that the build prints.
+// linePrefix returns the prefix for every line that the build prints.
 func (j *job) linePrefix() string {
 	if j.label == "" {
 		return ""

@@ -13,12 +13,12 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// buildCapabilities are what a package manager that runs as root needs to arrange its own files. They give no power outside
-// the container.
+// buildCapabilities lists what a package manager that runs as root needs to manage its own files. None of it has an effect
+// outside the container.
 var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 
-// createBuildContainer creates the build container and returns its ID, or returns the container of the builder that has
-// created it first.
+// createBuildContainer creates the build container and returns its ID. If another builder has created it already, it returns
+// that builder's container.
 func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, other *docker.Container, err error) {
 	spec := docker.Spec{
 		Name:        j.lock,
@@ -39,7 +39,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 	}
 	spec.NetworkMode = hostNetwork
 	id, other, err = b.Engine.CreateOrInspect(ctx, spec)
-	if err != nil && !errors.Is(err, docker.ErrNoImage) && ctx.Err() == nil { // engines with user namespaces of their own refuse it
+	if err != nil && !errors.Is(err, docker.ErrNoImage) && ctx.Err() == nil { // engines that use user namespaces refuse it
 		b.Log.Debug("the engine refuses the host's network for the build: using its default network", "reason", err)
 		spec.NetworkMode = ""
 		return b.Engine.CreateOrInspect(ctx, spec)
@@ -62,7 +62,7 @@ func (b *Builder) labels(j *job, kind string) map[string]string {
 	}
 }
 
-// buildAsLeader builds in the container that is the lock, and removes it whatever happens, unless the package needs C:
+// buildAsLeader builds in the container that is the lock, and always removes it, unless the package needs C:
 // [Builder.buildPackage] removes it then.
 func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err error) {
 	defer func() {
@@ -72,7 +72,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err err
 		}
 		b.discard(ctx, id)
 	}()
-	if exists, err := b.exists(ctx, j); err != nil || exists { // made since we looked, by an earlier leader
+	if exists, err := b.exists(ctx, j); err != nil || exists { // an earlier leader has made it since the last check
 		return err
 	}
 	if j.warm {
@@ -105,7 +105,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.upload(ctx, id, j.pack); err != nil {
 		return err
 	}
-	discard, err := b.handOver(ctx, j, id)
+	discard, err := b.uploadModules(ctx, j, id)
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	}
 }
 
-// exitResult returns the result of an ended build. Only a container that is still there and ran to its end counts: a wait
-// also answers 0 for one that was removed.
+// exitResult returns the result of a build that has ended. A build succeeded only if its container still exists and has
+// exited, because a wait also reports 0 for a container that was removed.
 func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 	container, err := b.Engine.Inspect(ctx, id)
 	switch {
@@ -148,8 +148,8 @@ func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 	return nil
 }
 
-// show copies the output of a build to stderr, with the package's label on each line. The channel gets the error of the
-// copy and closes when all output has been copied.
+// show copies the output of a build to stderr, with the package's label on each line. When all output has been copied, it
+// sends the error of the copy to the channel and closes it.
 func (b *Builder) show(output *docker.Output, j *job) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -161,7 +161,7 @@ func (b *Builder) show(output *docker.Output, j *job) <-chan error {
 	return done
 }
 
-// drainTime is how long the last output of an ended container may take to arrive.
+// drainTime limits how long the last output of a container may take to arrive after its exit.
 const drainTime = 10 * time.Second
 
 // drain waits until all output has been shown.
@@ -176,7 +176,7 @@ func (b *Builder) drain(ctx context.Context, shown <-chan error) error {
 	}
 }
 
-// keepForFollowers keeps a failed build container for a moment, so that followers read its output and its status.
+// keepForFollowers delays the removal of a failed build container, so that followers can read its output and exit status.
 func (b *Builder) keepForFollowers(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -184,8 +184,8 @@ func (b *Builder) keepForFollowers(ctx context.Context) {
 	}
 }
 
-// discard removes a container within Periods.Cleanup, even when ctx has ended. A container that stays changes nothing in
-// what was built, so that is a warning: the engine may be slow, and goes on removing it.
+// discard removes a container within Periods.Cleanup, even if ctx has ended. If that fails it only logs a warning, because
+// the build does not depend on it, and a slow engine may still complete the removal.
 func (b *Builder) discard(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
 	defer cancel()

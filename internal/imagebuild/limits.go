@@ -7,7 +7,7 @@ import (
 	"fabric-builder-docker/internal/host"
 )
 
-// Limits are what build containers may use. None of it changes the result of a build.
+// Limits holds the resources and the network that build containers may use. They do not change the result of a build.
 type Limits struct {
 	Memory  int64   // bytes, swap included; 0: no limit
 	CPUs    float64 // 0: no limit
@@ -15,13 +15,12 @@ type Limits struct {
 	Network string  // empty: the engine's default
 	NoInit  bool    // the engine has no init
 
-	// HostNetwork reports whether the chaincodes of this peer use the host's network, where no Network is set. A build
-	// that runs none of a package's code may use it, too: on engine 20.10 a network namespace of its own costs 150 ms.
-	// Nil: they do not.
+	// HostNetwork reports whether the chaincodes of this peer use the host's network. A build that runs no code of a
+	// package then uses it, too: on engine 20.10, a separate network namespace takes 150 ms. Nil if Network is set.
 	HostNetwork func(context.Context) bool
 }
 
-// LimitsOf returns the limits that the operator has set.
+// LimitsOf returns the limits in the operator's settings.
 func LimitsOf(settings config.Settings) Limits {
 	from := settings.Builder.Build
 	limits := Limits{Memory: from.Memory, CPUs: from.CPUs, Pids: from.Pids, Network: from.Network, NoInit: !settings.Builder.Security.Init}
@@ -31,8 +30,8 @@ func LimitsOf(settings config.Settings) Limits {
 	return limits
 }
 
-// onHostNetwork reports, without asking the engine, whether chaincodes use the host's network: because it is set, or
-// because the peer itself runs on the engine's host.
+// onHostNetwork reports, without contacting the engine, whether chaincodes use the host's network: because the settings say
+// so, or because the peer itself runs on the engine's host.
 func onHostNetwork(ctx context.Context, settings config.Settings) bool {
 	if mode := settings.VM.Docker.HostConfig.NetworkMode; mode != "" || len(settings.Builder.Networks) > 0 {
 		return mode == hostNetwork
@@ -41,8 +40,8 @@ func onHostNetwork(ctx context.Context, settings config.Settings) bool {
 	return err == nil && len(container.IDs) == 0 && host.EngineIsLocal(ctx, settings.VM.Endpoint)
 }
 
-// hostNetwork is the network of the engine's machine.
+// hostNetwork is the network mode of a container that shares the network of the engine's host.
 const hostNetwork = "host"
 
-// noNetwork is no network at all.
+// noNetwork is the network mode of a container without a network.
 const noNetwork = "none"

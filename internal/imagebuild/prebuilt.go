@@ -7,7 +7,7 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// prebuilt makes sure of an image that a package names by its digest, and resolves its user.
+// prebuilt pulls the image that a package names by its digest, if necessary, and resolves its user.
 func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan, _ *content.Package, _ string) (Image, error) {
 	found, err := b.images().Ensure(ctx, "chaincode", &plan.Runtime)
 	if err != nil {

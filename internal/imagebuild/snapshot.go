@@ -12,18 +12,18 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// labelScript is a snapshot's label with the SHA-256 of the builder image's script that made it, or [baseimage.NoScript].
+// labelScript is the label of a snapshot that records the SHA-256 of the build script that made it, or [baseimage.NoScript].
 const labelScript = "fabric-builder-docker.build-script"
 
-// unknownScript is a builder image whose script may do more than install dependencies.
+// unknownScript is the error for a build script that may do more than install dependencies.
 type unknownScript struct{ path, sum string }
 
 func (u unknownScript) Error() string {
 	return fmt.Sprintf("%s of the builder image (SHA-256 %s) may do more than install dependencies, see builder.node.knownScripts", u.path, u.sum)
 }
 
-// onSnapshot makes the image from the snapshot of the package's dependencies, and the snapshot if there is none. It
-// returns false where everything has to be built together.
+// onSnapshot makes the image from the snapshot of the package's dependencies, and makes the snapshot first if it does not
+// exist. It returns false if dependencies and code must be built together.
 func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error) {
 	if j.plan.Snapshot == nil {
 		if j.plan.NoSnapshotReason != "" {
@@ -47,15 +47,15 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 	})
 }
 
-// snapshotJob is the build of a package's dependencies: the same plan for fewer files. Its image is no chaincode's, so it
-// does not depend on the Fabric version.
+// snapshotJob returns the job that installs a package's dependencies: the same plan with fewer files. A snapshot is not a
+// chaincode image, so it does not depend on the Fabric version.
 func (b *Builder) snapshotJob(j *job) *job {
 	s := *j
 	s.kind = metadata.KindSnapshot
 	s.plan.Type += "-snapshot"
 	s.plan.FabricVersion = ""
-	// A snapshot is only for builds that were given the same: what it holds may be private, and another package decides
-	// what becomes of it.
+	// Only builds with the same environment share a snapshot: it may contain private dependencies, and any package built
+	// on it can read them.
 	s.plan.DigestInputs = slices.Concat(j.plan.DigestInputs, j.plan.Snapshot.Environment)
 	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
 	for i := range s.pkg.Files {
@@ -65,8 +65,8 @@ func (b *Builder) snapshotJob(j *job) *job {
 	return &s
 }
 
-// ensureSnapshot makes sure of the image of a package's dependencies. Its error is an unknownScript where the script that
-// makes it, or has made an existing one, is not known.
+// ensureSnapshot makes the image with a package's dependencies, unless it exists. Its error is an unknownScript if the
+// script that would make the image, or that made an existing one, is not known.
 func (b *Builder) ensureSnapshot(ctx context.Context, s *job) error {
 	found, err := b.Engine.Image(ctx, s.image)
 	if err == nil {

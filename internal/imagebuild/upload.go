@@ -13,12 +13,12 @@ import (
 func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) error) error {
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(pack(writer)) }()
-	defer reader.Close() // ends the packing where the engine has stopped reading
+	defer reader.Close() // stops the packing if the engine has stopped reading
 	return b.Engine.Upload(ctx, id, "/", reader)
 }
 
-// pack writes the package for the build container. Only root may write to the input; output and caches are open to whatever
-// user the builder image has.
+// pack writes the package for the build container. Only root may write to the input. Any user may write to output and
+// caches, because the builder image may run as any.
 func (j *job) pack(w io.Writer) error {
 	layout := content.Layout{Dir: j.input(), Writable: []string{platform.OutputDir}, ModTime: j.plan.ModTime}
 	for _, cache := range j.plan.Caches {
@@ -30,7 +30,7 @@ func (j *job) pack(w io.Writer) error {
 	return j.pkg.WriteTar(w, layout)
 }
 
-// packCode writes the code for the image, as a build does that only copies it to the output.
+// packCode writes the code as it belongs in the image, with the same result as a build that only copies it to the output.
 func (j *job) packCode(w io.Writer) error {
 	return j.pkg.Sub(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
 }

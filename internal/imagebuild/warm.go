@@ -10,8 +10,8 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// Warm does ahead of time what takes longest in a first build of a package: it pulls base images and fills caches, or makes
-// the snapshot of the dependencies. It makes no image of a chaincode.
+// Warm does the slowest parts of a package's first build ahead of time: it pulls base images, and fills caches or makes the
+// snapshot of the dependencies. It makes no chaincode image.
 func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
@@ -37,7 +37,7 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	case plan.Snapshot != nil:
 		return b.warmSnapshot(ctx, j)
 	case !slices.ContainsFunc(plan.Caches, func(c platform.Cache) bool { return c.Name != "" }):
-		b.Log.Info("this package has no cache to fill: its base images are there", "type", plan.Type, "reason", plan.NoSnapshotReason)
+		b.Log.Info("the base images are on the engine, and this package has no cache to fill", "type", plan.Type, "reason", plan.NoSnapshotReason)
 		return nil
 	}
 	j.warm = true

@@ -11,14 +11,14 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// buildPackage makes the image of a job. If the package turns out to need a C compiler or an external linker, the job's
-// plan for that takes over: such a build may run any code, so it shares nothing that another package reads.
+// buildPackage makes the image of a job. If the package turns out to need a C compiler or an external linker, it builds with
+// plan.WithC instead. Such a build may run any code, so it shares nothing that another package reads.
 func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	err := b.makeImage(ctx, j)
 	if !j.needsC(err) {
 		return err
 	}
-	defer b.discard(ctx, j.phase1) // not before: whoever begins meanwhile reads its exit status in place of compiling for it again
+	defer b.discard(ctx, j.phase1) // not earlier: builders that start meanwhile read its exit status instead of building without C first
 	b.Log.Info("the package needs a C compiler or an external linker: building it without a network", "type", j.plan.Type, "image", j.image)
 	c := *j
 	c.plan, c.lock = step(j.plan, j.plan.WithC), j.lock+"-c"
@@ -34,7 +34,7 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	return err
 }
 
-// step returns a plan of the same package whose container does what another plan says.
+// step returns plan with the command, environment, caches and network of another plan for the same package.
 func step(plan platform.Plan, other *platform.Plan) platform.Plan {
 	plan.WithC = nil
 	plan.Command, plan.Environment, plan.Caches = other.Command, other.Environment, other.Caches
@@ -42,19 +42,19 @@ func step(plan platform.Plan, other *platform.Plan) platform.Plan {
 	return plan
 }
 
-// collectorName is the name of the container that collects the modules of a build.
+// collectorName returns the name of the container that collects the modules of a build.
 func collectorName(j *job) string { return j.lock + "-modules" }
 
-// handOver uploads the modules of a package into its build container, which has no network. A container with a network
-// collects them. The caller must call discard when the build has ended.
-func (b *Builder) handOver(ctx context.Context, j *job, id string) (discard func(), err error) {
+// uploadModules collects the modules of a package in a container with a network, and uploads them into the build container,
+// which has none. The caller must call discard when the build has ended.
+func (b *Builder) uploadModules(ctx context.Context, j *job, id string) (discard func(), err error) {
 	if j.plan.Modules == nil {
 		return func() {}, nil
 	}
 	m := *j
 	m.plan, m.lock = *j.plan.Modules, collectorName(j)
 	collector, other, err := b.createBuildContainer(ctx, &m)
-	if err == nil && other != nil { // the holder of j.lock alone creates it: this one is left of a builder that died
+	if err == nil && other != nil { // only the holder of j.lock creates it, so this is a leftover of a builder that died
 		if err := b.Engine.Remove(ctx, other.ID); err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (b *Builder) handOver(ctx context.Context, j *job, id string) (discard func
 		return nil, err
 	}
 	if other != nil {
-		return nil, fmt.Errorf("container %q appeared twice: is another builder at work on this package?", m.lock)
+		return nil, fmt.Errorf("container %q was removed and exists again: another builder may be building this package", m.lock)
 	}
 	discard = func() { b.discard(ctx, collector) }
 	if err := b.run(ctx, &m, collector); err != nil {
@@ -87,14 +87,14 @@ func (b *Builder) copyModules(ctx context.Context, collector, id string) error {
 	return b.Engine.Upload(ctx, id, platform.CacheDir, modules)
 }
 
-// needsC reports whether that is why the build ended.
+// needsC reports whether a build failed because the package needs C.
 func (j *job) needsC(err error) bool {
 	var failed *Failed
 	return j.plan.WithC != nil && errors.As(err, &failed) && failed.Status == platform.NeedsC
 }
 
-// ensureBase makes sure of the image that a plan says to build in, and returns its name. It is made from the builder image
-// of the job, without the package.
+// ensureBase makes the image to build in, unless it exists, and returns its name. The image is made from the job's builder
+// image, without the package.
 func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (string, error) {
 	plan.Builder, plan.Runtime = j.plan.Builder, j.plan.Builder
 	base := &job{

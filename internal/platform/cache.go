@@ -17,8 +17,8 @@ type Cache struct {
 // narrow: a label that is not recognised only makes a build slower, but two chaincodes must not share a cache.
 var versionSuffix = regexp.MustCompile(`(?i)[_:+.-]+v?[0-9]+(\.[0-9]+)*([_+.-]?(alpha|beta|rc|m|pre|snapshot|final|release)([_+.-]?[0-9]+)*)*$`)
 
-// trimVersion removes the trailing version from a label, so that all versions of a chaincode have the result in common.
-// It returns a label that is nothing but a version unchanged.
+// trimVersion removes the version at the end of a label, so that all versions of a chaincode have the same result. It does
+// not change a label that is only a version.
 func trimVersion(label string) string {
 	if at := versionSuffix.FindStringIndex(label); at != nil && at[0] > 0 {
 		return label[:at[0]]
@@ -26,8 +26,8 @@ func trimVersion(label string) string {
 	return label
 }
 
-// cacheNameByLabel returns the name of a cache that is shared by the versions of one chaincode. It returns an empty name
-// for a package without a label (only the 1.x lifecycle has those), which shares with no other.
+// cacheNameByLabel returns the name of a cache that the versions of one chaincode share. For a package without a label,
+// which only the 1.x lifecycle has, it returns an empty name: there is nothing to share it by.
 func (r request) cacheNameByLabel(kind string) string {
 	if r.pkg.Label == "" {
 		return ""

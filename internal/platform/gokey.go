@@ -14,7 +14,7 @@ import (
 // Builds without C share one build cache. The go command looks up a compiled package in it by a hash of its inputs: the Go
 // files of the package, the files that they embed and, for assembly, the files in the package's own directory that no
 // build constraint excludes. It does not hash files that assembly includes from other directories or that a constraint
-// excludes. For a package with assembly, a hit in the cache could therefore be a program of a different source.
+// excludes. For a package with assembly, a cache hit could therefore be code compiled from a different source.
 //
 // The build prevents that with a key, a digest of all uploaded files that are not Go. It passes the key to the compiler
 // as the value of the flag -I for each such package. The go command hashes compiler flags, and -I has no other effect,
@@ -62,8 +62,8 @@ func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	return digest.Sum(), patterns
 }
 
-// goRedirects reports whether the package may take modules from other directories (with a replacement or a workspace): the
-// path and version of a module then do not determine its files. Where there is a vendor directory, all code is in the upload.
+// goRedirects reports whether the package may take modules from other directories (with a replacement or a workspace), so
+// that the path and version of a module do not determine its files. With a vendor directory, all code is in the upload.
 func (r request) goRedirects(layout goLayout) bool {
 	if slices.ContainsFunc(r.content.Files, func(f content.File) bool { return path.Base(f.Path) == "go.work" }) {
 		return true

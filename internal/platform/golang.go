@@ -15,10 +15,10 @@ import (
 // goBuild is the script of a golang build. Its arguments are those of goEnter, then the result of goKey: the key and the
 // patterns of packages to compile with it.
 //
-// It runs only tools that are written in Go: the go command, the compiler, the assembler and the internal linker, which
-// would ask gcc for its library if -libgcc were not set. What they compile goes into a cache that all packages share. gcc
-// and ld are no match for hostile input (an object file can make them run a program), so a package that needs them is not
-// built here: the script ends with [NeedsC] and goBuildC takes over. Before that, it downloads the package's modules.
+// It runs only tools that are written in Go: the go command, the compiler, the assembler and the internal linker (-libgcc
+// keeps that from running gcc). Their results go into a cache that all packages share. gcc and ld do not withstand hostile
+// input (an object file can make them run a program), so a package that needs them is not built here: the script downloads
+// the package's modules and ends with [NeedsC], and goBuildC takes over.
 //
 // Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
 // and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
@@ -95,14 +95,14 @@ mkdir -p "$GOMODCACHE"
 list
 `
 
-// goModulesOutput has the same name as goModuleCache.
+// goModulesOutput ends in the same name as goModuleCache, because it is copied into CacheDir as a whole.
 const goModulesOutput = OutputDir + "/mod"
 
 // goBuildC is the script of a golang build that needs gcc and ld. Its arguments are those of goEnter.
 //
 // The build must be assumed to run code of the package: besides what the package's own files can do, ld looks in the
-// current directory, which is the upload, for the files that its scripts name. The build has no network, its caches go
-// with its container, and it starts from the standard library as goStandard has compiled it.
+// current directory, which is the upload, for the files that its scripts name. The build has no network, its caches are
+// removed with its container, and it starts from the standard library as compiled by goStandard.
 //
 // The program is linked statically with the external linker, as the built-in controller does, because the runtime image
 // lacks the libraries of the builder image. Linking dynamically corresponds to the built-in controller's dynamicLink: no
@@ -217,7 +217,7 @@ find_modules() {
 const (
 	goBuildCache  = CacheDir + "/build"
 	goModuleCache = CacheDir + "/mod"
-	// goStandardCache is in an image: the build cache as goStandard leaves it.
+	// goStandardCache is the build cache in the image that goStandardPlan makes.
 	goStandardCache = CacheDir + "/std"
 )
 
@@ -253,7 +253,7 @@ func planGolang(r request) (Plan, error) {
 	return plan, nil
 }
 
-// goPathPackages is where the go command, in GOPATH mode, takes compiled packages from whose contents it does not check.
+// goPathPackages is the directory from which the go command, in GOPATH mode, takes compiled packages without checking them.
 const goPathPackages = "/pkg"
 
 // goPlanC returns the plan of a build that needs gcc and ld.
@@ -297,9 +297,9 @@ const goMemory = "GOMEMLIMIT=512MiB"
 var goLeftOut = []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"}
 
 // goModTime is the modification time of uploads. The go command keeps an index of package directories in the build cache,
-// which tells files apart by name, size and time. All uploads have the same paths, so with equal times it would take one
-// package's imports, build constraints and #cgo lines for another's. It does not index files that may still change: those
-// whose time is not yet two seconds past.
+// which tells files apart by name, size and time. All uploads have the same paths, so with equal times it would confuse the
+// imports, build constraints and #cgo lines of two packages. It does not index files that are less than two seconds old,
+// because they may still change, so it never indexes files dated in the future.
 var goModTime = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // goPlan returns a plan that runs a script with arguments in the Go builder image.
@@ -332,19 +332,19 @@ CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 `
 
 // NewGoLibraryPlan plans a build that compiles Go's standard library into the cache that golang builds share. The name
-// of the cache is empty if they share none. If the plan has a Base, that is what builds start from instead.
+// of the cache is empty if they share none. If the plan has a Base, builds start from that instead.
 func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary)
 	plan.Type = "golang"
-	if settings.Chaincode.Golang.DynamicLink { // all builds are with C then
+	if settings.Chaincode.Golang.DynamicLink { // all builds use C then
 		plan.Base = r.goStandardPlan()
 	}
 	return plan
 }
 
 // goStandard is the script that compiles the standard library for builds with C. Its argument is how to link. Its output
-// is a build cache: nothing but the builder image takes part in it.
+// is a build cache that contains nothing from a package.
 const goStandard = goPrepare + `cd /
 prepare
 export GOCACHE=` + OutputDir + `

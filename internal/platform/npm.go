@@ -116,7 +116,7 @@ func isLocal(reference string) bool {
 	return strings.Contains(reference, "/")
 }
 
-// npmConfig lists the keys of .npmrc that never refer to files or change how npm runs programs, whatever their value.
+// npmConfig lists the keys of .npmrc that, whatever their value, neither refer to files nor change how npm runs programs.
 var npmConfig = []string{
 	"audit", "engine-strict", "fetch-retries", "fetch-retry-factor", "fetch-retry-maxtimeout", "fetch-retry-mintimeout",
 	"fetch-timeout", "fund", "https-proxy", "ignore-scripts", "include", "install-strategy", "legacy-peer-deps", "loglevel", "maxsockets",
@@ -127,7 +127,7 @@ var npmConfig = []string{
 // npmAuth lists the keys of a single registry, which follow //HOST/PATH/: in .npmrc.
 var npmAuth = []string{"_authToken", "_auth", "_password", "username", "email", "always-auth"}
 
-// plainNPMRC reports whether the package has no .npmrc, or one with only the keys above.
+// plainNPMRC reports whether the package has no .npmrc, or one with only keys that plainKey accepts.
 func (r request) plainNPMRC() bool {
 	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/.npmrc"))
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package platform plans how each type of package is built and started: which images, command, input and caches it needs,
 // and which directory of the image receives the output. The plans follow what the peer's built-in Docker controller does
-// for the same package (peer contract, "What the built-in Docker controller does for each language").
+// for the same package (docs/parity.md).
 package platform
 
 import (
@@ -55,8 +55,8 @@ type Plan struct {
 	FabricVersion string // for the label and variable that the built-in controller sets on images
 
 	WithC            *Plan              // takes over if the build ends with [NeedsC]; nil for other types than golang
-	Modules          *Plan              // run before a build without a network; its output goes into CacheDir. nil: the build needs none
-	Base             *Plan              // makes the image to build in from the builder image, without the package; nil: the builder image itself
+	Modules          *Plan              // run before a build without a network; its output goes into CacheDir. nil: not needed
+	Base             *Plan              // makes the image to build in from the builder image, without the package; nil: the builder image is used
 	Snapshot         *Snapshot          // what to build ahead of the code; nil if everything is built together
 	NoSnapshotReason string             // for the log: why a package of a type with snapshots has none
 	NPMStart         *metadata.NPMStart // how to start the chaincode without npm; nil if it needs npm
