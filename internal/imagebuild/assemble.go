@@ -2,16 +2,20 @@ package imagebuild
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"fabric-builder-docker/internal/baseimage"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagearchive"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -24,23 +28,30 @@ const labelUser = "fabric-builder-docker.user"
 // [Image].
 const labelTLSByInput = "fabric-builder-docker.tls-by-input"
 
-// assembly describes how to make the image of a job: create a container from base, fill it without starting it, and commit
-// it.
-type assembly struct {
-	base string // name of an image
-	fill func(ctx context.Context, id string) error
+// labelBlobs is the label of a snapshot in containerd's store that records its layers as blobs, as JSON: whatever is added
+// to the snapshot has to name them.
+const labelBlobs = "fabric-builder-docker.blobs"
+
+// addition is what makes the image of a job out of an image that exists.
+type addition struct {
+	name  string                       // of the image below
+	below docker.Image
+	write func(w io.Writer) error      // writes the new layer, a tar to be unpacked at /
+	blobs func(known knownBase) (blobs []ocispec.Descriptor, err error) // of the image below, for wayOCI; nil: not known
 }
 
 // assembleOutput makes the image from the runtime image and the output of a build container that has exited.
 func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) error {
-	return b.assemble(ctx, j, assembly{
-		base: j.plan.Runtime.Name,
-		fill: func(ctx context.Context, id string) error { return b.transfer(ctx, j, buildID, id) },
+	return b.assemble(ctx, j, addition{
+		name:  j.plan.Runtime.Name,
+		below: j.runtime,
+		write: func(w io.Writer) error { return b.filterOutput(ctx, j, buildID, w) },
+		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return known.Blobs, nil },
 	})
 }
 
 // assemble makes the image of a job. It retries once if a prune removed a container or an image that it needs.
-func (b *Builder) assemble(ctx context.Context, j *job, a assembly) error {
+func (b *Builder) assemble(ctx context.Context, j *job, a addition) error {
 	err := b.tryAssemble(ctx, j, a)
 	if docker.IsGone(err) && ctx.Err() == nil {
 		b.Log.Warn("a container or an image was removed from the engine while the image was assembled: retrying", "error", err)
@@ -49,134 +60,161 @@ func (b *Builder) assemble(ctx context.Context, j *job, a assembly) error {
 	return err
 }
 
-// tryAssemble makes the image in a container whose name is a lock. If another builder holds the lock, it waits for that
-// builder to make the image.
-func (b *Builder) tryAssemble(ctx context.Context, j *job, a assembly) error {
-	spec := docker.Spec{
-		Name:    metadata.AssemblyName(b.Prefix, j.digest),
-		Image:   a.base,
-		Command: []string{"/bin/sh"}, // never starts, but engines create no container without a command
-		Labels:  b.labels(j, metadata.KindAssembly),
-	}
-	for {
-		id, other, err := b.Engine.CreateOrInspect(ctx, spec)
-		if err != nil {
-			return err
-		}
-		if other == nil {
-			defer b.discard(ctx, id)
-			if exists, err := b.exists(ctx, j); err != nil || exists {
-				return err
-			}
-			return b.commit(ctx, j, a, id)
-		}
-		if made, err := b.awaitAssembly(ctx, j, *other); err != nil || made {
-			return err
-		}
-	}
-}
-
-// awaitAssembly waits for another builder to make the image. If that builder's container is gone, or so old that the
-// builder must have died, it removes the container and returns whether the image exists.
-func (b *Builder) awaitAssembly(ctx context.Context, j *job, other docker.Container) (made bool, err error) {
-	for began, clockSet := time.Now(), false; ; {
-		if exists, err := b.exists(ctx, j); err != nil || exists {
-			return exists, err
-		}
-		if _, err := b.Engine.Inspect(ctx, other.ID); errors.Is(err, docker.ErrNoContainer) {
-			break
-		}
-		if !clockSet && time.Since(began) >= b.Periods.Poll { // reading the clock is slow, and most images are made by then
-			if err := b.setClock(ctx, j); err != nil {
-				return false, err
-			}
-			clockSet = true
-		}
-		if clockSet && j.age(other.Created) >= b.Periods.Assembly {
-			break
-		}
-		if err := b.backoff(ctx, began); err != nil {
-			return false, err
-		}
-	}
-	if err := b.Engine.Remove(ctx, other.ID); err != nil {
-		return false, err
-	}
-	return b.exists(ctx, j)
-}
-
-// commit fills the container and commits it as the image.
-func (b *Builder) commit(ctx context.Context, j *job, a assembly, id string) error {
-	if err := a.fill(ctx, id); err != nil {
-		return err
-	}
-	if j.kind == metadata.KindSnapshot {
-		return b.Engine.Commit(ctx, id, j.image, []string{label(metadata.LabelKind, j.kind), label(labelScript, j.script)})
-	}
-	image, err := b.probe(ctx, j, id)
+// tryAssemble lets the engine load the image, or commits it. Builders that do so at the same time do not disturb each other:
+// the same archive is the same image, and of several commits the first gets the name.
+func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
+	known, err := j.base.get(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.Engine.Commit(ctx, id, j.image, j.changes(image)); err != nil {
+	if known.Way == wayOCI {
+		if known.Blobs, err = a.blobs(known); err != nil {
+			return err
+		}
+	}
+	if known.Way == wayDocker || known.Way == wayOCI && known.Blobs != nil {
+		err := b.load(ctx, j, a, known)
+		if err == nil || !errors.Is(err, errNotLoaded) || ctx.Err() != nil {
+			return err
+		}
+		b.Log.Warn("the engine did not load the image: committing a container instead", "image", j.image, "error", err)
+	}
+	return b.commit(ctx, j, a, known)
+}
+
+// errNotLoaded is the error for an engine that did not load an archive, although its base image is there.
+var errNotLoaded = errors.New("the engine did not load the image")
+
+// load writes the new layer to a file, and lets the engine load it with the image's configuration.
+func (b *Builder) load(ctx context.Context, j *job, a addition, known knownBase) error {
+	layer, err := content.NewLayer(b.Scratch, known.Directories, a.write)
+	if err != nil {
 		return err
 	}
-	j.made = &image
+	defer layer.Close()
+	image := imagearchive.Image{
+		Name:   j.image,
+		Base:   archiveBase(a.below, known.Blobs),
+		Layer:  &imagearchive.Layer{Digest: layer.Digest, Size: layer.Size, Content: layer},
+		Labels: j.labels(known),
+		Env:    j.environment(),
+	}
+	if known.Way == wayOCI && j.kind == metadata.KindSnapshot {
+		blobs, err := json.Marshal(image.Blobs())
+		if err != nil {
+			return err
+		}
+		image.Labels[labelBlobs] = string(blobs)
+	}
+	id, err := b.loadArchive(ctx, known.Way, image)
+	if err != nil {
+		return b.explainLoad(ctx, a, err)
+	}
+	j.made = &Image{Name: j.image, ID: id, TLSByInput: known.TLSByInput, User: known.User}
+	if known.TLSByInput {
+		j.made.Entrypoint = j.runtime.Entrypoint
+	}
 	return nil
 }
 
-// changes returns the Dockerfile instructions for the metadata of a chaincode's image: what the built-in controller sets,
-// and what [Builder.find] reads.
-func (j *job) changes(image Image) []string {
-	changes := []string{
-		label(metadata.LabelKind, j.kind),
-		label(metadata.LabelChaincodeType, strings.ToUpper(j.plan.Type)),
-		label(metadata.LabelFabricVersion, j.plan.FabricVersion),
-		"ENV CORE_CHAINCODE_BUILDLEVEL=" + j.plan.FabricVersion,
-		label(labelTLSByInput, strconv.FormatBool(image.TLSByInput)),
-	}
-	if image.User != nil {
-		changes = append(changes, label(labelUser, fmt.Sprintf("%d:%d", image.User.UID, image.User.GID)))
-	}
-	return changes
-}
-
-// probe reads from a container that becomes an image what run must know: how the chaincode gets its TLS files and, if as an
-// archive, its user. It looks up the user only then, because for a user name the engine packs a file, which takes 40 ms.
-func (b *Builder) probe(ctx context.Context, j *job, id string) (Image, error) {
-	byInput, err := baseimage.TakesTLSByInput(ctx, b.Engine, id)
+// explainLoad returns an error that wraps [docker.ErrNoImage] if a load failed because the image below is gone or was
+// replaced: the engine then lacks its layers.
+func (b *Builder) explainLoad(ctx context.Context, a addition, err error) error {
+	found, inspectErr := b.Engine.Image(ctx, a.name)
 	switch {
-	case byInput:
-		return Image{Name: j.image, TLSByInput: true, Entrypoint: j.runtime.Entrypoint}, nil
-	case docker.IsGone(err) || ctx.Err() != nil:
-		return Image{}, err
-	case err != nil:
-		b.Log.Debug("cannot tell whether the image takes TLS files on standard input: they will be uploaded as an archive", "error", err)
+	case errors.Is(inspectErr, docker.ErrNoImage):
+		return inspectErr
+	case inspectErr != nil:
+		return err
+	case !slices.Equal(found.Layers, a.below.Layers):
+		return fmt.Errorf("image %q was replaced: %w", a.name, docker.ErrNoImage)
 	}
-	user, err := baseimage.ResolveUser(ctx, b.Engine, id, j.plan.Runtime.Name, j.runtime.User)
-	return Image{Name: j.image, User: &user}, err
+	return fmt.Errorf("%w: %w", errNotLoaded, err)
 }
 
-// label returns a Dockerfile instruction that sets a label.
-func label(key, value string) string {
-	return "LABEL " + strconv.Quote(key) + "=" + strconv.Quote(value)
+// loadArchive lets the engine load an image in one of the two forms, and returns its ID.
+func (b *Builder) loadArchive(ctx context.Context, form way, image imagearchive.Image) (id string, err error) {
+	write := image.WriteDocker
+	if form == wayOCI {
+		write = image.WriteOCI
+	}
+	err = pipe(
+		func(w io.Writer) (err error) { id, err = write(w); return err },
+		func(r io.Reader) error { return b.Engine.Load(ctx, r) },
+	)
+	return id, err
 }
 
-// transfer streams the output from the build container to the container that becomes the image. It opens both ends at the
-// same time, because some engines are slow to open each.
-func (b *Builder) transfer(ctx context.Context, j *job, buildID, id string) error {
-	reader, writer := io.Pipe()
-	filtered := make(chan error, 1)
-	go func() {
-		err := b.filterOutput(ctx, j, buildID, writer)
-		writer.CloseWithError(err)
-		filtered <- err
-	}()
-	err := b.Engine.Upload(ctx, id, "/", reader)
-	reader.Close() // stops the filter if the engine has stopped reading
-	if filterErr := <-filtered; filterErr != nil && !errors.Is(filterErr, io.ErrClosedPipe) {
-		return filterErr
+// commit uploads the new layer to a container of the image below, and commits that.
+func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBase) error {
+	return b.inContainer(ctx, a.name, func(id string) error {
+		if err := b.upload(ctx, id, a.write); err != nil {
+			return err
+		}
+		return b.commitAs(ctx, id, j.image, instructions(j.labels(known), j.environment()))
+	})
+}
+
+// commitAs commits a container as the image with the given name, unless another builder's image has the name by then. The
+// engine would take the name from that image, which may be in use, and leave it without one.
+func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []string) error {
+	made := name + "-" + metadata.RandomID()
+	if err := b.Engine.Commit(ctx, id, made, instructions); err != nil {
+		return err
 	}
-	return err
+	return b.rename(ctx, made, name)
+}
+
+// inContainer calls fill with the ID of a container that is never started, and removes the container.
+func (b *Builder) inContainer(ctx context.Context, image string, fill func(id string) error) error {
+	id, _, err := b.Engine.CreateOrInspect(ctx, docker.Spec{
+		Name:    metadata.AssemblyName(b.Prefix, metadata.RandomID()),
+		Image:   image,
+		Command: []string{"/bin/sh"}, // engines create no container without a command
+		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: b.Version},
+	})
+	if err != nil {
+		return err
+	}
+	defer b.discard(ctx, id)
+	return fill(id)
+}
+
+// labels returns the labels of a job's image: what the built-in controller sets, and what [Builder.find] reads.
+func (j *job) labels(known knownBase) map[string]string {
+	if j.kind == metadata.KindSnapshot {
+		return map[string]string{metadata.LabelKind: j.kind, labelScript: j.script}
+	}
+	labels := map[string]string{
+		metadata.LabelKind:          j.kind,
+		metadata.LabelChaincodeType: strings.ToUpper(j.plan.Type),
+		metadata.LabelFabricVersion: j.plan.FabricVersion,
+		labelTLSByInput:             strconv.FormatBool(known.TLSByInput),
+	}
+	if known.User != nil {
+		labels[labelUser] = fmt.Sprintf("%d:%d", known.User.UID, known.User.GID)
+	}
+	return labels
+}
+
+// environment returns the variables that a job's image adds to those of the runtime image.
+func (j *job) environment() []string {
+	if j.kind == metadata.KindSnapshot {
+		return nil
+	}
+	return []string{"CORE_CHAINCODE_BUILDLEVEL=" + j.plan.FabricVersion}
+}
+
+// instructions returns the Dockerfile instructions that set labels and variables.
+func instructions(labels map[string]string, environment []string) []string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, "LABEL "+strconv.Quote(key)+"="+strconv.Quote(labels[key]))
+	}
+	for _, variable := range environment {
+		all = append(all, "ENV "+variable)
+	}
+	return all
 }
 
 // filterOutput writes the output of a build as a tar to be unpacked in the image.
@@ -190,4 +228,21 @@ func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io
 		return fmt.Errorf("copying the build's output: %w", err)
 	}
 	return nil
+}
+
+// pipe calls write and read at the same time, with the two ends of a pipe. If write fails, its error is returned.
+func pipe(write func(io.Writer) error, read func(io.Reader) error) error {
+	reader, writer := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := write(writer)
+		writer.CloseWithError(err)
+		written <- err
+	}()
+	err := read(reader)
+	reader.Close() // stops write if the engine has stopped reading
+	if writeErr := <-written; writeErr != nil && !errors.Is(writeErr, io.ErrClosedPipe) {
+		return writeErr
+	}
+	return err
 }

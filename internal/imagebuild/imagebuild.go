@@ -43,6 +43,8 @@ type Engine interface {
 	Start(ctx context.Context, id string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Commit(ctx context.Context, id, ref string, changes []string) error
+	Load(ctx context.Context, archive io.Reader) error
+	Export(ctx context.Context, image string) (io.ReadCloser, error)
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }
 
@@ -78,6 +80,7 @@ type Builder struct {
 	Periods Periods
 	Limits  Limits
 	Pulls   baseimage.Pulls
+	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 }
 
 // Program holds what a Builder needs from the program that it runs in.
@@ -86,6 +89,7 @@ type Program struct {
 	Stderr  io.Writer // for whole lines only
 	Environ []string
 	Version string
+	Scratch string // see [Builder]
 }
 
 // New returns a Builder with the operator's settings.
@@ -99,6 +103,7 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 		Periods: DefaultPeriods(settings.Builder.BuildTimeout),
 		Pulls:   baseimage.PullsOf(settings, program.Environ),
 		Limits:  LimitsOf(settings),
+		Scratch: program.Scratch,
 	}
 }
 
@@ -110,6 +115,7 @@ func (b *Builder) images() baseimage.Images {
 // Image is a chaincode's image.
 type Image struct {
 	Name       string           // PREFIX/TYPE:DIGEST
+	ID         string           // of the engine; the same on engines with the same kind of store
 	TLSByInput bool             // a shell in it can read the TLS files from standard input before it executes the entrypoint
 	Entrypoint []string         // of the image; set only with TLSByInput
 	User       *metadata.UIDGID // that the chaincode runs as; nil: not looked up, see [baseimage.ResolveUser]
@@ -157,6 +163,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	if err != nil {
 		return Image{}, err
 	}
+	defer j.base.close()
 	image, found, err := b.find(ctx, j)
 	if err != nil || found {
 		if found {

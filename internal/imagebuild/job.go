@@ -29,10 +29,11 @@ type job struct {
 	script  string        // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
 	skew    time.Duration // how far the engine's clock is ahead
 	phase1  string        // ID of the container in which the package turned out to need C
-	made    *Image        // nil unless this builder has made the image
+	base    *baseLookup   // what is known of the runtime image
+	made    *Image        // nil unless this builder has loaded the image
 }
 
-// newJob pulls the base images if necessary and computes the content digest.
+// newJob pulls the base images if necessary and computes the content digest. The caller must close the job's base.
 func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (*job, error) {
 	builder, runtime, err := b.baseImages(ctx, &plan)
 	if err != nil {
@@ -42,6 +43,7 @@ func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.P
 		return nil, err
 	}
 	j := &job{plan: plan, pkg: pkg.Without(plan.LeftOut...), label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
+	j.base = b.newLookup(plan.Runtime.Name, runtime, plan.Target)
 	j.setDigest(b.Prefix, contentDigest(j.plan, j.pkg, j.builder, j.runtime))
 	return j, nil
 }
@@ -97,7 +99,7 @@ func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
 	if err != nil {
 		return Image{}, false, err
 	}
-	image := Image{Name: j.image}
+	image := Image{Name: j.image, ID: found.ID}
 	if found.Labels[labelTLSByInput] == "true" {
 		image.TLSByInput, image.Entrypoint = true, found.Entrypoint
 	}

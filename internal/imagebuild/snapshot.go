@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -33,7 +35,8 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 	}
 	s := b.snapshotJob(j)
 	var unknown unknownScript
-	switch err := b.ensureSnapshot(ctx, s); {
+	snapshot, err := b.ensureSnapshot(ctx, s)
+	switch {
 	case errors.As(err, &unknown):
 		b.Log.Info("installing the dependencies together with the code", "reason", unknown)
 		return false, nil
@@ -41,9 +44,13 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return false, err
 	}
 	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
-	return true, b.assemble(ctx, j, assembly{
-		base: s.image,
-		fill: func(ctx context.Context, id string) error { return b.upload(ctx, id, j.packCode) },
+	onSnapshot := b.newLookup(s.image, snapshot, j.plan.Target)
+	defer onSnapshot.close()
+	return true, b.assemble(ctx, j, addition{
+		name:  s.image,
+		below: snapshot,
+		write: j.packCode,
+		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return onSnapshot.blobsOf(ctx, known) },
 	})
 }
 
@@ -65,23 +72,26 @@ func (b *Builder) snapshotJob(j *job) *job {
 	return &s
 }
 
-// ensureSnapshot makes the image with a package's dependencies, unless it exists. Its error is an unknownScript if the
+// ensureSnapshot returns the image with a package's dependencies, and makes it if it does not exist. Its error is an unknownScript if the
 // script that would make the image, or that made an existing one, is not known.
-func (b *Builder) ensureSnapshot(ctx context.Context, s *job) error {
+func (b *Builder) ensureSnapshot(ctx context.Context, s *job) (docker.Image, error) {
 	found, err := b.Engine.Image(ctx, s.image)
 	if err == nil {
-		return s.checkScript(found.Labels[labelScript])
+		return found, s.checkScript(found.Labels[labelScript])
 	}
 	if !errors.Is(err, docker.ErrNoImage) {
-		return err
+		return docker.Image{}, err
 	}
 	if s.script, err = b.images().ScriptSum(ctx, s.plan.Builder.Name, s.plan.Snapshot.Script); err != nil {
-		return err
+		return docker.Image{}, err
 	}
 	if err := s.checkScript(s.script); err != nil {
-		return err
+		return docker.Image{}, err
 	}
-	return b.makeImage(ctx, s)
+	if err := b.makeImage(ctx, s); err != nil {
+		return docker.Image{}, err
+	}
+	return b.Engine.Image(ctx, s.image)
 }
 
 func (j *job) checkScript(sum string) error {

@@ -11,10 +11,7 @@ import (
 
 // upload streams a tar into a container while pack writes it.
 func (b *Builder) upload(ctx context.Context, id string, pack func(io.Writer) error) error {
-	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(pack(writer)) }()
-	defer reader.Close() // stops the packing if the engine has stopped reading
-	return b.Engine.Upload(ctx, id, "/", reader)
+	return pipe(pack, func(r io.Reader) error { return b.Engine.Upload(ctx, id, "/", r) })
 }
 
 // pack writes the package for the build container. Only root may write to the input. Any user may write to output and

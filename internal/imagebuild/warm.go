@@ -28,9 +28,16 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 		return nil
 	}
 	j, err := b.newJob(ctx, plan, pkg, label)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	defer j.base.close()
+	if plan.Base == nil { // an image that is built in, not added to
+		if err := j.base.wait(ctx); err != nil {
+			return err
+		}
+	}
+	switch {
 	case plan.Base != nil:
 		_, err := b.ensureBase(ctx, j, *plan.Base)
 		return err
@@ -46,7 +53,7 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {
-	err := b.ensureSnapshot(ctx, b.snapshotJob(j))
+	_, err := b.ensureSnapshot(ctx, b.snapshotJob(j))
 	var unknown unknownScript
 	if errors.As(err, &unknown) {
 		b.Log.Info("the dependencies cannot be installed ahead of the code", "reason", unknown)

@@ -100,7 +100,9 @@ func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (s
 	base := &job{
 		plan: plan, pkg: &content.Package{}, label: j.label, builder: j.builder, runtime: j.builder,
 		kind: metadata.KindSnapshot, script: baseimage.NoScript,
+		base: b.newLookup(plan.Builder.Name, j.builder, plan.Target),
 	}
+	defer base.base.close()
 	base.setDigest(b.Prefix, contentDigest(plan, base.pkg, base.builder, base.runtime))
 	if exists, err := b.exists(ctx, base); err != nil || exists {
 		return base.image, err
