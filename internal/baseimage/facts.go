@@ -22,22 +22,29 @@ type Facts struct {
 	Link        string              `json:"link,omitempty"`         // a symbolic link above the target directory; no layer can be written by hand then
 }
 
-// Facts finds the facts of an image, in a container that is never started.
-func (i Images) Facts(ctx context.Context, name string, image docker.Image, target string) (facts Facts, err error) {
+// Facts finds the facts of an image, in a container that is never started. Without runs, no chaincode will run in an image
+// made of it, so neither a shell nor a user is looked for.
+func (i Images) Facts(ctx context.Context, name string, image docker.Image, target string, runs bool) (facts Facts, err error) {
 	err = i.withContainer(ctx, name, func(id string) error {
-		if facts.TLSByInput, err = i.takesTLSByInput(ctx, id); err != nil {
-			return err
-		}
-		if !facts.TLSByInput {
-			user, err := ResolveUser(ctx, i.Engine, id, name, image.User)
-			if err != nil {
+		if runs {
+			if err := i.addDelivery(ctx, &facts, id, name, image.User); err != nil {
 				return err
 			}
-			facts.User = &user
 		}
 		return i.addDirectories(ctx, &facts, id, target)
 	})
 	return facts, err
+}
+
+// addDelivery adds how a chaincode gets its TLS files. The user is looked up only if they go by archive, because for a user
+// name the engine packs a file, which takes 40 ms.
+func (i Images) addDelivery(ctx context.Context, facts *Facts, id, name, user string) (err error) {
+	if facts.TLSByInput, err = i.takesTLSByInput(ctx, id); err != nil || facts.TLSByInput {
+		return err
+	}
+	owner, err := ResolveUser(ctx, i.Engine, id, name, user)
+	facts.User = &owner
+	return err
 }
 
 // takesTLSByInput is [TakesTLSByInput] for engines that cannot tell: the TLS files then go by archive.

@@ -34,9 +34,9 @@ const labelBlobs = "fabric-builder-docker.blobs"
 
 // addition is what makes the image of a job out of an image that exists.
 type addition struct {
-	name  string                       // of the image below
+	name  string // of the image below
 	below docker.Image
-	write func(w io.Writer) error      // writes the new layer, a tar to be unpacked at /
+	write func(w io.Writer) error                                       // writes the new layer, a tar to be unpacked at /
 	blobs func(known knownBase) (blobs []ocispec.Descriptor, err error) // of the image below, for wayOCI; nil: not known
 }
 

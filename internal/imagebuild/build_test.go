@@ -19,9 +19,10 @@ import (
 
 // flavours are engines that answer differently.
 var flavours = map[string][]fakeengine.Option{
-	"docker 20.10": {fakeengine.API("1.41", "1.12")},
-	"docker 28":    nil,
-	"podman":       {fakeengine.Podman()},
+	"docker 20.10":                  {fakeengine.API("1.41", "1.12")},
+	"docker 28":                     nil,
+	"docker 29, containerd's store": {fakeengine.ContainerdStore()},
+	"podman":                        {fakeengine.Podman()},
 }
 
 func TestABuildMakesAnImage(t *testing.T) {
@@ -92,8 +93,8 @@ func TestAnImageThatIsThereIsNotBuiltAgain(t *testing.T) {
 	assert.Len(t, engine.Calls(fakeengine.Create, fakeengine.VolumeCreate, fakeengine.Commit), before, "nothing is created")
 }
 
-// Each look takes an engine a millisecond or more: ahead of the build, with the build's lock, and with the assembly's.
-func TestABuildLooksForItsImageThreeTimes(t *testing.T) {
+// Each look takes an engine a millisecond or more: one ahead of the build, and one with the build's lock.
+func TestABuildLooksForItsImageTwice(t *testing.T) {
 	engine := newEngine(t)
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
@@ -103,7 +104,7 @@ func TestABuildLooksForItsImageThreeTimes(t *testing.T) {
 			looks++
 		}
 	}
-	assert.Equal(t, 3, looks)
+	assert.Equal(t, 2, looks)
 }
 
 func TestEqualContentGivesEqualLayers(t *testing.T) {
@@ -161,7 +162,7 @@ func TestAnOutputThatArrivesInPartMakesNoImage(t *testing.T) {
 	_, err := newBuilder(t, engine).build(t.Context(), t)
 	assert.ErrorContains(t, err, "copying the build's output")
 	assert.Empty(t, engine.Calls(fakeengine.Commit))
-	assert.Equal(t, []string{"baseos:1", "ccenv:1"}, engine.Images())
+	assert.Empty(t, imagesOf(engine, metadata.KindChaincode))
 	assertNothingLeft(t, engine)
 }
 
@@ -281,7 +282,7 @@ func TestASignalLeavesNoContainerBehind(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
 		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Create, fakeengine.Attach,
-		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Commit,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Load,
 	} {
 		for _, part := range []string{buildPart, assemblyPart, ""} {
 			for name, fault := range map[string]func(stop func()) fakeengine.Fault{
@@ -307,7 +308,7 @@ func TestASignalEndsACallThatHangs(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
 		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Attach,
-		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Commit,
+		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Load,
 	} {
 		t.Run(string(route), func(t *testing.T) {
 			t.Parallel()
@@ -351,6 +352,8 @@ func TestWhatIsPrunedInBetweenIsMadeAgain(t *testing.T) {
 		"before the start":             {fakeengine.Start, buildPart},
 		"before the end is looked at":  {fakeengine.Inspect, buildPart},
 		"before the download":          {fakeengine.Download, buildPart},
+		"before the passwd is read":    {fakeengine.Download, assemblyPart},
+		"before the load":              {fakeengine.Load, ""},
 		"before the assembly's upload": {fakeengine.Upload, assemblyPart},
 		"before the commit":            {fakeengine.Commit, assemblyPart},
 	}
@@ -422,7 +425,8 @@ func TestARemovalThatFailsIsTold(t *testing.T) {
 	require.NoError(t, err, "the image is good all the same")
 	_, ok := engine.Image(image.Name)
 	assert.True(t, ok)
-	assert.Equal(t, 2, strings.Count(b.output.String(), "a container of this build may be left on the engine"))
+	assert.Contains(t, b.output.String(), "a container of this build may be left on the engine")
+	assert.Contains(t, b.output.String(), "could not remove a container that was never started")
 	assert.Contains(t, b.output.String(), "device or resource busy")
 }
 

@@ -53,7 +53,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: its image has nothing to start")
 	}
 	user, err := b.images().User(ctx, name, found)
-	return Image{Name: name, User: user}, err
+	return Image{Name: name, ID: found.ID, User: user}, err
 }
 
 // buildDockerfile has the engine build the image. If several builders build the same content at the same time, some engines
@@ -91,25 +91,21 @@ func (b *Builder) rename(ctx context.Context, made, name string) error {
 }
 
 func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
-	reader, writer := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := pkg.WriteTar(writer, content.Layout{Dir: "/"})
-		writer.CloseWithError(err)
-		packed <- err
-	}()
-	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
-	err := b.Engine.Build(ctx, docker.Build{
-		Name: name, Context: reader, Args: pairs(plan.BuildArgs),
+	build := docker.Build{
+		Name: name, Args: pairs(plan.BuildArgs),
 		CacheNamespace: name, // random, so that no other build reads what this package's steps leave in a cache mount
 		Labels:         map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
 		Pull:           b.Pulls.Policy == config.PullAlways,
 		Network:        b.Limits.Network, Memory: b.Limits.Memory,
-	}, output)
-	reader.Close() // stops the packing if the engine has stopped reading
-	if packErr := <-packed; packErr != nil && !errors.Is(packErr, io.ErrClosedPipe) {
-		err = fmt.Errorf("packing the build context: %w", packErr)
 	}
+	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
+	err := pipe(
+		func(w io.Writer) error { return pkg.WriteTar(w, content.Layout{Dir: "/"}) },
+		func(r io.Reader) error {
+			build.Context = r
+			return b.Engine.Build(ctx, build, output)
+		},
+	)
 	return errors.Join(err, output.Close())
 }
 

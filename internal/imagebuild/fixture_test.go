@@ -113,17 +113,23 @@ func (b *builder) build(ctx context.Context, t *testing.T) (imagebuild.Image, er
 func newSource(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{
+	for name, text := range map[string]string{
 		"src/go.mod":             "module basic\n",
 		"src/main.go":            "package main",
 		"src/vendor/modules.txt": "",
 		"META-INF/statedb/couchdb/indexes/one.json": "{}",
 	} {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+		writeFile(t, dir, name, text)
 	}
 	return dir
+}
+
+// writeFile writes a file of a package.
+func writeFile(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
 func newPackage(t *testing.T) *content.Package { return open(t, newSource(t)) }
@@ -179,6 +185,17 @@ func created(engine *fakeengine.Engine, part string) int {
 		}
 	}
 	return n
+}
+
+// imagesOf returns the names of the images of a kind; of the kind "", those that nobody has made here.
+func imagesOf(engine *fakeengine.Engine, kind string) []string {
+	var found []string
+	for _, name := range engine.Images() {
+		if made, _ := engine.Image(name); made.Labels[metadata.LabelKind] == kind {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // assertNothingLeft is what every build owes to the engine.

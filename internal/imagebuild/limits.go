@@ -2,9 +2,11 @@ package imagebuild
 
 import (
 	"context"
+	"slices"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/host"
+	"fabric-builder-docker/internal/network"
 )
 
 // Limits holds the resources and the network that build containers may use. They do not change the result of a build.
@@ -33,8 +35,9 @@ func LimitsOf(settings config.Settings) Limits {
 // onHostNetwork reports, without contacting the engine, whether chaincodes use the host's network: because the settings say
 // so, or because the peer itself runs on the engine's host.
 func onHostNetwork(ctx context.Context, settings config.Settings) bool {
-	if mode := settings.VM.Docker.HostConfig.NetworkMode; mode != "" || len(settings.Builder.Networks) > 0 {
-		return mode == hostNetwork
+	chosen, err := network.Configured(settings.VM.Docker.HostConfig.NetworkMode, settings.Builder.Networks)
+	if err != nil || len(chosen.Names) > 0 {
+		return slices.Equal(chosen.Names, []string{hostNetwork})
 	}
 	container, err := host.ReadContainer(host.Mountinfo)
 	return err == nil && len(container.IDs) == 0 && host.EngineIsLocal(ctx, settings.VM.Endpoint)

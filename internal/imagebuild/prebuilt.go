@@ -14,5 +14,5 @@ func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan, _ *content.P
 		return Image{}, err
 	}
 	user, err := b.images().User(ctx, plan.Runtime.Name, found)
-	return Image{Name: plan.Runtime.Name, User: user}, err
+	return Image{Name: plan.Runtime.Name, ID: found.ID, User: user}, err
 }

@@ -30,6 +30,8 @@ func TestAPrebuiltImageIsPulledOnceAndNothingElseHappens(t *testing.T) {
 			for range 2 {
 				image, err := newBuilder(t, engine).buildPrebuilt(t.Context(), t)
 				require.NoError(t, err)
+				assert.Regexp(t, "^sha256:[0-9a-f]{64}$", image.ID)
+				image.ID = ""
 				assert.Equal(t, imagebuild.Image{Name: pinned, User: &metadata.UIDGID{}}, image)
 			}
 			assert.Len(t, engine.Calls(fakeengine.Pull), 1)

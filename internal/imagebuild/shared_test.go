@@ -57,7 +57,7 @@ func TestOneOfManyBuildersBuilds(t *testing.T) {
 				assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, o.image.User)
 			}
 			assert.Equal(t, 1, builds)
-			assert.Len(t, engine.Calls(fakeengine.Commit), 1)
+			assert.Len(t, imagesOf(engine, metadata.KindChaincode), 1)
 		})
 	}
 }
@@ -66,10 +66,12 @@ func TestOneFailureFailsAllWhoWait(t *testing.T) {
 	for name, flavour := range flavours {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavour...)
+			warm(t, engine)
+			before := len(engine.Calls(fakeengine.Remove))
 			removals := make(chan time.Time, builders)
 			engine.On(fakeengine.Remove, fakeengine.Before(func() {
 				removals <- time.Now()
-				engine.Await(t, fakeengine.Remove, builders) // on a busy machine somebody may read only after the moment that it stays
+				engine.Await(t, fakeengine.Remove, before+builders) // on a busy machine somebody may read only after the moment that it stays
 			}))
 			builds, failed := 0, time.Time{}
 			for _, o := range together(t, engine, func(p *fakeengine.Process) int { builds++; failed = time.Now(); return fails(7)(p) }) {
@@ -134,53 +136,33 @@ func TestManyFollowersMakeTheImageOfADeadLeaderOnce(t *testing.T) {
 	}
 }
 
-// Some engines work for telling the time, while they are making the image that is waited for.
-func TestAShortWaitAsksForNoTime(t *testing.T) {
-	engine := newEngine(t)
-	name := containerName(t, metadata.AssemblyName)
-	create(t, engine, name, "baseos:1")
-	engine.On(fakeengine.Inspect, fakeengine.Of(assemblyPart, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer(name) }))))
-	b := newBuilder(t, engine)
-	b.Periods.Poll = 20 * time.Second // a wait is short until then, and this one is a twentieth of it
-	image, err := b.build(t.Context(), t)
-	require.NoError(t, err)
-	assertBuilt(t, engine, image)
-	assert.Empty(t, engine.Calls(fakeengine.Info))
-}
-
-func TestAnAssemblyThatHasDiedIsReplaced(t *testing.T) {
-	for _, age := range []time.Duration{2 * periods.Assembly, 0} {
-		t.Run(age.String(), func(t *testing.T) {
-			engine := newEngine(t)
-			name := containerName(t, metadata.AssemblyName)
-			create(t, engine, name, "baseos:1")
-			engine.Age(name, age)
-			if age == 0 { // its maker gives up while somebody waits for it
-				engine.On(fakeengine.Inspect, fakeengine.Of(assemblyPart, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer(name) }))))
-			}
-			image, err := newBuilder(t, engine).build(t.Context(), t)
-			require.NoError(t, err)
-			assertBuilt(t, engine, image)
-		})
-	}
-}
-
 // Between the look for the image and the lock somebody else may have made it, and let the lock go.
 func TestAnImageThatComesWithTheLockIsNotMadeAgain(t *testing.T) {
 	name := containerName(t, func(prefix, digest string) string { return metadata.ImageName(prefix, "golang", digest) })
-	for part, starts := range map[string]int{buildPart: 0, assemblyPart: 1} {
-		t.Run(part, func(t *testing.T) {
-			engine := newEngine(t)
-			made := fakeengine.Image{Name: name, Labels: map[string]string{"fabric-builder-docker.user": "500:501"}}
-			engine.On(fakeengine.Create, fakeengine.Of(part, fakeengine.Before(func() { engine.AddImage(made) })))
-			image, err := newBuilder(t, engine).build(t.Context(), t)
-			require.NoError(t, err)
-			assert.Equal(t, name, image.Name)
-			assert.Len(t, engine.Calls(fakeengine.Start), starts)
-			assert.Empty(t, engine.Calls(fakeengine.Commit))
-			assertNothingLeft(t, engine)
-		})
+	engine := newEngine(t)
+	made := fakeengine.Image{Name: name, Labels: map[string]string{"fabric-builder-docker.user": "500:501"}}
+	engine.On(fakeengine.Create, fakeengine.Of(buildPart, fakeengine.Before(func() { engine.AddImage(made) })))
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assert.Equal(t, name, image.Name)
+	assert.Empty(t, engine.Calls(fakeengine.Start, fakeengine.Load, fakeengine.Commit))
+	assertNothingLeft(t, engine)
+}
+
+// Of several commits of one content, the first keeps the name, and no image is left without one.
+func TestACommitLeavesTheNameToAnImageThatHasIt(t *testing.T) {
+	engine := newEngine(t, fakeengine.Podman())
+	name := containerName(t, func(prefix, digest string) string { return metadata.ImageName(prefix, "golang", digest) })
+	made := fakeengine.Image{Name: name, Layers: []string{"sha256:first"}, Labels: map[string]string{"fabric-builder-docker.user": "500:501"}}
+	engine.On(fakeengine.Commit, fakeengine.Of(assemblyPart, fakeengine.Before(func() { engine.AddImage(made) })))
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	kept, _ := engine.Image(name)
+	assert.Equal(t, made.Layers, kept.Layers)
+	for _, name := range engine.Images() {
+		assert.NotRegexp(t, "-[0-9a-f]{16}$", name)
 	}
+	assertNothingLeft(t, engine)
 }
 
 // The name may be taken when it is asked for, and free when it is looked at.
@@ -249,7 +231,7 @@ func TestALockIsNotTakenForOldByTheWrongClock(t *testing.T) {
 				require.NoError(t, o.err)
 				assert.NotContains(t, o.output.String(), "removing another builder's container")
 			}
-			assert.Len(t, engine.Calls(fakeengine.Commit), 1)
+			assert.Len(t, imagesOf(engine, metadata.KindChaincode), 1)
 			assertNothingLeft(t, engine)
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/test/fakeengine"
 )
@@ -27,7 +28,7 @@ func TestWarmFillsTheCacheAndMakesNoImage(t *testing.T) {
 			assert.Contains(t, input, "/chaincode/input/src/main.go")
 			assert.Len(t, engine.Volumes(), 1)
 			assert.Contains(t, b.output.String(), "basic_1.0 | compiling\n")
-			assert.Equal(t, []string{"baseos:1", "ccenv:1"}, engine.Images(), "base images are pulled, others are not made")
+			assert.Equal(t, []string{"baseos:1", "ccenv:1"}, imagesOf(engine, ""), "base images are pulled, others are not made")
 			assertNothingLeft(t, engine)
 
 			engine.SetProgram(fails(2))
@@ -71,7 +72,7 @@ func TestWarmInstallsDependenciesAhead(t *testing.T) {
 	engine := newNodeEngine(t, officialScript, 0o755)
 	require.NoError(t, newBuilder(t, engine).Warm(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0"))
 	assert.Len(t, snapshots(engine), 1)
-	assert.Len(t, engine.Images(), 2, "the base image and the snapshot")
+	assert.Empty(t, imagesOf(engine, metadata.KindChaincode))
 	assertNothingLeft(t, engine)
 	started := len(engine.Calls(fakeengine.Start))
 	buildNode(t, engine, nodePlan, "two", "lock 1")
@@ -96,7 +97,7 @@ func TestWarmHasNothingToDoForSomePackages(t *testing.T) {
 			b := newBuilder(t, engine)
 			require.NoError(t, b.Warm(t.Context(), test.plan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0"))
 			assert.Contains(t, b.output.String(), test.says)
-			assert.Equal(t, []string{"nodeenv:2"}, engine.Images())
+			assert.Equal(t, []string{"nodeenv:2"}, imagesOf(engine, ""))
 			assertNothingLeft(t, engine)
 		})
 	}

@@ -102,6 +102,7 @@ func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (s
 		kind: metadata.KindSnapshot, script: baseimage.NoScript,
 		base: b.newLookup(plan.Builder.Name, j.builder, plan.Target),
 	}
+	base.base.runs = false
 	defer base.base.close()
 	base.setDigest(b.Prefix, contentDigest(plan, base.pkg, base.builder, base.runtime))
 	if exists, err := b.exists(ctx, base); err != nil || exists {

@@ -78,7 +78,9 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	}
 	defer connected.Close()
 	began := time.Now()
-	image, err := imagebuild.New(connected, i.settings, programOf(i.process)).Build(ctx, plan, source, i.pkg.Label)
+	program := programOf(i.process)
+	program.Scratch = i.outputDir // is there, may be written to, and has room for the build's output
+	image, err := imagebuild.New(connected, i.settings, program).Build(ctx, plan, source, i.pkg.Label)
 	if err != nil {
 		return err
 	}
@@ -90,7 +92,7 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	if err := writeOutput(i.outputDir, i.sourceDir, source, record); err != nil {
 		return err
 	}
-	i.process.Log.Info("built", "label", i.pkg.Label, "image", image.Name, "took", time.Since(began).Round(time.Millisecond))
+	i.process.Log.Info("built", "label", i.pkg.Label, "image", image.Name, "image_id", image.ID, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
@@ -128,6 +130,7 @@ func newRecord(pkg metadata.Package, image imagebuild.Image) metadata.Record {
 		Label:        pkg.Label,
 		Path:         pkg.Path,
 		Image:        image.Name,
+		ImageID:      image.ID,
 		User:         image.User,
 		TLSByInput:   image.TLSByInput,
 		Entrypoint:   image.Entrypoint,

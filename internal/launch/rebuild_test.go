@@ -102,8 +102,8 @@ func TestRunRecoversFromAPruneOfContainerAndImage(t *testing.T) {
 		r := newRunner(t).withTLS()
 		process := withSource(t, r)
 		r.engine.SetProgram(compileOrServe)
-		// The first upload is the package, the second the output, the third the TLS files.
-		r.engine.On(fakeengine.Upload, fakeengine.Nth(3, fakeengine.Before(r.engine.Prune)))
+		// The first upload is the package, the second the TLS files.
+		r.engine.On(fakeengine.Upload, fakeengine.Nth(2, fakeengine.Before(r.engine.Prune)))
 		require.NoError(t, Run(t.Context(), process))
 		assert.Contains(t, r.output.String(), "creating it again")
 		assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")

@@ -231,9 +231,9 @@ func TestARebuiltImageMayNeedAnotherTLSDelivery(t *testing.T) {
 			require.NoError(t, json.Unmarshal(creates[len(creates)-1].Body, &last))
 			assert.Equal(t, shell, last.OpenStdin)
 			if shell {
-				assert.NotContains(t, uploads(r)[2:], "/", "after the package and the output")
+				assert.NotContains(t, uploads(r)[1:], "/", "after the package")
 			} else {
-				assert.Equal(t, []string{"/"}, uploads(r)[2:])
+				assert.Equal(t, []string{"/"}, uploads(r)[1:])
 			}
 		})
 	}

@@ -32,6 +32,7 @@ const (
 	KindAssembly  = "assembly"  // container that is never started, only created to make or inspect an image
 	KindChaincode = "chaincode" // image of a chaincode, or container that runs it
 	KindSnapshot  = "snapshot"  // image with the dependencies of a package, the base of the package's build
+	KindBase      = "base"      // image that records what is known of a base image, and adds nothing to it
 	KindCache     = "cache"     // cache volume, which is shared by builds
 )
 
@@ -47,9 +48,9 @@ func ImageName(prefix, packageType, digest string) string {
 // name holds the build lock.
 func BuildName(prefix, digest string) string { return containerName(prefix) + "-build-" + digest }
 
-// AssemblyName returns the name of the container that becomes the image with the given content digest. The container
-// with that name holds the lock for creating the image.
-func AssemblyName(prefix, digest string) string { return containerName(prefix) + "-assembly-" + digest }
+// AssemblyName returns the name of a container that is only created to make or inspect an image. The ID is random. Older
+// versions put the content digest there, and the name was a lock.
+func AssemblyName(prefix, id string) string { return containerName(prefix) + "-assembly-" + id }
 
 // RandomID returns 16 random hex digits, for names and tokens that must not collide.
 func RandomID() string {

@@ -34,6 +34,7 @@ type Record struct {
 	Label        string    `json:"label"`
 	Path         string    `json:"path,omitempty"`
 	Image        string    `json:"image"`                  // image name, which contains the content digest
+	ImageID      string    `json:"image_id,omitempty"`     // of the engine that it was built on; empty for a service and in older records
 	User         *UIDGID   `json:"user,omitempty"`         // user of the chaincode in the image; nil if not looked up
 	TLSByInput   bool      `json:"tls_by_input,omitempty"` // whether a chaincode in the image can read its TLS files from stdin
 	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of the image; set only with TLSByInput

@@ -1,0 +1,223 @@
+package imagebuild
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"fabric-builder-docker/internal/baseimage"
+	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagearchive"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// labelBase is the label of an image that adds nothing to a base image but this label: a knownBase as JSON. The image is
+// where builders find again what one of them has learned about the base image and the engine.
+const labelBase = "fabric-builder-docker.base"
+
+// A way is how an engine gets an image that adds a layer to a base image. What the engine answers decides, not its name.
+type way string
+
+const (
+	wayUnknown way = ""       // being found out; commit meanwhile
+	wayDocker  way = "docker" // it loads the layer in the form of docker save
+	wayOCI     way = "oci"    // it loads the layer in an OCI layout
+	wayCommit  way = "commit" // it loads neither: the layer is uploaded to a container, which is committed
+)
+
+// knownBase is what is known of a base image on an engine.
+type knownBase struct {
+	baseimage.Facts
+	Way   way                  `json:"way"`
+	Blobs []ocispec.Descriptor `json:"blobs,omitempty"` // its layers, for wayOCI
+}
+
+// baseLookup finds out what is known of a base image. It is shared by the jobs of a build, and closed at its end.
+type baseLookup struct {
+	builder *Builder
+	name    string // of the base image
+	image   docker.Image
+	target  string
+	runs    bool             // chaincodes will run in images made of it
+	facts   *baseimage.Facts // nil: not known yet
+
+	mu    sync.Mutex
+	known *knownBase
+	stop  context.CancelFunc // ends learning, if it has begun
+	ended chan struct{}
+}
+
+func (b *Builder) newLookup(name string, image docker.Image, target string) *baseLookup {
+	return &baseLookup{builder: b, name: name, image: image, target: target, runs: true}
+}
+
+// get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load. If
+// the engine refuses that, the way stays unknown while the lookup learns in the background whether it loads an OCI layout:
+// for that, the engine has to export about half of the image.
+func (l *baseLookup) get(ctx context.Context) (knownBase, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known != nil {
+		return *l.known, nil
+	}
+	known, err := l.find(ctx)
+	if errors.Is(err, docker.ErrNoImage) {
+		known, err = l.findOut(ctx)
+	}
+	if err != nil {
+		return knownBase{}, err
+	}
+	l.known = &known
+	return known, nil
+}
+
+// close ends learning, and waits until nothing of it is left on the engine.
+func (l *baseLookup) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil {
+		l.stop()
+		<-l.ended
+	}
+}
+
+// wait waits until everything is known.
+func (l *baseLookup) wait(ctx context.Context) error {
+	if _, err := l.get(ctx); err != nil {
+		return err
+	}
+	if l.ended != nil {
+		<-l.ended
+	}
+	return nil
+}
+
+// record returns the name of the image that records what is known.
+func (l *baseLookup) record() string {
+	digest := content.NewDigest()
+	digest.Add("recipe", strconv.Itoa(recipe))
+	addBase(digest, "base", l.image)
+	digest.Add("target", l.target)
+	digest.Add("runs", strconv.FormatBool(l.runs))
+	return metadata.ImageName(l.builder.Prefix, "base", digest.Sum())
+}
+
+// find reads the record. Its error wraps [docker.ErrNoImage] if there is none.
+func (l *baseLookup) find(ctx context.Context) (known knownBase, err error) {
+	found, err := l.builder.Engine.Image(ctx, l.record())
+	if err != nil {
+		return knownBase{}, err
+	}
+	if err := json.Unmarshal([]byte(found.Labels[labelBase]), &known); err != nil {
+		return knownBase{}, fmt.Errorf("reading label %s of image %q (remove the image, and it is made again): %w", labelBase, l.record(), err)
+	}
+	return known, nil
+}
+
+// findOut finds out what is not recorded.
+func (l *baseLookup) findOut(ctx context.Context) (known knownBase, err error) {
+	if l.facts != nil {
+		known.Facts = *l.facts
+	} else if known.Facts, err = l.builder.images().Facts(ctx, l.name, l.image, l.target, l.runs); err != nil {
+		return knownBase{}, err
+	}
+	if known.Link != "" {
+		known.Way = wayCommit
+		return known, l.commitRecord(ctx, known)
+	}
+	asDocker := known
+	asDocker.Way = wayDocker
+	err = l.loadRecord(ctx, asDocker)
+	if err == nil || ctx.Err() != nil || docker.IsUnreachable(err) {
+		return asDocker, err
+	}
+	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "base_image", l.name, "reason", err)
+	learning, stop := context.WithCancel(ctx)
+	l.stop, l.ended = stop, make(chan struct{})
+	go func() {
+		defer close(l.ended)
+		if err := l.learn(learning, known); err != nil {
+			l.builder.Log.Debug("cannot find out how the engine takes images: the next build tries again", "base_image", l.name, "error", err)
+		}
+	}()
+	return known, nil
+}
+
+// learn finds the blobs of the base image, and records whether the engine loads an OCI layout that refers to them.
+func (l *baseLookup) learn(ctx context.Context, known knownBase) (err error) {
+	if known.Blobs, err = l.blobs(ctx); err == nil {
+		known.Way = wayOCI
+		err = l.loadRecord(ctx, known)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	l.builder.Log.Debug("the engine loads no layer in an OCI layout", "base_image", l.name, "reason", err)
+	known.Way, known.Blobs = wayCommit, nil
+	return l.commitRecord(ctx, known)
+}
+
+// blobsOf returns the layers of a snapshot as blobs: as its label says or, if it was committed, as they have been learned
+// since. It returns nil if they are not known yet. The rest that is known is that of the runtime image.
+func (l *baseLookup) blobsOf(ctx context.Context, runtime knownBase) (blobs []ocispec.Descriptor, err error) {
+	if text, ok := l.image.Labels[labelBlobs]; ok {
+		err = json.Unmarshal([]byte(text), &blobs)
+		return blobs, err
+	}
+	l.facts = &runtime.Facts
+	known, err := l.get(ctx)
+	return known.Blobs, err
+}
+
+func (l *baseLookup) blobs(ctx context.Context) ([]ocispec.Descriptor, error) {
+	export, err := l.builder.Engine.Export(ctx, l.name)
+	if err != nil {
+		return nil, err
+	}
+	defer export.Close()
+	return imagearchive.FindBlobs(export, l.image.Layers)
+}
+
+// labels returns the labels of the record.
+func (l *baseLookup) labels(known knownBase) (map[string]string, error) {
+	text, err := json.Marshal(known)
+	return map[string]string{
+		metadata.LabelKind: metadata.KindBase, metadata.LabelVersion: l.builder.Version, labelBase: string(text),
+	}, err
+}
+
+// loadRecord loads the record in the way that it names, and checks that the engine really has it then.
+func (l *baseLookup) loadRecord(ctx context.Context, known knownBase) error {
+	labels, err := l.labels(known)
+	if err != nil {
+		return err
+	}
+	image := imagearchive.Image{Name: l.record(), Base: archiveBase(l.image, known.Blobs), Labels: labels}
+	if _, err := l.builder.loadArchive(ctx, known.Way, image); err != nil {
+		return err
+	}
+	_, err = l.find(ctx)
+	return err
+}
+
+// commitRecord makes the record on an engine that loads none.
+func (l *baseLookup) commitRecord(ctx context.Context, known knownBase) error {
+	labels, err := l.labels(known)
+	if err != nil {
+		return err
+	}
+	return l.builder.inContainer(ctx, l.name, func(id string) error {
+		return l.builder.commitAs(ctx, id, l.record(), instructions(labels, nil))
+	})
+}
+
+// archiveBase returns an image as the base of an image archive.
+func archiveBase(image docker.Image, blobs []ocispec.Descriptor) imagearchive.Base {
+	return imagearchive.Base{Platform: image.Platform, Config: image.Config, Layers: image.Layers, Blobs: blobs}
+}

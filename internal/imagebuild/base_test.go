@@ -1,0 +1,264 @@
+package imagebuild_test
+
+import (
+	"archive/tar"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/internal/imagebuild"
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/fakeengine"
+)
+
+// buildChanged builds a package whose code is text.
+func buildChanged(t *testing.T, engine *fakeengine.Engine, text string) (*builder, imagebuild.Image) {
+	t.Helper()
+	b := newBuilder(t, engine)
+	image, err := b.Build(t.Context(), plan, open(t, changedSource(t, text)), "basic_1.0")
+	require.NoError(t, err, b.output.String())
+	made, ok := engine.Image(image.Name)
+	require.True(t, ok, "image %s is not there", image.Name)
+	assert.Equal(t, "binary of "+text, made.Files.Read("/usr/local/bin/chaincode"))
+	assert.Equal(t, made.Labels["fabric-builder-docker.user"], "500:501")
+	assertNothingLeft(t, engine)
+	return b, image
+}
+
+func changedSource(t *testing.T, text string) string {
+	t.Helper()
+	dir := newSource(t)
+	writeFile(t, dir, "src/main.go", text)
+	return dir
+}
+
+// records returns the names of the images that record what is known of base images.
+func records(engine *fakeengine.Engine) []string { return imagesOf(engine, metadata.KindBase) }
+
+// work counts the calls of a function that make images.
+func work(engine *fakeengine.Engine, do func()) map[fakeengine.Route]int {
+	routes := []fakeengine.Route{fakeengine.Create, fakeengine.Load, fakeengine.Export, fakeengine.Commit}
+	before := map[fakeengine.Route]int{}
+	for _, route := range routes {
+		before[route] = len(engine.Calls(route))
+	}
+	do()
+	after := map[fakeengine.Route]int{}
+	for _, route := range routes {
+		if n := len(engine.Calls(route)) - before[route]; n > 0 {
+			after[route] = n
+		}
+	}
+	return after
+}
+
+// warm waits until it is known how the engine takes images.
+func warm(t *testing.T, engine *fakeengine.Engine) {
+	t.Helper()
+	require.NoError(t, newBuilder(t, engine).Warm(t.Context(), plan, newPackage(t), "basic_1.0"))
+	require.Len(t, records(engine), 1)
+}
+
+// What the engine answers decides how it gets images: by one call where it loads them, by a container where it does not. It
+// is asked once for a base image.
+func TestAnImageIsLoadedWhereTheEngineLoadsIt(t *testing.T) {
+	loaded := map[fakeengine.Route]int{fakeengine.Create: 1, fakeengine.Load: 1}
+	committed := map[fakeengine.Route]int{fakeengine.Create: 2, fakeengine.Commit: 1}
+	for name, want := range map[string]map[fakeengine.Route]int{
+		"docker 20.10": loaded, "docker 28": loaded, "docker 29, containerd's store": loaded, "podman": committed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavours[name]...)
+			warm(t, engine)
+			for _, text := range []string{"one", "two"} {
+				assert.Equal(t, want, work(engine, func() { buildChanged(t, engine, text) }))
+			}
+		})
+	}
+}
+
+// An engine of containerd's store has to export the base image before it can load. Nobody waits for that.
+func TestABuildDoesNotWaitUntilTheWayIsKnown(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	engine.On(fakeengine.Export, fakeengine.Once(fakeengine.Hang()))
+	assert.Equal(t, 1, work(engine, func() { buildChanged(t, engine, "one") })[fakeengine.Commit])
+	assert.Empty(t, records(engine))
+
+	warm(t, engine)
+	assert.Zero(t, work(engine, func() { buildChanged(t, engine, "two") })[fakeengine.Commit])
+}
+
+// The ID follows from the content, so peers on engines of one kind agree on it.
+func TestEqualContentGivesEqualIDs(t *testing.T) {
+	for name, flavour := range flavours {
+		if name == "podman" { // commits, and so dates its images
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			var ids [2]string
+			for i := range ids {
+				engine := newEngine(t, flavour...)
+				warm(t, engine)
+				_, image := buildChanged(t, engine, "one")
+				made, _ := engine.Image(image.Name)
+				assert.Equal(t, made.ID, image.ID, "as the engine has it")
+				_, again := buildChanged(t, engine, "one")
+				assert.Equal(t, image, again)
+				ids[i] = image.ID
+			}
+			assert.Equal(t, ids[0], ids[1])
+			assert.Regexp(t, "^sha256:[0-9a-f]{64}$", ids[0])
+		})
+	}
+}
+
+// Engines create a directory that a layer leaves out with a mode and owner of their own.
+func TestDirectoriesAboveTheTargetStayAsTheyAre(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			base := runtimeImage
+			base.Files = fakeengine.NewFiles(map[string]string{"/etc/passwd": "chaincode:x:500:501::/:/bin/sh\n"})
+			base.Files.Add("/usr/local", tar.Header{Typeflag: tar.TypeDir, Mode: 0o2775, Uid: 3, Gid: 50}, "")
+			engine.AddImage(base)
+			warm(t, engine)
+			_, image := buildChanged(t, engine, "one")
+			made, _ := engine.Image(image.Name)
+			local, _ := made.Files.Get("/usr/local")
+			assert.Equal(t, []int64{0o2775, 3, 50}, []int64{local.Header.Mode, int64(local.Header.Uid), int64(local.Header.Gid)})
+			usr, _ := made.Files.Get("/usr")
+			assert.Equal(t, int64(0o755), usr.Header.Mode)
+		})
+	}
+}
+
+// A layer that holds a directory where the base image has a link would replace the link.
+func TestALinkAboveTheTargetIsFollowed(t *testing.T) {
+	engine := newEngine(t)
+	base := runtimeImage
+	base.Files = fakeengine.NewFiles(map[string]string{"/etc/passwd": "chaincode:x:500:501::/:/bin/sh\n"})
+	base.Files.Add("/usr/local", tar.Header{Typeflag: tar.TypeSymlink, Linkname: "/opt", Mode: 0o777}, "")
+	engine.AddImage(base)
+	for _, text := range []string{"one", "two"} {
+		b := newBuilder(t, engine)
+		_, err := b.Build(t.Context(), plan, open(t, changedSource(t, text)), "basic_1.0")
+		require.NoError(t, err, b.output.String())
+	}
+	assert.Empty(t, engine.Calls(fakeengine.Load))
+	assert.Len(t, engine.Calls(fakeengine.Commit), 3, "the record and two images")
+}
+
+func TestALoadThatFails(t *testing.T) {
+	tests := map[string]fakeengine.Fault{
+		"in the stream": fakeengine.Answer(http.StatusOK, `{"errorDetail":{"message":"no space left on device"}}`),
+		"by its status": fakeengine.Fail(http.StatusInternalServerError, "no space left on device"),
+		"half way":      fakeengine.Cut(4),
+		"at once":       fakeengine.Drop(),
+	}
+	for flavour, options := range flavours {
+		for name, fault := range tests {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				engine := newEngine(t, options...)
+				warm(t, engine)
+				engine.On(fakeengine.Load, fault)
+				b, _ := buildChanged(t, engine, "one")
+				if flavour != "podman" {
+					assert.Contains(t, b.output.String(), "the engine did not load the image")
+				}
+			})
+		}
+	}
+}
+
+// Between two calls an operator removes the base image, or pulls another one under its name.
+func TestABaseImageThatChangesBeforeTheLoad(t *testing.T) {
+	tests := map[string]func(engine *fakeengine.Engine){
+		"removed": func(engine *fakeengine.Engine) { engine.RemoveImage(runtimeImage.Name) },
+		"replaced": func(engine *fakeengine.Engine) {
+			engine.RemoveImage(runtimeImage.Name)
+			other := runtimeImage
+			other.Layers = []string{"sha256:other"}
+			engine.AddImage(other)
+		},
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t)
+			warm(t, engine)
+			engine.Publish(runtimeImage)
+			engine.On(fakeengine.Load, fakeengine.Once(fakeengine.Before(func() {
+				change(engine)
+				for _, name := range records(engine) { // has the same layers
+					engine.RemoveImage(name)
+				}
+			})))
+			b, _ := buildChanged(t, engine, "one")
+			assert.Contains(t, b.output.String(), "starting over")
+		})
+	}
+}
+
+func TestALayerThatCannotBeStoredFailsTheBuild(t *testing.T) {
+	engine := newEngine(t)
+	b := newBuilder(t, engine)
+	b.Scratch = "/nowhere"
+	_, err := b.build(t.Context(), t)
+	require.ErrorContains(t, err, "storing the image's layer: ")
+	assertNothingLeft(t, engine)
+}
+
+func TestARecordThatIsPrunedIsMadeAgain(t *testing.T) {
+	engine := newEngine(t)
+	buildChanged(t, engine, "one")
+	record := records(engine)
+	require.Len(t, record, 1)
+	engine.RemoveImage(record[0])
+	buildChanged(t, engine, "two")
+	assert.Equal(t, record, records(engine))
+}
+
+func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
+	engine := newEngine(t)
+	warm(t, engine)
+	record := records(engine)[0]
+	engine.AddImage(fakeengine.Image{Name: record, Labels: map[string]string{"fabric-builder-docker.base": "{"}})
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.ErrorContains(t, err, record)
+	assert.ErrorContains(t, err, "remove the image, and it is made again")
+}
+
+// A snapshot is a base image, too. If it was committed, its blobs have to be learned once.
+func TestCodeIsLoadedOnASnapshot(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		engine := newNodeEngine(t, officialScript, 0o755, fakeengine.ContainerdStore())
+		if known {
+			require.NoError(t, newBuilder(t, engine).Warm(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0"))
+		} else {
+			engine.On(fakeengine.Export, fakeengine.Once(fakeengine.Hang()))
+		}
+		buildNode(t, engine, nodePlan, "one", "lock 1")
+		if !known {
+			require.Eventually(t, func() bool { // each build has the time of its commit to learn
+				buildNode(t, engine, nodePlan, time.Now().String(), "lock 1")
+				return len(records(engine)) == 2
+			}, time.Minute, time.Millisecond)
+		}
+		did := work(engine, func() {
+			_, image := buildNode(t, engine, nodePlan, "two", "lock 1")
+			assert.Len(t, inTarget(t, engine, image), 6)
+		})
+		assert.Equal(t, map[fakeengine.Route]int{fakeengine.Load: 1}, did)
+	}
+}
+
+func TestWarmTellsHowAnEngineTakesImages(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	warm(t, engine)
+	assert.True(t, strings.HasPrefix(records(engine)[0], "fabric-chaincode/base:"))
+	made, _ := engine.Image(records(engine)[0])
+	assert.Contains(t, made.Labels["fabric-builder-docker.base"], `"way":"oci"`)
+}
