@@ -81,7 +81,7 @@ func (i Image) platform() ocispec.Platform {
 	return ocispec.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}
 }
 
-// withVariables returns variables with others added, which replace variables of the same name.
+// withVariables returns variables with others in front, which replace variables of the same name, as in a commit.
 func withVariables(variables, others []string) []string {
 	name := func(variable string) string {
 		before, _, _ := strings.Cut(variable, "=")
@@ -90,7 +90,7 @@ func withVariables(variables, others []string) []string {
 	all := slices.DeleteFunc(slices.Clone(variables), func(variable string) bool {
 		return slices.ContainsFunc(others, func(other string) bool { return name(other) == name(variable) })
 	})
-	return append(all, others...)
+	return append(slices.Clone(others), all...)
 }
 
 func withLabels(labels, others map[string]string) map[string]string {

@@ -151,7 +151,7 @@ func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBas
 		if err := b.upload(ctx, id, a.write); err != nil {
 			return err
 		}
-		return b.commitAs(ctx, id, j.image, instructions(j.labels(known), j.environment()))
+		return b.commitAs(ctx, id, j.image, append(instructions(j.labels(known), j.environment()), command(a.below)...))
 	})
 }
 
@@ -170,8 +170,8 @@ func (b *Builder) inContainer(ctx context.Context, image string, fill func(id st
 	id, _, err := b.Engine.CreateOrInspect(ctx, docker.Spec{
 		Name:    metadata.AssemblyName(b.Prefix, metadata.RandomID()),
 		Image:   image,
-		Command: []string{"/bin/sh"}, // engines create no container without a command
-		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: b.Version},
+		Command: []string{"/bin/sh"},                                          // engines create no container without a command
+		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly}, // an image gets all that it does not replace
 	})
 	if err != nil {
 		return err
@@ -215,6 +215,15 @@ func instructions(labels map[string]string, environment []string) []string {
 		all = append(all, "ENV "+variable)
 	}
 	return all
+}
+
+// command returns the instruction that gives the image the command of the image below again, in place of the container's.
+func command(below docker.Image) []string {
+	if len(below.Command) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(below.Command) // strings alone: no error
+	return []string{"CMD " + string(text)}
 }
 
 // filterOutput writes the output of a build as a tar to be unpacked in the image.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -57,7 +58,7 @@ func layerDigest(before, after *Files) string {
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil))
 }
 
-// apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, or USER name.
+// apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, USER name, or CMD ["command"].
 func (i *Image) apply(text string) error {
 	instruction, rest, _ := strings.Cut(text, " ")
 	switch instruction {
@@ -74,6 +75,8 @@ func (i *Image) apply(text string) error {
 		i.Env = append(i.Env, rest)
 	case "USER":
 		i.User = rest
+	case "CMD":
+		return json.Unmarshal([]byte(rest), &i.Command)
 	default:
 		return fmt.Errorf("%s is not a valid change command", instruction)
 	}
