@@ -55,6 +55,9 @@ func move(header *tar.Header, target string) (*tar.Header, error) {
 	if name == "." {
 		return nil, nil
 	}
+	if err := checkLayerName(name); err != nil {
+		return nil, err
+	}
 	moved := &tar.Header{Typeflag: header.Typeflag, Name: inRoot(path.Join(target, name)), Mode: mode(header.Mode&0o111 != 0)}
 	switch header.Typeflag {
 	case tar.TypeReg:
@@ -73,6 +76,14 @@ func move(header *tar.Header, target string) (*tar.Header, error) {
 		return nil, fmt.Errorf("%s: unsupported tar entry type %q", header.Name, header.Typeflag)
 	}
 	return moved, nil
+}
+
+// checkLayerName rejects names that would remove files of the image below instead of adding one.
+func checkLayerName(name string) error {
+	if strings.HasPrefix(path.Base(name), ".wh.") {
+		return fmt.Errorf("%s: a name in an image must not begin with .wh., which marks a file as deleted", name)
+	}
+	return nil
 }
 
 // within removes the first element of name, which is the output directory. The result never points outside it.

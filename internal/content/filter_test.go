@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -59,6 +60,19 @@ func TestFilterOutput(t *testing.T) {
 			assert.Equal(t, []string{"d usr/local/bin/ 0755", test.want}, got)
 		})
 	}
+}
+
+// Such a name would delete a file of the runtime image.
+func TestNamesThatDeleteAreRejected(t *testing.T) {
+	for _, name := range []string{"output/.wh.a", "output/lib/.wh..wh..opq"} {
+		_, err := filtered(t, tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: 1})
+		assert.ErrorContains(t, err, "must not begin with .wh.")
+	}
+	pkg, err := Read(fstest.MapFS{"lib/.wh.a": &fstest.MapFile{}})
+	require.NoError(t, err)
+	assert.ErrorContains(t, pkg.WriteLayer(io.Discard, "/usr/local/src"), "lib/.wh.a: ")
+	_, err = filtered(t, tar.Header{Typeflag: tar.TypeReg, Name: "output/a.wh.b", Mode: 0o644, Size: 1})
+	assert.NoError(t, err)
 }
 
 func TestFilterOutputIsReproducible(t *testing.T) {

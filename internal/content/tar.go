@@ -48,6 +48,16 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 	return archive.Close()
 }
 
+// WriteLayer writes the package as a layer of an image, with its root in dir.
+func (p *Package) WriteLayer(w io.Writer, dir string) error {
+	for _, f := range p.Files {
+		if err := checkLayerName(f.Path); err != nil {
+			return err
+		}
+	}
+	return p.WriteTar(w, Layout{Dir: dir})
+}
+
 // writeFile adds the file f to the archive under the given name and with the given time.
 func (p *Package) writeFile(archive *tar.Writer, f File, name string, modTime time.Time) error {
 	opened, err := p.FS.Open(f.fsPath)

@@ -37,7 +37,7 @@ type addition struct {
 	name  string // of the image below
 	below docker.Image
 	write func(w io.Writer) error                                       // writes the new layer, a tar to be unpacked at /
-	blobs func(known knownBase) (blobs []ocispec.Descriptor, err error) // of the image below, for wayOCI; nil: not known
+	blobs func(known knownBase) (blobs []ocispec.Descriptor, err error) // of the image below, for wayOCI; none: not known
 }
 
 // assembleOutput makes the image from the runtime image and the output of a build container that has exited.
@@ -72,7 +72,7 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
 			return err
 		}
 	}
-	if known.Way == wayDocker || known.Way == wayOCI && known.Blobs != nil {
+	if known.Way == wayDocker || known.Way == wayOCI && len(known.Blobs) == len(a.below.Layers) {
 		err := b.load(ctx, j, a, known)
 		if err == nil || !errors.Is(err, errNotLoaded) || ctx.Err() != nil {
 			return err

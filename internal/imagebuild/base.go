@@ -164,7 +164,7 @@ func (l *baseLookup) learn(ctx context.Context, known knownBase) (err error) {
 }
 
 // blobsOf returns the layers of a snapshot as blobs: as its label says or, if it was committed, as they have been learned
-// since. It returns nil if they are not known yet. The rest that is known is that of the runtime image.
+// since. It returns none if they are not known yet. The rest that is known is that of the runtime image.
 func (l *baseLookup) blobsOf(ctx context.Context, runtime knownBase) (blobs []ocispec.Descriptor, err error) {
 	if text, ok := l.image.Labels[labelBlobs]; ok {
 		err = json.Unmarshal([]byte(text), &blobs)

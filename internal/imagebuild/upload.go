@@ -29,7 +29,7 @@ func (j *job) pack(w io.Writer) error {
 
 // packCode writes the code as it belongs in the image, with the same result as a build that only copies it to the output.
 func (j *job) packCode(w io.Writer) error {
-	return j.pkg.Sub(codeDir(j.plan)).WriteTar(w, content.Layout{Dir: j.plan.Target})
+	return j.pkg.Sub(codeDir(j.plan)).WriteLayer(w, j.plan.Target)
 }
 
 // codeDir returns the directory of the package that holds its code.

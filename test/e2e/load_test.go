@@ -219,6 +219,52 @@ func TestWhatALoadedImageIsGoodFor(t *testing.T) {
 	})
 }
 
+// Whatever the runtime image consists of, an image is loaded on it.
+func TestRuntimeImagesOfAnySort(t *testing.T) {
+	copying := "FROM " + world.baseos + "\nADD --chmod=755 build.sh /chaincode/build.sh\nUSER 0\n"
+	tests := map[string]func(t *testing.T, image string){
+		"100 layers": func(t *testing.T, image string) {
+			buildImage(t, image, copying+strings.Repeat("ADD build.sh /copies/\nRUN rm -r /copies\n", 48))
+			assert.Greater(t, len(inspect(t, image).RootFS.Layers), 96)
+		},
+		"another platform": func(t *testing.T, image string) { // only by name: this machine can run it
+			buildImage(t, image+"-here", copying)
+			importImage(t, image+"-here", image, "linux/arm64")
+		},
+	}
+	for name, makeImage := range tests {
+		t.Run(name, func(t *testing.T) {
+			base := prefix + "/sort:" + strings.ToLower(rand.Text())
+			makeImage(t, base)
+			image := loaded(t, strings.ReplaceAll(config(""), world.nodeenv, base), rand.Text())
+			assert.Equal(t, inspect(t, base).Architecture, inspect(t, image).Architecture)
+			assert.Len(t, inspect(t, image).RootFS.Layers, len(inspect(t, base).RootFS.Layers)+1)
+		})
+	}
+	t.Run("no layers", func(t *testing.T) {
+		base := prefix + "/sort:" + strings.ToLower(rand.Text())
+		buildImage(t, base, "FROM scratch\nLABEL empty=true\n")
+		require.Empty(t, inspect(t, base).RootFS.Layers)
+		p := newPeer(t, withBuilder(builder(t, strings.ReplaceAll(config(""), world.baseos, base))))
+		id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+		assert.Len(t, inspect(t, p.record(t, id).Image).RootFS.Layers, 1)
+		p.invoke(t, id, "put", "a", "1")
+		assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+	})
+}
+
+// importImage makes an image of one layer from the files of another, for a platform.
+func importImage(t *testing.T, from, image, platform string) {
+	t.Helper()
+	container := createContainer(t, "", map[string]any{"Image": from, "Cmd": []string{"true"}})
+	files, err := world.engine.Read(timeout(t), "/containers/"+container+"/export")
+	require.NoError(t, err)
+	repository, tag, _ := strings.Cut(image, ":")
+	query := url.Values{"fromSrc": {"-"}, "repo": {repository}, "tag": {tag}, "platform": {platform}, "changes": {"USER 0"}}
+	require.NoError(t, world.engine.Stream(timeout(t), "/images/create?"+query.Encode(), bytes.NewReader(files), nil))
+	forgetLater(t, image)
+}
+
 func forgetLater(t *testing.T, image string) {
 	t.Helper()
 	t.Cleanup(func() { _ = world.engine.Delete(background(t), "/images/"+image+"?force=1") })
