@@ -139,7 +139,7 @@ func (c *crowd) dockerRun(ctx context.Context, n int) (time.Duration, error) {
 	args := append([]string{"run", "--detach", "--label=" + label + "=crowd"}, sameLimits...)
 	args = append(args, c.image, "sleep", "600")
 	return atOnce(n, func(int) error {
-		_, err := docker(ctx, nil, args...)
+		_, err := runDocker(ctx, nil, args...)
 		return err
 	})
 }

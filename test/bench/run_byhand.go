@@ -33,25 +33,25 @@ func runByHand(ctx context.Context, l standInLaunch) (func() error, error) {
 	for _, variable := range tlsfiles.Environment() {
 		args = append(args, "--env="+variable)
 	}
-	id, err := docker(ctx, nil, append(append(args, l.image), command...)...)
+	id, err := runDocker(ctx, nil, append(append(args, l.image), command...)...)
 	if err != nil {
 		return nil, err
 	}
 	remove := func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		_, err := docker(ctx, nil, "rm", "--force", id)
+		_, err := runDocker(ctx, nil, "rm", "--force", id)
 		return err
 	}
-	if _, err := docker(ctx, archive, "cp", "-", id+":/"); err != nil { // for all to read: no user is looked up
+	if _, err := runDocker(ctx, archive, "cp", "-", id+":/"); err != nil { // for all to read: no user is looked up
 		return remove, err
 	}
-	_, err = docker(ctx, nil, "start", id)
+	_, err = runDocker(ctx, nil, "start", id)
 	return remove, err
 }
 
-// docker runs the docker command, which reads DOCKER_HOST itself.
-func docker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+// runDocker runs the docker command, which reads DOCKER_HOST itself.
+func runDocker(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, "docker", args...)
 	command.Stdin = stdin
 	command.Stderr = os.Stderr

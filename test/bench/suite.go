@@ -49,7 +49,7 @@ func run(ctx context.Context, opts options) (err error) {
 // leaves in them.
 func (b *bench) cases() []benchCase {
 	var chosen []benchCase
-	for _, group := range [][]benchCase{b.goCases(), b.nodeCases(), b.javaCases(), b.launchCases(), b.crowdCases(), b.memoryCases(), b.bytesCases()} {
+	for _, group := range [][]benchCase{b.goCases(), b.nodeCases(), b.javaCases(), b.imageCases(), b.launchCases(), b.crowdCases(), b.memoryCases(), b.bytesCases()} {
 		for _, c := range group {
 			if b.opts.only == nil || b.opts.only.MatchString(c.name) {
 				chosen = append(chosen, c)
