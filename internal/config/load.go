@@ -15,8 +15,8 @@ import (
 const File = "config.yaml"
 
 // Load reads the settings from the peer's core.yaml, from config.yaml in dir, and from the CORE_ variables in environ
-// (KEY=VALUE). Later sources win; a file that does not exist is skipped. An error names the file or variable, the key
-// and what is expected.
+// (KEY=VALUE). Later sources win, except where an older key stands for a newer one (chaincode.pull, Cpuset; see resolve). A
+// file that does not exist is skipped. An error names the file or variable, the key and what is expected.
 func Load(dir string, environ []string) (Settings, error) {
 	l := loader{settings: Defaults(), sources: map[string]string{}, dir: dir, base: dir}
 	for _, step := range []func([]string) error{l.loadCore, l.loadFile, l.loadEnvironment} {

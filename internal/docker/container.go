@@ -11,8 +11,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// Spec describes a container to create. A field that is not set is not sent, which leaves it to the engine and the image:
-// engines differ in what they accept (some fail on swappiness, for example).
+// Spec describes a container to create. Apart from security and logging, which have safe defaults of their own, a field that
+// is not set is not sent: engines differ in what they accept (some fail on swappiness, for example).
 type Spec struct {
 	Name        string
 	Image       string

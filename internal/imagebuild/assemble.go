@@ -63,7 +63,7 @@ func (b *Builder) assemble(ctx context.Context, j *job, a addition) error {
 // tryAssemble lets the engine load the image, or commits it. Builders that do so at the same time do not disturb each other:
 // the same archive is the same image, and of several commits the first gets the name.
 func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
-	known, err := j.base.get(ctx)
+	known, err := j.lookup.get(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,12 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
 		if err == nil || !errors.Is(err, errNotLoaded) || ctx.Err() != nil {
 			return err
 		}
-		b.Log.Warn("the engine did not load the image: committing a container instead", "image", j.image, "error", err)
+		b.Log.Warn("committing a container instead", "image", j.image, "reason", err)
 	}
 	return b.commit(ctx, j, a, known)
 }
 
-// errNotLoaded is the error for an engine that did not load an archive, although its base image is there.
+// errNotLoaded is the error of an engine that did not load an archive although its base image is there.
 var errNotLoaded = errors.New("the engine did not load the image")
 
 // load writes the new layer to a file, and lets the engine load it with the image's configuration.

@@ -25,7 +25,7 @@ const labelBase = "fabric-builder-docker.base"
 type way string
 
 const (
-	wayUnknown way = ""       // being found out; commit meanwhile
+	wayUnknown way = ""       // not known in this build, which commits: the next one may know
 	wayDocker  way = "docker" // it loads the layer in the form of docker save
 	wayOCI     way = "oci"    // it loads the layer in an OCI layout
 	wayCommit  way = "commit" // it loads neither: the layer is uploaded to a container, which is committed
@@ -59,7 +59,8 @@ func (b *Builder) newLookup(name string, image docker.Image, target string) *bas
 
 // get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load. If
 // the engine refuses that, the way stays unknown while the lookup learns in the background whether it loads an OCI layout:
-// for that, the engine has to export about half of the image.
+// for that, the engine has to export about half of the image. If commits are recorded, it offers a record again in the
+// background: the engine may have been updated, or its disk full.
 func (l *baseLookup) get(ctx context.Context) (knownBase, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,14 +68,35 @@ func (l *baseLookup) get(ctx context.Context) (knownBase, error) {
 		return *l.known, nil
 	}
 	known, err := l.find(ctx)
-	if errors.Is(err, docker.ErrNoImage) {
+	switch {
+	case errors.Is(err, docker.ErrNoImage):
 		known, err = l.findOut(ctx)
+	case err == nil && known.Way == wayCommit && known.Link == "":
+		l.inBackground(ctx, func(ctx context.Context) error { return l.loadRecord(ctx, known.in(wayDocker)) })
 	}
 	if err != nil {
 		return knownBase{}, err
 	}
 	l.known = &known
 	return known, nil
+}
+
+// in returns what is known for an engine that goes another way.
+func (k knownBase) in(other way) knownBase {
+	k.Way = other
+	return k
+}
+
+// inBackground calls find until the lookup is closed. Its error only means that the next build calls it again.
+func (l *baseLookup) inBackground(ctx context.Context, find func(context.Context) error) {
+	ctx, l.stop = context.WithCancel(ctx)
+	l.ended = make(chan struct{})
+	go func() {
+		defer close(l.ended)
+		if err := find(ctx); err != nil {
+			l.builder.Log.Debug("still not known how the engine loads images", "base_image", l.name, "reason", err)
+		}
+	}()
 }
 
 // close ends learning, and waits until nothing of it is left on the engine.
@@ -128,39 +150,28 @@ func (l *baseLookup) findOut(ctx context.Context) (known knownBase, err error) {
 		return knownBase{}, err
 	}
 	if known.Link != "" {
-		known.Way = wayCommit
-		return known, l.commitRecord(ctx, known)
+		return known.in(wayCommit), l.commitRecord(ctx, known.in(wayCommit))
 	}
-	asDocker := known
-	asDocker.Way = wayDocker
-	err = l.loadRecord(ctx, asDocker)
+	err = l.loadRecord(ctx, known.in(wayDocker))
 	if err == nil || ctx.Err() != nil || docker.IsUnreachable(err) {
-		return asDocker, err
+		return known.in(wayDocker), err
 	}
 	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "base_image", l.name, "reason", err)
-	learning, stop := context.WithCancel(ctx)
-	l.stop, l.ended = stop, make(chan struct{})
-	go func() {
-		defer close(l.ended)
-		if err := l.learn(learning, known); err != nil {
-			l.builder.Log.Debug("cannot find out how the engine takes images: the next build tries again", "base_image", l.name, "error", err)
-		}
-	}()
+	l.inBackground(ctx, func(ctx context.Context) error { return l.learn(ctx, known) })
 	return known, nil
 }
 
-// learn finds the blobs of the base image, and records whether the engine loads an OCI layout that refers to them.
+// learn finds the blobs of the base image, and loads a record in an OCI layout that refers to them. If the engine has no
+// blobs, it records that images are committed.
 func (l *baseLookup) learn(ctx context.Context, known knownBase) (err error) {
-	if known.Blobs, err = l.blobs(ctx); err == nil {
-		known.Way = wayOCI
-		err = l.loadRecord(ctx, known)
-	}
-	if err == nil || ctx.Err() != nil {
+	known.Blobs, err = l.blobs(ctx)
+	switch {
+	case errors.Is(err, imagearchive.ErrNoBlobs):
+		return l.commitRecord(ctx, known.in(wayCommit))
+	case err != nil:
 		return err
 	}
-	l.builder.Log.Debug("the engine loads no layer in an OCI layout", "base_image", l.name, "reason", err)
-	known.Way, known.Blobs = wayCommit, nil
-	return l.commitRecord(ctx, known)
+	return l.loadRecord(ctx, known.in(wayOCI))
 }
 
 // blobsOf returns the layers of a snapshot as blobs: as its label says or, if it was committed, as they have been learned

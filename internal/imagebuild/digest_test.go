@@ -128,7 +128,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 		"settings for running chaincodes": {"golang", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.Environment = config.Environment{"A=1"} }, func(in *inputs) { in.settings.Builder.Pids = 5 },
 		}},
-		"for golang: version control (`.git`, `.hg`, `.svn`, `.bzr`, `.fslckout`, `_FOSSIL_`) and precompiled headers (`*.gch`, `*.pch`)": {"golang", []func(*inputs){
+		"for golang: version control (`.git`, `.hg`, `.svn`, `.bzr`, `.fslckout`, `_FOSSIL_`), precompiled headers (`*.gch`, `*.pch`) and compiled packages (`pkg` beside `src`)": {"golang", []func(*inputs){
 			func(in *inputs) { in.files["src/.git/config"] = &fstest.MapFile{} }, func(in *inputs) { in.files["src/a.h.gch/x"] = &fstest.MapFile{} },
 		}},
 		"transport variables: those below, and those that `builder.build.transport` names": {"golang", nil},

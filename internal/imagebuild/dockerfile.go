@@ -127,13 +127,14 @@ func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, e
 	if err != nil {
 		return nil, err
 	}
-	return pkg.Sub(root).Only(func(f content.File) bool {
+	part := pkg.Sub(root).Only(func(f content.File) bool {
 		excluded, matchErr := ignored.MatchesOrParentMatches(f.Path)
 		if matchErr != nil {
 			err = fmt.Errorf("%s: %w", ignoreFile, matchErr)
 		}
 		return !excluded || f.Path == recipeFile
-	}), err
+	})
+	return part, err // not in one statement: the order in which it would read err is unspecified
 }
 
 // readIgnore reads Dockerfile.dockerignore if there is one, otherwise .dockerignore.

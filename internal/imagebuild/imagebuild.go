@@ -7,10 +7,10 @@
 //	newJob    pulls missing base images and computes the digest; if the image exists, nothing else happens
 //	leader    creates, attaches to, fills and starts the build container, and shows its output
 //	follower  shows the output of the leader's container, and takes over its result
-//	assemble  streams the output into a container of the runtime image, and commits that as the image
+//	assemble  loads the output as one layer on the runtime image; engines that load no such image commit a container instead
 //
 // If dependencies can be installed ahead of the code, they become an image first, the snapshot. Then only the code is added
-// to it: no build container, one upload, one commit (snapshot.go).
+// to it: no build container, one load or commit (snapshot.go).
 //
 // Nothing here assumes that a container or an image still exists, because operators prune.
 package imagebuild
@@ -163,7 +163,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	if err != nil {
 		return Image{}, err
 	}
-	defer j.base.close()
+	defer j.lookup.close()
 	image, found, err := b.find(ctx, j)
 	if err != nil || found {
 		if found {

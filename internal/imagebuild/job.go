@@ -29,7 +29,7 @@ type job struct {
 	script  string        // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
 	skew    time.Duration // how far the engine's clock is ahead
 	phase1  string        // ID of the container in which the package turned out to need C
-	base    *baseLookup   // what is known of the runtime image
+	lookup  *baseLookup   // what is known of the runtime image
 	made    *Image        // nil unless this builder has loaded the image
 }
 
@@ -43,7 +43,7 @@ func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.P
 		return nil, err
 	}
 	j := &job{plan: plan, pkg: pkg.Without(plan.LeftOut...), label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
-	j.base = b.newLookup(plan.Runtime.Name, runtime, plan.Target)
+	j.lookup = b.newLookup(plan.Runtime.Name, runtime, plan.Target)
 	j.setDigest(b.Prefix, contentDigest(j.plan, j.pkg, j.builder, j.runtime))
 	return j, nil
 }

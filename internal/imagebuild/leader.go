@@ -81,7 +81,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err err
 		b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
 	}
 	if !j.warm {
-		go j.base.get(ctx) // takes a moment for a new base image; an error comes again when the image is made
+		go j.lookup.get(ctx) // takes a moment for a new base image; an error comes again when the image is made
 	}
 	err = b.run(ctx, j, id)
 	if err == nil && !j.warm {

@@ -44,13 +44,13 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return false, err
 	}
 	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
-	onSnapshot := b.newLookup(s.image, snapshot, j.plan.Target)
-	defer onSnapshot.close()
+	lookup := b.newLookup(s.image, snapshot, j.plan.Target)
+	defer lookup.close()
 	return true, b.assemble(ctx, j, addition{
 		name:  s.image,
 		below: snapshot,
 		write: j.packCode,
-		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return onSnapshot.blobsOf(ctx, known) },
+		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return lookup.blobsOf(ctx, known) },
 	})
 }
 

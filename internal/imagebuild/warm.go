@@ -31,9 +31,9 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	if err != nil {
 		return err
 	}
-	defer j.base.close()
+	defer j.lookup.close()
 	if plan.Base == nil { // an image that is built in, not added to
-		if err := j.base.wait(ctx); err != nil {
+		if err := j.lookup.wait(ctx); err != nil {
 			return err
 		}
 	}

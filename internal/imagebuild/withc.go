@@ -100,10 +100,10 @@ func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (s
 	base := &job{
 		plan: plan, pkg: &content.Package{}, label: j.label, builder: j.builder, runtime: j.builder,
 		kind: metadata.KindSnapshot, script: baseimage.NoScript,
-		base: b.newLookup(plan.Builder.Name, j.builder, plan.Target),
+		lookup: b.newLookup(plan.Builder.Name, j.builder, plan.Target),
 	}
-	base.base.runs = false
-	defer base.base.close()
+	base.lookup.runs = false
+	defer base.lookup.close()
 	base.setDigest(b.Prefix, contentDigest(plan, base.pkg, base.builder, base.runtime))
 	if exists, err := b.exists(ctx, base); err != nil || exists {
 		return base.image, err

@@ -41,6 +41,7 @@ func Warm(ctx context.Context, process cli.Process) error {
 	defer connected.Close()
 	began := time.Now()
 	for _, j := range jobs {
+		defer j.source.Close()
 		if err := imagebuild.New(connected, j.settings, programOf(process)).Warm(ctx, j.plan, j.source, j.label); err != nil {
 			return fmt.Errorf("filling caches for %s: %w", j.target, err)
 		}
@@ -87,7 +88,7 @@ func newJob(path, dir string, settings config.Settings, environ []string) (job, 
 		return job{}, err
 	}
 	settings = settings.ForLabel(pkg.Label)
-	source, err := content.Read(os.DirFS(sourceDir))
+	source, err := content.Open(sourceDir)
 	if err != nil {
 		return job{}, err
 	}

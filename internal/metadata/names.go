@@ -31,7 +31,7 @@ const (
 	KindBuild     = "build"     // container that builds a package; its name is the lock
 	KindAssembly  = "assembly"  // container that is never started, only created to make or inspect an image
 	KindChaincode = "chaincode" // image of a chaincode, or container that runs it
-	KindSnapshot  = "snapshot"  // image with the dependencies of a package, the base of the package's build
+	KindSnapshot  = "snapshot"  // image that builds begin with: the dependencies of a package, or Go's standard library
 	KindBase      = "base"      // image that records what is known of a base image, and adds nothing to it
 	KindCache     = "cache"     // cache volume, which is shared by builds
 )

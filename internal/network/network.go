@@ -66,7 +66,7 @@ func Configured(mode string, further []string) (Networks, error) {
 }
 
 // ChooseForPeer returns the networks on which a chaincode reaches the peer: the peer's own, host if the peer runs on the
-// host, or none, with a warning, if the engine does not know where the peer is.
+// host, or no name, with a warning, if the engine does not know where the peer is.
 func ChooseForPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Peer) (Networks, error) {
 	for _, id := range peer.Container.IDs {
 		attached, err := inspect(ctx, engine, id)
@@ -118,6 +118,9 @@ func (p Peer) chooseFrom(log hclog.Logger, peer docker.Attached) Networks {
 		p.warnDefault(log, "the peer's container is not on any network of the engine")
 		return Networks{}
 	}
+	peer.Endpoints = slices.DeleteFunc(slices.Clone(peer.Endpoints), func(e docker.Endpoint) bool {
+		return e.Network == "ingress" // internal to Swarm, containers cannot join it
+	})
 	name := hostOf(p.Address)
 	if host.IsLoopback(name) {
 		log.Warn("peer_address is a loopback address, which is the chaincode's own container: set peer.chaincodeAddress in core.yaml to a name of the peer", "peer_address", p.Address)
@@ -128,9 +131,6 @@ func (p Peer) chooseFrom(log hclog.Logger, peer docker.Attached) Networks {
 	}
 	var all Networks
 	for _, endpoint := range peer.Endpoints {
-		if endpoint.Network == "ingress" { // internal to Swarm, containers cannot join it
-			continue
-		}
 		all.Names = append(all.Names, endpoint.Network)
 		if len(all.Hosts) == 0 && isNameOf(peer, name) {
 			all.Hosts = hostsEntry(name, endpoint)

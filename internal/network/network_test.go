@@ -70,6 +70,7 @@ func TestAChaincodeGoesWhereThePeerIs(t *testing.T) {
 		"by an address":                         {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "172.18.0.2:7052", names: []string{"fabric_test"}},
 		"by an IPv6 address":                    {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{couch, fabric}}, address: "[fd00::2]:7052", names: []string{"fabric_test"}},
 		"under an unknown name":                 {ids: []string{ownID}, peer: docker.Attached{Name: "x", Endpoints: []docker.Endpoint{couch, fabric}}, address: "balancer:7052", names: []string{"couch", "fabric_test"}},
+		"a name on the ingress network alone":   {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric, {Network: "ingress", Names: []string{"swarm-peer"}}}}, address: "swarm-peer:7052", names: []string{"fabric_test"}},
 		"without the ingress network":           {ids: []string{ownID}, peer: docker.Attached{Endpoints: []docker.Endpoint{fabric, ingress}}, address: "balancer:7052", names: []string{"fabric_test"}},
 		"where no names are resolved":           {ids: []string{ownID}, peer: docker.Attached{Name: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
 		"by a host name that is not resolved":   {ids: []string{ownID}, peer: docker.Attached{Name: "x", Hostname: peer0, Endpoints: []docker.Endpoint{bridge}}, address: peer0 + ":7052", names: []string{"bridge"}, hosts: []string{peer0 + ":172.17.0.2"}},
