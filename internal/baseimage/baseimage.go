@@ -43,6 +43,5 @@ type Images struct {
 	Log     hclog.Logger
 	Pulls   Pulls
 	Prefix  string        // of container names, builder.prefix
-	Version string        // of this program, for labels
 	Cleanup time.Duration // limit for the removal of a container
 }

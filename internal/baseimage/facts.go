@@ -25,7 +25,7 @@ type Facts struct {
 // Facts finds the facts of an image, in a container that is never started. Without runs, no chaincode will run in an image
 // made of it, so neither a shell nor a user is looked for.
 func (i Images) Facts(ctx context.Context, name string, image docker.Image, target string, runs bool) (facts Facts, err error) {
-	err = i.withContainer(ctx, name, func(id string) error {
+	err = i.WithContainer(ctx, name, func(id string) error {
 		if runs {
 			if err := i.addDelivery(ctx, &facts, id, name, image.User); err != nil {
 				return err

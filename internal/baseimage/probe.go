@@ -16,13 +16,13 @@ import (
 	"fabric-builder-docker/internal/tlsfiles"
 )
 
-// withContainer creates a container from image without starting it, calls read with its ID, and removes it.
-func (i Images) withContainer(ctx context.Context, image string, read func(id string) error) error {
+// WithContainer creates a container from image without starting it, calls read with its ID, and removes it.
+func (i Images) WithContainer(ctx context.Context, image string, read func(id string) error) error {
 	id, _, err := i.Engine.CreateOrInspect(ctx, docker.Spec{
 		Name:    metadata.AssemblyName(i.Prefix, metadata.RandomID()),
 		Image:   image,
-		Command: []string{"/bin/sh"}, // never starts, but engines create no container without a command
-		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly, metadata.LabelVersion: i.Version},
+		Command: []string{"/bin/sh"},                                          // never starts, but engines create no container without a command
+		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly}, // no more: an image that is committed gets them
 	})
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ const NoScript = "none"
 
 // ScriptSum returns the SHA-256 of an executable script of an image, or [NoScript].
 func (i Images) ScriptSum(ctx context.Context, image, script string) (sum string, err error) {
-	err = i.withContainer(ctx, image, func(id string) error {
+	err = i.WithContainer(ctx, image, func(id string) error {
 		sum, err = scriptSum(ctx, i.Engine, id, script)
 		return err
 	})

@@ -21,7 +21,7 @@ func (i Images) User(ctx context.Context, name string, image docker.Image) (*met
 		return &owner, nil
 	}
 	var owner metadata.UIDGID
-	err := i.withContainer(ctx, name, func(id string) (err error) {
+	err := i.WithContainer(ctx, name, func(id string) (err error) {
 		owner, err = ResolveUser(ctx, i.Engine, id, name, image.User)
 		return err
 	})

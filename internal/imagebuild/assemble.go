@@ -147,7 +147,7 @@ func (b *Builder) loadArchive(ctx context.Context, form way, image imagearchive.
 
 // commit uploads the new layer to a container of the image below, and commits that.
 func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBase) error {
-	return b.inContainer(ctx, a.name, func(id string) error {
+	return b.images().WithContainer(ctx, a.name, func(id string) error {
 		if err := b.upload(ctx, id, a.write); err != nil {
 			return err
 		}
@@ -163,21 +163,6 @@ func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []
 		return err
 	}
 	return b.rename(ctx, made, name)
-}
-
-// inContainer calls fill with the ID of a container that is never started, and removes the container.
-func (b *Builder) inContainer(ctx context.Context, image string, fill func(id string) error) error {
-	id, _, err := b.Engine.CreateOrInspect(ctx, docker.Spec{
-		Name:    metadata.AssemblyName(b.Prefix, metadata.RandomID()),
-		Image:   image,
-		Command: []string{"/bin/sh"},                                          // engines create no container without a command
-		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly}, // an image gets all that it does not replace
-	})
-	if err != nil {
-		return err
-	}
-	defer b.discard(ctx, id)
-	return fill(id)
 }
 
 // labels returns the labels of a job's image: what the built-in controller sets, and what [Builder.find] reads.

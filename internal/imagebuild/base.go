@@ -223,7 +223,7 @@ func (l *baseLookup) commitRecord(ctx context.Context, known knownBase) error {
 	if err != nil {
 		return err
 	}
-	return l.builder.inContainer(ctx, l.name, func(id string) error {
+	return l.builder.images().WithContainer(ctx, l.name, func(id string) error {
 		return l.builder.commitAs(ctx, id, l.record(), instructions(labels, nil))
 	})
 }

@@ -109,7 +109,7 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 
 // images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
-	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Version: b.Version, Cleanup: b.Periods.Cleanup}
+	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.Periods.Cleanup}
 }
 
 // Image is a chaincode's image.
