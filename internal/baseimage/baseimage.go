@@ -15,7 +15,9 @@ import (
 
 // Engine lists the calls of a container engine that this package needs.
 type Engine interface {
-	Prober
+	Reader
+	Executable(ctx context.Context, id, path string) (string, error)
+	PathExists(ctx context.Context, id, path string) (bool, error)
 	Image(ctx context.Context, ref string) (docker.Image, error)
 	Pull(ctx context.Context, pull docker.Pull, progress func(line string)) error
 	Tag(ctx context.Context, image, name string) error
@@ -26,15 +28,7 @@ type Engine interface {
 
 // Reader reads files from a container, even from one that was never started.
 type Reader interface {
-	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Download(ctx context.Context, id, path string) (io.ReadCloser, error)
-}
-
-// Prober also looks up paths.
-type Prober interface {
-	Reader
-	Executable(ctx context.Context, id, path string) (string, error)
-	PathExists(ctx context.Context, id, path string) (bool, error)
 }
 
 // Images gives access to the images of one engine.

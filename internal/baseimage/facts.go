@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/tlsfiles"
 )
 
 // Facts hold what only the files of an image tell. They are the same for every image that adds nothing to it but a target
@@ -47,14 +49,25 @@ func (i Images) addDelivery(ctx context.Context, facts *Facts, id, name, user st
 	return err
 }
 
-// takesTLSByInput is [TakesTLSByInput] for engines that cannot tell: the TLS files then go by archive.
+// takesTLSByInput reports whether a shell in the container can read a chaincode's TLS files from standard input. It returns
+// false if the directory of the files already exists, because a tmpfs there would hide its content, and if the engine cannot
+// tell: an archive is right for every image.
 func (i Images) takesTLSByInput(ctx context.Context, id string) (bool, error) {
-	byInput, err := TakesTLSByInput(ctx, i.Engine, id)
+	byInput, err := hasShell(ctx, i.Engine, id)
 	if err != nil && !docker.IsGone(err) && ctx.Err() == nil {
 		i.Log.Debug("cannot look for a shell in the image: its TLS files will be uploaded", "error", err)
 		return false, nil
 	}
 	return byInput, err
+}
+
+func hasShell(ctx context.Context, engine Engine, id string) (bool, error) {
+	shell, err := engine.Executable(ctx, id, "/bin/sh")
+	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
+		return false, err
+	}
+	exists, err := engine.PathExists(ctx, id, tlsfiles.Dir)
+	return err == nil && !exists, err
 }
 
 // addDirectories adds the directories above target.

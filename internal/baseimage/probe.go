@@ -8,12 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"slices"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
-	"fabric-builder-docker/internal/tlsfiles"
 )
 
 // WithContainer creates a container from image without starting it, calls read with its ID, and removes it.
@@ -38,18 +35,6 @@ func (i Images) remove(ctx context.Context, id string) {
 	if err := i.Engine.Remove(ctx, id); err != nil {
 		i.Log.Warn("could not remove a container that was never started", "container_id", id, "error", err)
 	}
-}
-
-// TakesTLSByInput reports whether a shell in the container can read a chaincode's TLS files from standard input. It returns
-// false if the directory of the files already exists, because a tmpfs there would hide its content. Its error
-// wraps [docker.ErrNoContainer] if the container is gone.
-func TakesTLSByInput(ctx context.Context, engine Prober, id string) (bool, error) {
-	shell, err := engine.Executable(ctx, id, "/bin/sh")
-	if err != nil || !slices.Contains(tlsfiles.Shells, path.Base(shell)) {
-		return false, err
-	}
-	exists, err := engine.PathExists(ctx, id, tlsfiles.Dir)
-	return err == nil && !exists, err
 }
 
 // NoScript takes the place of the sum if an image does not have the script, or if the script is not executable.

@@ -35,6 +35,7 @@ import (
 // Engine lists the calls of a container engine that this package needs.
 type Engine interface {
 	baseimage.Engine
+	Inspect(ctx context.Context, id string) (docker.Container, error)
 	Clock(ctx context.Context) (time.Time, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
