@@ -21,15 +21,15 @@ type Facts struct {
 	TLSByInput  bool                `json:"tls_by_input,omitempty"` // a shell in it can read the TLS files from standard input
 	User        *metadata.UIDGID    `json:"user,omitempty"`         // user of its processes; only without TLSByInput
 	Directories []content.Directory `json:"directories,omitempty"`  // above the target directory, outermost first
-	Link        string              `json:"link,omitempty"`         // a symbolic link above the target directory; no layer can be written by hand then
+	Link        string              `json:"link,omitempty"`         // a symbolic link at or above the target directory, which a layer would replace
 }
 
 // Facts finds the facts of an image, in a container that is never started. Without runs, no chaincode will run in an image
 // made of it, so neither a shell nor a user is looked for.
-func (i Images) Facts(ctx context.Context, name string, image docker.Image, target string, runs bool) (facts Facts, err error) {
-	err = i.WithContainer(ctx, name, func(id string) error {
+func (i Images) Facts(ctx context.Context, image docker.Image, target string, runs bool) (facts Facts, err error) {
+	err = i.WithContainer(ctx, image.ID, func(id string) error {
 		if runs {
-			if err := i.addDelivery(ctx, &facts, id, name, image.User); err != nil {
+			if err := i.addDelivery(ctx, &facts, id, image); err != nil {
 				return err
 			}
 		}
@@ -40,11 +40,11 @@ func (i Images) Facts(ctx context.Context, name string, image docker.Image, targ
 
 // addDelivery adds how a chaincode gets its TLS files. The user is looked up only if they go by archive, because for a user
 // name the engine packs a file, which takes 40 ms.
-func (i Images) addDelivery(ctx context.Context, facts *Facts, id, name, user string) (err error) {
+func (i Images) addDelivery(ctx context.Context, facts *Facts, id string, image docker.Image) (err error) {
 	if facts.TLSByInput, err = i.takesTLSByInput(ctx, id); err != nil || facts.TLSByInput {
 		return err
 	}
-	owner, err := ResolveUser(ctx, i.Engine, id, name, user)
+	owner, err := ResolveUser(ctx, i.Engine, id, image)
 	facts.User = &owner
 	return err
 }
@@ -70,11 +70,11 @@ func hasShell(ctx context.Context, engine Engine, id string) (bool, error) {
 	return err == nil && !exists, err
 }
 
-// addDirectories adds the directories above target.
+// addDirectories adds the directories above target, up to a symbolic link.
 func (i Images) addDirectories(ctx context.Context, facts *Facts, id, target string) error {
 	exists := true
 	dir := ""
-	for _, part := range strings.Split(strings.Trim(path.Dir(target), "/"), "/") {
+	for _, part := range strings.Split(strings.Trim(target, "/"), "/") {
 		if part == "" {
 			continue
 		}
@@ -94,7 +94,9 @@ func (i Images) addDirectories(ctx context.Context, facts *Facts, id, target str
 				directory.Mode, directory.UID, directory.GID = header.Mode, header.Uid, header.Gid
 			}
 		}
-		facts.Directories = append(facts.Directories, directory)
+		if dir != path.Clean(target) { // the layer itself has an entry for the target
+			facts.Directories = append(facts.Directories, directory)
+		}
 	}
 	return nil
 }

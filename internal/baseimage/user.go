@@ -16,13 +16,13 @@ import (
 
 // User returns the UID and GID that an image's processes run as, for files that only they may read. A user name is looked
 // up in the image itself.
-func (i Images) User(ctx context.Context, name string, image docker.Image) (*metadata.UIDGID, error) {
+func (i Images) User(ctx context.Context, image docker.Image) (*metadata.UIDGID, error) {
 	if owner, ok := parseNumericUser(image.User); ok {
 		return &owner, nil
 	}
 	var owner metadata.UIDGID
-	err := i.WithContainer(ctx, name, func(id string) (err error) {
-		owner, err = ResolveUser(ctx, i.Engine, id, name, image.User)
+	err := i.WithContainer(ctx, image.ID, func(id string) (err error) {
+		owner, err = ResolveUser(ctx, i.Engine, id, image)
 		return err
 	})
 	return &owner, err
@@ -30,14 +30,14 @@ func (i Images) User(ctx context.Context, name string, image docker.Image) (*met
 
 // ResolveUser returns the UID and GID of an image's user. It looks up a user name in /etc/passwd of a container of that
 // image. Its error wraps [docker.ErrNoContainer] if the container is gone.
-func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (metadata.UIDGID, error) {
-	if owner, ok := parseNumericUser(user); ok {
+func ResolveUser(ctx context.Context, engine Reader, id string, image docker.Image) (metadata.UIDGID, error) {
+	if owner, ok := parseNumericUser(image.User); ok {
 		return owner, nil
 	}
-	user, _, _ = strings.Cut(user, ":")
+	user, _, _ := strings.Cut(image.User, ":")
 	archive, err := engine.Download(ctx, id, "/etc/passwd")
 	if errors.Is(err, docker.ErrNoPath) {
-		return metadata.UIDGID{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image, user)
+		return metadata.UIDGID{}, fmt.Errorf("image %q runs as user %q and has no /etc/passwd: set a numeric USER in the image", image.Name, user)
 	}
 	if err != nil {
 		return metadata.UIDGID{}, err
@@ -45,7 +45,7 @@ func ResolveUser(ctx context.Context, engine Reader, id, image, user string) (me
 	defer archive.Close()
 	owner, err := findInPasswd(archive, user)
 	if err != nil {
-		return metadata.UIDGID{}, fmt.Errorf("looking up the user of image %q: %w", image, err)
+		return metadata.UIDGID{}, fmt.Errorf("looking up the user of image %q: %w", image.Name, err)
 	}
 	return owner, nil
 }

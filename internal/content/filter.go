@@ -12,13 +12,13 @@ import (
 // FilterOutput reads a tar archive of the output directory and writes one to be unpacked at /, with the output in the
 // target directory. It normalises everything that differs from build to build: the owner is 0:0, times are zero, and
 // modes are 0755 or 0644. The target directory gets an entry, so that its time does not depend on the engine. Devices,
-// FIFOs, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
+// FIFOs, hard links to them, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
 func FilterOutput(output io.Reader, w io.Writer, target string) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
 	if err := out.WriteHeader(dirHeader(target, 0o755)); err != nil {
 		return err
 	}
-	entries := 0
+	entries, dropped := 0, map[string]bool{}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -31,7 +31,8 @@ func FilterOutput(output io.Reader, w io.Writer, target string) error {
 		if err != nil {
 			return err
 		}
-		if moved == nil {
+		if moved == nil || moved.Typeflag == tar.TypeLink && dropped[moved.Linkname] { // a link to what is dropped is the same again
+			dropped[inRoot(path.Join(target, within(header.Name)))] = true
 			continue
 		}
 		entries++

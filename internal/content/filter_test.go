@@ -62,6 +62,29 @@ func TestFilterOutput(t *testing.T) {
 	}
 }
 
+// An engine cannot unpack a hard link to a file that is not there.
+func TestHardLinksToWhatIsDroppedAreDropped(t *testing.T) {
+	var output, layer bytes.Buffer
+	w := tar.NewWriter(&output)
+	for _, header := range []tar.Header{
+		{Typeflag: tar.TypeFifo, Name: "output/a"}, {Typeflag: tar.TypeLink, Name: "output/b", Linkname: "output/a"},
+		{Typeflag: tar.TypeLink, Name: "output/c", Linkname: "output/b"}, {Typeflag: tar.TypeReg, Name: "output/d"},
+	} {
+		require.NoError(t, w.WriteHeader(&header))
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, FilterOutput(&output, &layer, "/usr/local/bin"))
+	var names []string
+	for r := tar.NewReader(&layer); ; {
+		header, err := r.Next()
+		if err != nil {
+			break
+		}
+		names = append(names, header.Name)
+	}
+	assert.Equal(t, []string{"usr/local/bin/", "usr/local/bin/d"}, names)
+}
+
 // Such a name would delete a file of the runtime image.
 func TestNamesThatDeleteAreRejected(t *testing.T) {
 	for _, name := range []string{"output/.wh.a", "output/lib/.wh..wh..opq"} {

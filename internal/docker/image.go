@@ -15,6 +15,7 @@ import (
 
 // Image holds the properties of an image that decide how its containers behave.
 type Image struct {
+	Name       string   // by which it was inspected
 	ID         string   // differs between image stores for the same content
 	Platform   string   // os/architecture[/variant]
 	Layers     []string // digests of the uncompressed layers, lowest first
@@ -37,7 +38,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 	if err != nil {
 		return Image{}, fmt.Errorf("inspecting image %q: %w", ref, noImage(err))
 	}
-	result := Image{ID: found.ID, Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
+	result := Image{Name: ref, ID: found.ID, Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
 	if config := found.Config; config != nil {
 		result.User, result.Env, result.WorkingDir, result.Labels = config.User, config.Env, config.WorkingDir, config.Labels
 		result.Entrypoint, result.Command = config.Entrypoint, config.Cmd

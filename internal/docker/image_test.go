@@ -23,7 +23,8 @@ func TestImageReturnsItsConfiguration(t *testing.T) {
 	assert.Regexp(t, "^sha256:[0-9a-f]{64}$", found.ID)
 	assert.JSONEq(t, `{"User":"1000:1000","Env":["A=b"],"Entrypoint":["e"],"Cmd":["c"],"Volumes":{"/data":{}},"WorkingDir":"/w","Labels":{"l":"v"}}`,
 		string(found.Config), "all that is set, in the field's own names")
-	found.ID, found.Config = "", nil
+	assert.Equal(t, "docker.io/library/node:2", found.Name)
+	found.Name, found.ID, found.Config = "", "", nil
 	assert.Equal(t, docker.Image{
 		Platform: "linux/arm64", Layers: []string{"sha256:a", "sha256:b"}, User: "1000:1000", Env: []string{"A=b"},
 		Entrypoint: []string{"e"}, Command: []string{"c"}, WorkingDir: "/w", Volumes: []string{"/data"}, Labels: map[string]string{"l": "v"},

@@ -73,25 +73,30 @@ func TestFindBlobs(t *testing.T) {
 			assert.Equal(t, wanted, blobs)
 		})
 	}
+	last := blob{"index.json", []byte("{}")}
 	for name, files := range map[string][]blob{
-		"of another image":      {other, otherConfig, index},
+		"of another image":      {other, otherConfig, index, last},
 		"the form of podman":    {{digestOf("one") + ".tar", nil}, manifest, config},
-		"a layer is missing":    {manifestOf(config, wanted[0]), config},
-		"nothing":               {},
+		"a layer is missing":    {manifestOf(config, wanted[0]), config, last},
 		"not a description":     {{"blobs/sha256/x", []byte("]")}, {"index.json", []byte("null")}},
-		"a manifest of numbers": {{"blobs/sha256/x", []byte(`{"layers":[1],"rootfs":{"diff_ids":3}}`)}},
+		"a manifest of numbers": {{"blobs/sha256/x", []byte(`{"layers":[1],"rootfs":{"diff_ids":3}}`)}, last},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := imagearchive.FindBlobs(bytes.NewReader(export(t, files...)), layers)
 			assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
 		})
 	}
-	t.Run("cut", func(t *testing.T) {
-		whole := export(t, layer, config, manifest)
-		_, err := imagearchive.FindBlobs(bytes.NewReader(whole[:1<<20]), layers)
-		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
-		assert.NotErrorIs(t, err, imagearchive.ErrNoBlobs)
-	})
+	for name, cut := range map[string][]byte{
+		"cut":                 export(t, layer, config, manifest)[:1<<20],
+		"cut between entries": export(t, layer, config),
+		"nothing":             nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := imagearchive.FindBlobs(bytes.NewReader(cut), layers)
+			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			assert.NotErrorIs(t, err, imagearchive.ErrNoBlobs, "nothing is known from it")
+		})
+	}
 	t.Run("no layers", func(t *testing.T) {
 		blobs, err := imagearchive.FindBlobs(failing{}, nil)
 		require.NoError(t, err)

@@ -99,11 +99,14 @@ func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) 
 		return nil, nil
 	}
 	found := blobs{layers: map[digest.Digest][]digest.Digest{}}
+	whole := false
 	for archive := tar.NewReader(export); ; {
 		header, err := archive.Next()
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF) && whole:
 			return nil, ErrNoBlobs
+		case errors.Is(err, io.EOF):
+			return nil, fmt.Errorf("reading the exported image: %w", io.ErrUnexpectedEOF)
 		case err != nil:
 			return nil, fmt.Errorf("reading the exported image: %w", err)
 		case !isLayout(header.Name):
@@ -111,6 +114,7 @@ func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) 
 		case header.Typeflag != tar.TypeReg || header.Size > maxDescription:
 			continue
 		}
+		whole = whole || path.Clean(header.Name) == ocispec.ImageIndexFile // comes after the blobs
 		content, err := io.ReadAll(archive)
 		if err != nil {
 			return nil, fmt.Errorf("reading the exported image: %w", err)

@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"time"
 
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -34,19 +33,17 @@ const labelBlobs = "fabric-builder-docker.blobs"
 
 // addition is what makes the image of a job out of an image that exists.
 type addition struct {
-	name  string // of the image below
-	below docker.Image
-	write func(w io.Writer) error                                       // writes the new layer, a tar to be unpacked at /
-	blobs func(known knownBase) (blobs []ocispec.Descriptor, err error) // of the image below, for wayOCI; none: not known
+	below  docker.Image
+	lookup *baseLookup             // of the image below, which may be a snapshot
+	write  func(w io.Writer) error // writes the new layer, a tar to be unpacked at /
 }
 
 // assembleOutput makes the image from the runtime image and the output of a build container that has exited.
 func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) error {
 	return b.assemble(ctx, j, addition{
-		name:  j.plan.Runtime.Name,
-		below: j.runtime,
-		write: func(w io.Writer) error { return b.filterOutput(ctx, j, buildID, w) },
-		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return known.Blobs, nil },
+		below:  j.runtime,
+		lookup: j.lookup,
+		write:  func(w io.Writer) error { return b.filterOutput(ctx, j, buildID, w) },
 	})
 }
 
@@ -63,23 +60,48 @@ func (b *Builder) assemble(ctx context.Context, j *job, a addition) error {
 // tryAssemble lets the engine load the image, or commits it. Builders that do so at the same time do not disturb each other:
 // the same archive is the same image, and of several commits the first gets the name.
 func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
-	known, err := j.lookup.get(ctx)
+	known, err := b.knownBelow(j, a)
 	if err != nil {
 		return err
 	}
-	if known.Way == wayOCI {
-		if known.Blobs, err = a.blobs(known); err != nil {
-			return err
-		}
-	}
-	if known.Way == wayDocker || known.Way == wayOCI && len(known.Blobs) == len(a.below.Layers) {
+	if known.Way == wayDocker || known.Way == wayOCI {
 		err := b.load(ctx, j, a, known)
 		if err == nil || !errors.Is(err, errNotLoaded) || ctx.Err() != nil {
 			return err
 		}
 		b.Log.Warn("committing a container instead", "image", j.image, "reason", err)
+		if err := errors.Join(a.lookup.forget(), j.lookup.forget()); err != nil {
+			return err
+		}
 	}
-	return b.commit(ctx, j, a, known)
+	if err := b.commit(ctx, j, a, known); err != nil || known.Way != wayUnknown {
+		return err
+	}
+	return b.learnBlobs(j, a, b.Periods.Learn)
+}
+
+// knownBelow returns what is known of the image below. Of a snapshot, it is what is known of the runtime image, but for the
+// blobs; the way is unknown while they are.
+func (b *Builder) knownBelow(j *job, a addition) (knownBase, error) {
+	known, err := j.lookup.get()
+	if err != nil || known.Way != wayOCI || a.lookup == j.lookup {
+		return known, err
+	}
+	if known.Blobs, err = a.lookup.blobsOf(known); len(known.Blobs) != len(a.below.Layers) {
+		known.Way, known.Blobs = wayUnknown, nil
+	}
+	return known, err
+}
+
+// learnBlobs waits until the blobs of the image below are known, at most that long: a build that commits is often over before
+// the engine has exported the image, and all later ones would have to commit, too.
+func (b *Builder) learnBlobs(j *job, a addition, limit time.Duration) error {
+	j.lookup.wait(limit)
+	known, err := b.knownBelow(j, a)
+	if err == nil && known.Way == wayUnknown && a.lookup.facts != nil { // a snapshot, on an engine that loads OCI layouts
+		a.lookup.wait(limit)
+	}
+	return err
 }
 
 // errNotLoaded is the error of an engine that did not load an archive although its base image is there.
@@ -117,17 +139,11 @@ func (b *Builder) load(ctx context.Context, j *job, a addition, known knownBase)
 	return nil
 }
 
-// explainLoad returns an error that wraps [docker.ErrNoImage] if a load failed because the image below is gone or was
-// replaced: the engine then lacks its layers.
+// explainLoad returns an error that wraps [docker.ErrNoImage] if a load failed because the image below is gone: the engine
+// then lacks its layers.
 func (b *Builder) explainLoad(ctx context.Context, a addition, err error) error {
-	found, inspectErr := b.Engine.Image(ctx, a.name)
-	switch {
-	case errors.Is(inspectErr, docker.ErrNoImage):
+	if _, inspectErr := b.Engine.Image(ctx, a.below.ID); errors.Is(inspectErr, docker.ErrNoImage) {
 		return inspectErr
-	case inspectErr != nil:
-		return err
-	case !slices.Equal(found.Layers, a.below.Layers):
-		return fmt.Errorf("image %q was replaced: %w", a.name, docker.ErrNoImage)
 	}
 	return fmt.Errorf("%w: %w", errNotLoaded, err)
 }
@@ -142,12 +158,27 @@ func (b *Builder) loadArchive(ctx context.Context, form way, image imagearchive.
 		func(w io.Writer) (err error) { id, err = write(w); return err },
 		func(r io.Reader) error { return b.Engine.Load(ctx, r) },
 	)
+	if err == nil && form == wayOCI {
+		err = b.checkLoaded(ctx, image.Name)
+	}
 	return id, err
+}
+
+// checkLoaded creates a container of an image that was loaded in an OCI layout, and takes the image's name away if that
+// fails. containerd's store names the image before it unpacks it, and does not fail if a layer is missing or broken.
+func (b *Builder) checkLoaded(ctx context.Context, image string) error {
+	err := b.images().WithContainer(ctx, image, func(string) error { return nil })
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+	defer cancel()
+	return errors.Join(fmt.Errorf("the image cannot be used: %w", err), b.Engine.Untag(ctx, image))
 }
 
 // commit uploads the new layer to a container of the image below, and commits that.
 func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBase) error {
-	return b.images().WithContainer(ctx, a.name, func(id string) error {
+	return b.images().WithContainer(ctx, a.below.ID, func(id string) error {
 		if err := b.upload(ctx, id, a.write); err != nil {
 			return err
 		}

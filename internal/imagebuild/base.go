@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -38,41 +39,48 @@ type knownBase struct {
 	Blobs []ocispec.Descriptor `json:"blobs,omitempty"` // its layers, for wayOCI
 }
 
-// baseLookup finds out what is known of a base image. It is shared by the jobs of a build, and closed at its end.
+// baseLookup finds out what is known of a base image. It is shared by the jobs of a build, and closed at its end. It refers
+// to the image by its ID: its name may mean another image by then.
 type baseLookup struct {
 	builder *Builder
-	name    string // of the base image
 	image   docker.Image
 	target  string
 	runs    bool             // chaincodes will run in images made of it
 	facts   *baseimage.Facts // nil: not known yet
 
+	ctx    context.Context // until close; a lookup outlives the call that began it
+	cancel context.CancelFunc
+
 	mu    sync.Mutex
 	known *knownBase
-	stop  context.CancelFunc // ends learning, if it has begun
-	ended chan struct{}
+	ended chan struct{} // closed when what was learned in the background is published; nil: nothing is
 }
 
-func (b *Builder) newLookup(name string, image docker.Image, target string) *baseLookup {
-	return &baseLookup{builder: b, name: name, image: image, target: target, runs: true}
+// newLookup returns a lookup for builds in images that a chaincode will run in.
+func (b *Builder) newLookup(ctx context.Context, image docker.Image, target string) *baseLookup {
+	ctx, cancel := context.WithCancel(ctx)
+	return &baseLookup{builder: b, image: image, target: target, runs: true, ctx: ctx, cancel: cancel}
 }
 
 // get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load. If
 // the engine refuses that, the way stays unknown while the lookup learns in the background whether it loads an OCI layout:
 // for that, the engine has to export about half of the image. If commits are recorded, it offers a record again in the
 // background: the engine may have been updated, or its disk full.
-func (l *baseLookup) get(ctx context.Context) (knownBase, error) {
+func (l *baseLookup) get() (knownBase, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.known != nil {
 		return *l.known, nil
 	}
-	known, err := l.find(ctx)
+	if l.ctx.Err() != nil {
+		return knownBase{}, context.Cause(l.ctx)
+	}
+	known, err := l.find()
 	switch {
 	case errors.Is(err, docker.ErrNoImage):
-		known, err = l.findOut(ctx)
+		known, err = l.findOut()
 	case err == nil && known.Way == wayCommit && known.Link == "":
-		l.inBackground(ctx, func(ctx context.Context) error { return l.loadRecord(ctx, known.in(wayDocker)) })
+		l.inBackground(func() (knownBase, error) { return known.in(wayDocker), l.loadRecord(known.in(wayDocker)) })
 	}
 	if err != nil {
 		return knownBase{}, err
@@ -87,37 +95,50 @@ func (k knownBase) in(other way) knownBase {
 	return k
 }
 
-// inBackground calls find until the lookup is closed. Its error only means that the next build calls it again.
-func (l *baseLookup) inBackground(ctx context.Context, find func(context.Context) error) {
-	ctx, l.stop = context.WithCancel(ctx)
-	l.ended = make(chan struct{})
+// inBackground publishes what find returns. An error only means that the next build tries again. The caller holds the lock.
+func (l *baseLookup) inBackground(find func() (knownBase, error)) {
+	ended := make(chan struct{})
+	l.ended = ended
 	go func() {
-		defer close(l.ended)
-		if err := find(ctx); err != nil {
-			l.builder.Log.Debug("still not known how the engine loads images", "base_image", l.name, "reason", err)
+		defer close(ended)
+		known, err := find()
+		if err != nil {
+			l.builder.Log.Debug("still not known how the engine loads images", "reason", err)
+			return
 		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.known = &known
 	}()
 }
 
-// close ends learning, and waits until nothing of it is left on the engine.
-func (l *baseLookup) close() {
+// wait waits until everything is known, at most that long.
+func (l *baseLookup) wait(limit time.Duration) {
+	if _, err := l.get(); err != nil {
+		return
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stop != nil {
-		l.stop()
-		<-l.ended
+	ended := l.ended
+	l.mu.Unlock()
+	if ended == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-l.ctx.Done():
+	case <-time.After(limit):
 	}
 }
 
-// wait waits until everything is known.
-func (l *baseLookup) wait(ctx context.Context) error {
-	if _, err := l.get(ctx); err != nil {
-		return err
+// close ends the lookup, and waits until nothing of it is left on the engine.
+func (l *baseLookup) close() {
+	l.cancel()
+	l.mu.Lock()
+	ended := l.ended
+	l.mu.Unlock()
+	if ended != nil {
+		<-ended
 	}
-	if l.ended != nil {
-		<-l.ended
-	}
-	return nil
 }
 
 // record returns the name of the image that records what is known.
@@ -131,8 +152,8 @@ func (l *baseLookup) record() string {
 }
 
 // find reads the record. Its error wraps [docker.ErrNoImage] if there is none.
-func (l *baseLookup) find(ctx context.Context) (known knownBase, err error) {
-	found, err := l.builder.Engine.Image(ctx, l.record())
+func (l *baseLookup) find() (known knownBase, err error) {
+	found, err := l.builder.Engine.Image(l.ctx, l.record())
 	if err != nil {
 		return knownBase{}, err
 	}
@@ -143,51 +164,52 @@ func (l *baseLookup) find(ctx context.Context) (known knownBase, err error) {
 }
 
 // findOut finds out what is not recorded.
-func (l *baseLookup) findOut(ctx context.Context) (known knownBase, err error) {
+func (l *baseLookup) findOut() (known knownBase, err error) {
 	if l.facts != nil {
 		known.Facts = *l.facts
-	} else if known.Facts, err = l.builder.images().Facts(ctx, l.name, l.image, l.target, l.runs); err != nil {
+	} else if known.Facts, err = l.builder.images().Facts(l.ctx, l.image, l.target, l.runs); err != nil {
 		return knownBase{}, err
 	}
 	if known.Link != "" {
-		return known.in(wayCommit), l.commitRecord(ctx, known.in(wayCommit))
+		return known.in(wayCommit), l.commitRecord(known.in(wayCommit))
 	}
-	err = l.loadRecord(ctx, known.in(wayDocker))
-	if err == nil || ctx.Err() != nil || docker.IsUnreachable(err) {
+	err = l.loadRecord(known.in(wayDocker))
+	if err == nil || l.ctx.Err() != nil || docker.IsUnreachable(err) {
 		return known.in(wayDocker), err
 	}
-	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "base_image", l.name, "reason", err)
-	l.inBackground(ctx, func(ctx context.Context) error { return l.learn(ctx, known) })
+	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "reason", err)
+	l.inBackground(func() (knownBase, error) { return l.learn(known) })
 	return known, nil
 }
 
 // learn finds the blobs of the base image, and loads a record in an OCI layout that refers to them. If the engine has no
 // blobs, it records that images are committed.
-func (l *baseLookup) learn(ctx context.Context, known knownBase) (err error) {
-	known.Blobs, err = l.blobs(ctx)
+func (l *baseLookup) learn(known knownBase) (knownBase, error) {
+	blobs, err := l.blobs()
 	switch {
 	case errors.Is(err, imagearchive.ErrNoBlobs):
-		return l.commitRecord(ctx, known.in(wayCommit))
+		return known.in(wayCommit), l.commitRecord(known.in(wayCommit))
 	case err != nil:
-		return err
+		return knownBase{}, err
 	}
-	return l.loadRecord(ctx, known.in(wayOCI))
+	known.Blobs = blobs
+	return known.in(wayOCI), l.loadRecord(known.in(wayOCI))
 }
 
 // blobsOf returns the layers of a snapshot as blobs: as its label says or, if it was committed, as they have been learned
 // since. It returns none if they are not known yet. The rest that is known is that of the runtime image.
-func (l *baseLookup) blobsOf(ctx context.Context, runtime knownBase) (blobs []ocispec.Descriptor, err error) {
+func (l *baseLookup) blobsOf(runtime knownBase) (blobs []ocispec.Descriptor, err error) {
 	if text, ok := l.image.Labels[labelBlobs]; ok {
 		err = json.Unmarshal([]byte(text), &blobs)
 		return blobs, err
 	}
 	l.facts = &runtime.Facts
-	known, err := l.get(ctx)
+	known, err := l.get()
 	return known.Blobs, err
 }
 
-func (l *baseLookup) blobs(ctx context.Context) ([]ocispec.Descriptor, error) {
-	export, err := l.builder.Engine.Export(ctx, l.name)
+func (l *baseLookup) blobs() ([]ocispec.Descriptor, error) {
+	export, err := l.builder.Engine.Export(l.ctx, l.image.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -204,29 +226,33 @@ func (l *baseLookup) labels(known knownBase) (map[string]string, error) {
 }
 
 // loadRecord loads the record in the way that it names, and checks that the engine really has it then.
-func (l *baseLookup) loadRecord(ctx context.Context, known knownBase) error {
+func (l *baseLookup) loadRecord(known knownBase) error {
 	labels, err := l.labels(known)
 	if err != nil {
 		return err
 	}
 	image := imagearchive.Image{Name: l.record(), Base: archiveBase(l.image, known.Blobs), Labels: labels}
-	if _, err := l.builder.loadArchive(ctx, known.Way, image); err != nil {
+	if _, err := l.builder.loadArchive(l.ctx, known.Way, image); err != nil {
 		return err
 	}
-	_, err = l.find(ctx)
+	_, err = l.find()
 	return err
 }
 
 // commitRecord makes the record on an engine that loads none.
-func (l *baseLookup) commitRecord(ctx context.Context, known knownBase) error {
+func (l *baseLookup) commitRecord(known knownBase) error {
 	labels, err := l.labels(known)
 	if err != nil {
 		return err
 	}
-	return l.builder.images().WithContainer(ctx, l.name, func(id string) error {
-		return l.builder.commitAs(ctx, id, l.record(), instructions(labels, nil))
+	return l.builder.images().WithContainer(l.ctx, l.image.ID, func(id string) error {
+		return l.builder.commitAs(l.ctx, id, l.record(), instructions(labels, nil))
 	})
 }
+
+// forget removes the record, so that the next build finds out again what has changed: the images may have moved to another
+// store.
+func (l *baseLookup) forget() error { return l.builder.Engine.Untag(l.ctx, l.record()) }
 
 // archiveBase returns an image as the base of an image archive.
 func archiveBase(image docker.Image, blobs []ocispec.Descriptor) imagearchive.Base {

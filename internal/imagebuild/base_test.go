@@ -67,9 +67,10 @@ func warm(t *testing.T, engine *fakeengine.Engine) {
 // is asked once for a base image.
 func TestAnImageIsLoadedWhereTheEngineLoadsIt(t *testing.T) {
 	loaded := map[fakeengine.Route]int{fakeengine.Create: 1, fakeengine.Load: 1}
+	checked := map[fakeengine.Route]int{fakeengine.Create: 2, fakeengine.Load: 1} // a container of the loaded image
 	committed := map[fakeengine.Route]int{fakeengine.Create: 2, fakeengine.Commit: 1}
 	for name, want := range map[string]map[fakeengine.Route]int{
-		"docker 20.10": loaded, "docker 28": loaded, "docker 29, containerd's store": loaded, "podman": committed,
+		"docker 20.10": loaded, "docker 28": loaded, "docker 29, containerd's store": checked, "podman": committed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavours[name]...)
@@ -234,6 +235,67 @@ func TestABaseImageThatChangesBeforeTheLoad(t *testing.T) {
 	}
 }
 
+// containerd's store names an image before it unpacks it, and says nothing if that fails.
+func TestALoadedImageThatCannotBeUsedIsNotKept(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	warm(t, engine)
+	engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	b, image := buildChanged(t, engine, "one")
+	assert.Contains(t, b.output.String(), "the image cannot be used: ")
+	assert.Contains(t, engine.ImageCalls(), "untag "+image.Name)
+	assert.Len(t, imagesOf(engine, metadata.KindChaincode), 1)
+}
+
+// Another peer pulls a newer image under the same name while a build is under way. The digest is that of the older one.
+func TestABaseImageWhoseNameMovesOn(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			old := runtimeImage
+			old.Name = "kept:1"
+			engine.AddImage(old)
+			engine.On(fakeengine.Create, fakeengine.Of(buildPart, fakeengine.Once(fakeengine.Before(func() {
+				other := runtimeImage
+				other.Layers, other.User = []string{"sha256:newer"}, "7:8"
+				other.Files = fakeengine.NewFiles(nil)
+				other.Files.Add("/usr/local", tar.Header{Typeflag: tar.TypeDir, Mode: 0o700}, "")
+				engine.AddImage(other)
+			}))))
+			image, err := newBuilder(t, engine).build(t.Context(), t)
+			require.NoError(t, err)
+			made, _ := engine.Image(image.Name)
+			assert.Equal(t, runtimeImage.Layers, made.Layers[:1])
+			assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 501}, image.User)
+			local, _ := made.Files.Get("/usr/local")
+			assert.Equal(t, int64(0o755), local.Header.Mode)
+		})
+	}
+}
+
+// Images can move to another kind of store, with the record.
+func TestARecordOfAnotherStoreIsForgotten(t *testing.T) {
+	classic := newEngine(t)
+	warm(t, classic)
+	record, _ := classic.Image(records(classic)[0])
+
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	engine.AddImage(record)
+	b, _ := buildChanged(t, engine, "one")
+	assert.Contains(t, b.output.String(), "committing a container instead")
+	warm(t, engine)
+	assert.Zero(t, work(engine, func() { buildChanged(t, engine, "two") })[fakeengine.Commit])
+}
+
+// What was begun to find out must not hold up a build that has failed.
+func TestAFailedBuildDoesNotWaitForItsLookup(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(fails(1))
+	engine.On(fakeengine.Load, fakeengine.Hang())
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	assert.ErrorContains(t, err, "exit status 1")
+	assertNothingLeft(t, engine)
+}
+
 func TestALayerThatCannotBeStoredFailsTheBuild(t *testing.T) {
 	engine := newEngine(t)
 	b := newBuilder(t, engine)
@@ -283,7 +345,7 @@ func TestCodeIsLoadedOnASnapshot(t *testing.T) {
 			_, image := buildNode(t, engine, nodePlan, "two", "lock 1")
 			assert.Len(t, inTarget(t, engine, image), 6)
 		})
-		assert.Equal(t, map[fakeengine.Route]int{fakeengine.Load: 1}, did)
+		assert.Equal(t, map[fakeengine.Route]int{fakeengine.Load: 1, fakeengine.Create: 1}, did)
 	}
 }
 

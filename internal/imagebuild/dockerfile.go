@@ -52,7 +52,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	if len(found.Entrypoint)+len(found.Command) == 0 {
 		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: its image has nothing to start")
 	}
-	user, err := b.images().User(ctx, name, found)
+	user, err := b.images().User(ctx, found)
 	return Image{Name: name, ID: found.ID, User: user}, err
 }
 

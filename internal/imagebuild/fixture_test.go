@@ -47,6 +47,7 @@ var periods = imagebuild.Periods{
 	Assembly: time.Minute,
 	Linger:   300 * time.Millisecond,
 	Poll:     2 * time.Millisecond,
+	Learn:    10 * time.Millisecond,
 	Cleanup:  time.Minute,
 }
 

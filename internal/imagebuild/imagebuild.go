@@ -56,6 +56,7 @@ type Periods struct {
 	Assembly time.Duration // a build that succeeded this long ago and has no image has lost its leader
 	Linger   time.Duration // how long a failed build container is kept for followers to read
 	Poll     time.Duration // the longest pause between two polls of another builder's work
+	Learn    time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup  time.Duration // limit for removing what was created, also after a signal
 }
 
@@ -67,6 +68,7 @@ func DefaultPeriods(build time.Duration) Periods {
 		Assembly: time.Minute,
 		Linger:   2 * time.Second,
 		Poll:     200 * time.Millisecond,
+		Learn:    3 * time.Second,
 		Cleanup:  30 * time.Second,
 	}
 }

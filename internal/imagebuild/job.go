@@ -43,7 +43,7 @@ func (b *Builder) newJob(ctx context.Context, plan platform.Plan, pkg *content.P
 		return nil, err
 	}
 	j := &job{plan: plan, pkg: pkg.Without(plan.LeftOut...), label: label, builder: builder, runtime: runtime, kind: metadata.KindChaincode}
-	j.lookup = b.newLookup(plan.Runtime.Name, runtime, plan.Target)
+	j.lookup = b.newLookup(ctx, runtime, plan.Target)
 	j.setDigest(b.Prefix, contentDigest(j.plan, j.pkg, j.builder, j.runtime))
 	return j, nil
 }

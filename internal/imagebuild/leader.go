@@ -22,7 +22,7 @@ var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, other *docker.Container, err error) {
 	spec := docker.Spec{
 		Name:        j.lock,
-		Image:       j.plan.Builder.Name,
+		Image:       j.builder.ID, // the name may mean another image by now, and the digest is about this one
 		Command:     j.plan.Command,
 		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
 		Labels:      b.labels(j, metadata.KindBuild),
@@ -81,7 +81,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err err
 		b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
 	}
 	if !j.warm {
-		go j.lookup.get(ctx) // takes a moment for a new base image; an error comes again when the image is made
+		go j.lookup.get() // takes a moment for a new base image; an error comes again when the image is made
 	}
 	err = b.run(ctx, j, id)
 	if err == nil && !j.warm {

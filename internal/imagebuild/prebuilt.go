@@ -13,6 +13,6 @@ func (b *Builder) prebuilt(ctx context.Context, plan platform.Plan, _ *content.P
 	if err != nil {
 		return Image{}, err
 	}
-	user, err := b.images().User(ctx, plan.Runtime.Name, found)
+	user, err := b.images().User(ctx, found)
 	return Image{Name: plan.Runtime.Name, ID: found.ID, User: user}, err
 }

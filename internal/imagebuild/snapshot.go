@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -44,13 +42,12 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return false, err
 	}
 	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
-	lookup := b.newLookup(s.image, snapshot, j.plan.Target)
+	lookup := b.newLookup(ctx, snapshot, j.plan.Target)
 	defer lookup.close()
 	return true, b.assemble(ctx, j, addition{
-		name:  s.image,
-		below: snapshot,
-		write: j.packCode,
-		blobs: func(known knownBase) ([]ocispec.Descriptor, error) { return lookup.blobsOf(ctx, known) },
+		below:  snapshot,
+		lookup: lookup,
+		write:  j.packCode,
 	})
 }
 
@@ -82,7 +79,7 @@ func (b *Builder) ensureSnapshot(ctx context.Context, s *job) (docker.Image, err
 	if !errors.Is(err, docker.ErrNoImage) {
 		return docker.Image{}, err
 	}
-	if s.script, err = b.images().ScriptSum(ctx, s.plan.Builder.Name, s.plan.Snapshot.Script); err != nil {
+	if s.script, err = b.images().ScriptSum(ctx, s.builder.ID, s.plan.Snapshot.Script); err != nil {
 		return docker.Image{}, err
 	}
 	if err := s.checkScript(s.script); err != nil {

@@ -33,9 +33,10 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	}
 	defer j.lookup.close()
 	if plan.Base == nil { // an image that is built in, not added to
-		if err := j.lookup.wait(ctx); err != nil {
+		if _, err := j.lookup.get(); err != nil {
 			return err
 		}
+		j.lookup.wait(b.Periods.Build)
 	}
 	switch {
 	case plan.Base != nil:
@@ -53,11 +54,16 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {
-	_, err := b.ensureSnapshot(ctx, b.snapshotJob(j))
+	snapshot, err := b.ensureSnapshot(ctx, b.snapshotJob(j))
 	var unknown unknownScript
 	if errors.As(err, &unknown) {
 		b.Log.Info("the dependencies cannot be installed ahead of the code", "reason", unknown)
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	lookup := b.newLookup(ctx, snapshot, j.plan.Target)
+	defer lookup.close()
+	return b.learnBlobs(j, addition{below: snapshot, lookup: lookup}, b.Periods.Build)
 }

@@ -7,6 +7,7 @@ import (
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -26,9 +27,10 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 		modules := step(j.plan, c.plan.Modules)
 		c.plan.Modules = &modules
 	}
-	if c.plan.Builder.Name, err = b.ensureBase(ctx, j, *j.plan.WithC.Base); err != nil {
+	if c.builder, err = b.ensureBase(ctx, j, *j.plan.WithC.Base); err != nil {
 		return err
 	}
+	c.plan.Builder.Name = c.builder.Name
 	err = b.makeImage(ctx, &c)
 	j.made = c.made
 	return err
@@ -93,20 +95,24 @@ func (j *job) needsC(err error) bool {
 	return j.plan.WithC != nil && errors.As(err, &failed) && failed.Status == platform.NeedsC
 }
 
-// ensureBase makes the image to build in, unless it exists, and returns its name. The image is made from the job's builder
+// ensureBase returns the image to build in, and makes it if it does not exist. The image is made from the job's builder
 // image, without the package.
-func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (string, error) {
+func (b *Builder) ensureBase(ctx context.Context, j *job, plan platform.Plan) (docker.Image, error) {
 	plan.Builder, plan.Runtime = j.plan.Builder, j.plan.Builder
 	base := &job{
 		plan: plan, pkg: &content.Package{}, label: j.label, builder: j.builder, runtime: j.builder,
 		kind: metadata.KindSnapshot, script: baseimage.NoScript,
-		lookup: b.newLookup(plan.Builder.Name, j.builder, plan.Target),
+		lookup: b.newLookup(ctx, j.builder, plan.Target),
 	}
 	base.lookup.runs = false
 	defer base.lookup.close()
 	base.setDigest(b.Prefix, contentDigest(plan, base.pkg, base.builder, base.runtime))
-	if exists, err := b.exists(ctx, base); err != nil || exists {
-		return base.image, err
+	found, err := b.Engine.Image(ctx, base.image)
+	if !errors.Is(err, docker.ErrNoImage) {
+		return found, err
 	}
-	return base.image, b.makeImage(ctx, base)
+	if err := b.makeImage(ctx, base); err != nil {
+		return docker.Image{}, err
+	}
+	return b.Engine.Image(ctx, base.image)
 }

@@ -75,7 +75,8 @@ func TestABuildThatNeedsC(t *testing.T) {
 					require.NoError(t, json.Unmarshal(call.Body, &last))
 				}
 			}
-			assert.Contains(t, last.Image, "fabric-chaincode/golang-std:")
+			std, _ := engine.Image(last.Image)
+			assert.Contains(t, std.Name, "fabric-chaincode/golang-std:")
 			assert.Equal(t, []string{"GOPROXY=off"}, last.Env)
 			assert.Equal(t, "none", last.HostConfig.NetworkMode)
 			assert.Empty(t, last.HostConfig.Binds)

@@ -81,5 +81,5 @@ func (l *launch) resolveUser(ctx context.Context, id string, image imagebuild.Im
 	if err != nil {
 		return metadata.UIDGID{}, err
 	}
-	return baseimage.ResolveUser(ctx, l.engine, id, image.Name, inspected.User)
+	return baseimage.ResolveUser(ctx, l.engine, id, inspected)
 }
