@@ -45,7 +45,7 @@ func stays(o object) bool {
 	case volume:
 		return o.labels[kindLabel] == "cache"
 	case image:
-		return slices.Contains([]string{"chaincode", "snapshot"}, o.labels[kindLabel]) ||
+		return slices.Contains([]string{"chaincode", "snapshot", "base"}, o.labels[kindLabel]) ||
 			slices.ContainsFunc(o.names, baseimages.Provided)
 	default:
 		return false
