@@ -46,7 +46,7 @@ type loader struct {
 	base   imagearchive.Base
 }
 
-// connect connects to the engine, and finds the blobs of the base image if the engine has any.
+// connect connects to the engine, and finds the blobs of the base image if the engine loads no image without them.
 func (l *loader) connect(ctx context.Context) error {
 	if l.engine != nil {
 		return nil
@@ -61,24 +61,22 @@ func (l *loader) connect(ctx context.Context) error {
 		return err
 	}
 	l.base = imagearchive.Base{Platform: image.Platform, Config: image.Config, Layers: image.Layers}
-	if l.base.Blobs, err = findBlobs(ctx, client, l.bench.images.nodeenv, image.Layers); err != nil {
-		return err
-	}
 	l.engine = client
-	return nil
+	probe := prefix + "/layer:" + strings.ToLower(rand.Text())
+	if err := l.loadImage(ctx, imagearchive.Image{Name: probe, Base: l.base}); err == nil {
+		return l.bench.engine.Delete(ctx, "/images/"+probe+"?force=1")
+	}
+	l.base.Blobs, err = findBlobs(ctx, client, image)
+	return err
 }
 
-func findBlobs(ctx context.Context, client *docker.Engine, image string, layers []string) ([]ocispec.Descriptor, error) {
-	export, err := client.Export(ctx, image)
+func findBlobs(ctx context.Context, client *docker.Engine, image docker.Image) ([]ocispec.Descriptor, error) {
+	export, err := client.Export(ctx, image.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer export.Close()
-	blobs, err := imagearchive.FindBlobs(export, layers)
-	if errors.Is(err, imagearchive.ErrNoBlobs) { // a classic store
-		return nil, nil
-	}
-	return blobs, err
+	return imagearchive.FindBlobs(export, image.Layers)
 }
 
 // compare makes an image with a new layer of that size in both ways.
@@ -120,7 +118,12 @@ func (l *loader) load(ctx context.Context, name string, write func(io.Writer) er
 		return err
 	}
 	defer layer.Close()
-	image := imagearchive.Image{Name: name, Base: l.base, Layer: &imagearchive.Layer{Digest: layer.Digest, Size: layer.Size, Content: layer}}
+	return l.loadImage(ctx, imagearchive.Image{
+		Name: name, Base: l.base, Layer: &imagearchive.Layer{Digest: layer.Digest, Size: layer.Size, Content: layer},
+	})
+}
+
+func (l *loader) loadImage(ctx context.Context, image imagearchive.Image) error {
 	reader, writer := io.Pipe()
 	defer reader.Close()
 	go func() {
