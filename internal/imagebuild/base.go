@@ -2,6 +2,7 @@ package imagebuild
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +19,9 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// labelBase is the label of an image that adds nothing to a base image but this label: a knownBase as JSON. The image is
-// where builders find again what one of them has learned about the base image and the engine.
+// labelBase is the label of an image that adds nothing to a base image but this label: a knownBase as JSON in base64, since
+// podman keeps the backslashes of a quoted value. The image is where builders find again what one of them has learned about
+// the base image and the engine.
 const labelBase = "fabric-builder-docker.base"
 
 // A way is how an engine gets an image that adds a layer to a base image. What the engine answers decides, not its name.
@@ -77,7 +79,7 @@ func (l *baseLookup) get() (knownBase, error) {
 	}
 	known, err := l.find()
 	switch {
-	case errors.Is(err, docker.ErrNoImage):
+	case errors.Is(err, docker.ErrNoImage) || errors.Is(err, errUnreadable):
 		known, err = l.findOut()
 	case err == nil && known.Way == wayCommit && known.Link == "":
 		l.inBackground(func() (knownBase, error) { return known.in(wayDocker), l.loadRecord(known.in(wayDocker)) })
@@ -151,14 +153,21 @@ func (l *baseLookup) record() string {
 	return metadata.ImageName(l.builder.Prefix, "base", digest.Sum())
 }
 
-// find reads the record. Its error wraps [docker.ErrNoImage] if there is none.
+// errUnreadable is the error for a record that another version, or somebody else, has made.
+var errUnreadable = errors.New("the record of the base image cannot be read")
+
+// find reads the record. Its error wraps [docker.ErrNoImage] or errUnreadable if there is none to use.
 func (l *baseLookup) find() (known knownBase, err error) {
 	found, err := l.builder.Engine.Image(l.ctx, l.record())
 	if err != nil {
 		return knownBase{}, err
 	}
-	if err := json.Unmarshal([]byte(found.Labels[labelBase]), &known); err != nil {
-		return knownBase{}, fmt.Errorf("reading label %s of image %q (remove the image, and it is made again): %w", labelBase, l.record(), err)
+	text, err := base64.StdEncoding.DecodeString(found.Labels[labelBase])
+	if err == nil {
+		err = json.Unmarshal(text, &known)
+	}
+	if err != nil {
+		return knownBase{}, fmt.Errorf("%w: label %s of image %q: %w", errUnreadable, labelBase, l.record(), err)
 	}
 	return known, nil
 }
@@ -221,7 +230,7 @@ func (l *baseLookup) blobs() ([]ocispec.Descriptor, error) {
 func (l *baseLookup) labels(known knownBase) (map[string]string, error) {
 	text, err := json.Marshal(known)
 	return map[string]string{
-		metadata.LabelKind: metadata.KindBase, metadata.LabelVersion: l.builder.Version, labelBase: string(text),
+		metadata.LabelKind: metadata.KindBase, metadata.LabelVersion: l.builder.Version, labelBase: base64.StdEncoding.EncodeToString(text),
 	}, err
 }
 
@@ -243,6 +252,9 @@ func (l *baseLookup) loadRecord(known knownBase) error {
 func (l *baseLookup) commitRecord(known knownBase) error {
 	labels, err := l.labels(known)
 	if err != nil {
+		return err
+	}
+	if err := l.forget(); err != nil { // one that cannot be read
 		return err
 	}
 	return l.builder.images().WithContainer(l.ctx, l.image.ID, func(id string) error {

@@ -33,7 +33,7 @@ func (e *Engine) commit(c *Call) {
 		image.Command = found.config.Cmd
 	}
 	for _, text := range c.Query["changes"] {
-		if err := image.apply(text); err != nil {
+		if err := image.apply(text, e.podman); err != nil {
 			c.fail(http.StatusBadRequest, "%v", err)
 			return
 		}
@@ -59,13 +59,16 @@ func layerDigest(before, after *Files) string {
 }
 
 // apply carries out an instruction of a commit: LABEL "key"="value", ENV key=value, USER name, or CMD ["command"].
-func (i *Image) apply(text string) error {
+func (i *Image) apply(text string, podman bool) error {
 	instruction, rest, _ := strings.Cut(text, " ")
 	switch instruction {
 	case "LABEL":
 		key, value, err := quotedPair(rest)
 		if err != nil {
 			return err
+		}
+		if podman { // keeps the backslashes of a quoted value
+			value = strings.ReplaceAll(value, `"`, `\"`)
 		}
 		if i.Labels == nil {
 			i.Labels = map[string]string{}
