@@ -71,13 +71,16 @@ func (b *Builder) tryAssemble(ctx context.Context, j *job, a addition) error {
 		}
 		b.Log.Warn("committing a container instead", "image", j.image, "reason", err)
 		if err := errors.Join(a.lookup.forget(), j.lookup.forget()); err != nil {
-			return err
+			b.Log.Debug("the next build will try to load, too", "reason", err)
 		}
 	}
-	if err := b.commit(ctx, j, a, known); err != nil || known.Way != wayUnknown {
+	if err := b.commit(ctx, j, a, known); err != nil {
 		return err
 	}
-	return b.learnBlobs(j, a, b.Periods.Learn)
+	if known.Way == wayUnknown {
+		b.learnBlobs(j, a, b.Periods.Learn)
+	}
+	return nil
 }
 
 // knownBelow returns what is known of the image below. Of a snapshot, it is what is known of the runtime image, but for the
@@ -95,13 +98,12 @@ func (b *Builder) knownBelow(j *job, a addition) (knownBase, error) {
 
 // learnBlobs waits until the blobs of the image below are known, at most that long: a build that commits is often over before
 // the engine has exported the image, and all later ones would have to commit, too.
-func (b *Builder) learnBlobs(j *job, a addition, limit time.Duration) error {
+func (b *Builder) learnBlobs(j *job, a addition, limit time.Duration) {
 	j.lookup.wait(limit)
 	known, err := b.knownBelow(j, a)
 	if err == nil && known.Way == wayUnknown && a.lookup.facts != nil { // a snapshot, on an engine that loads OCI layouts
 		a.lookup.wait(limit)
 	}
-	return err
 }
 
 // errNotLoaded is the error of an engine that did not load an archive although its base image is there.
