@@ -160,22 +160,26 @@ func (b *Builder) loadArchive(ctx context.Context, form way, image imagearchive.
 		func(w io.Writer) (err error) { id, err = write(w); return err },
 		func(r io.Reader) error { return b.Engine.Load(ctx, r) },
 	)
-	if err == nil && form == wayOCI {
-		err = b.checkLoaded(ctx, image.Name)
+	if form == wayOCI {
+		err = b.checkLoaded(ctx, image.Name, err)
 	}
 	return id, err
 }
 
 // checkLoaded creates a container of an image that was loaded in an OCI layout, and takes the image's name away if that
-// fails. containerd's store names the image before it unpacks it, and does not fail if a layer is missing or broken.
-func (b *Builder) checkLoaded(ctx context.Context, image string) error {
-	err := b.images().WithContainer(ctx, image, func(string) error { return nil })
-	if err == nil {
-		return nil
-	}
+// fails. containerd's store names the image before it unpacks it, and does not fail if a layer is missing or broken. A load
+// that failed or was cancelled is checked, too, and to its end: the name may already be that of another builder's good image.
+func (b *Builder) checkLoaded(ctx context.Context, image string, loadErr error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
 	defer cancel()
-	return errors.Join(fmt.Errorf("the image cannot be used: %w", err), b.Engine.Untag(ctx, image))
+	err := b.images().WithContainer(ctx, image, func(string) error { return nil })
+	switch {
+	case err == nil:
+		return loadErr
+	case errors.Is(err, docker.ErrNoImage):
+		return errors.Join(loadErr, err)
+	}
+	return errors.Join(loadErr, fmt.Errorf("the image cannot be used: %w", err), b.Engine.Untag(ctx, image))
 }
 
 // commit uploads the new layer to a container of the image below, and commits that.

@@ -2,6 +2,7 @@ package imagebuild_test
 
 import (
 	"archive/tar"
+	"context"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -244,6 +245,30 @@ func TestALoadedImageThatCannotBeUsedIsNotKept(t *testing.T) {
 	assert.Contains(t, b.output.String(), "the image cannot be used: ")
 	assert.Contains(t, engine.ImageCalls(), "untag "+image.Name)
 	assert.Len(t, imagesOf(engine, metadata.KindChaincode), 1)
+}
+
+// Another builder may have loaded the same image, and a chaincode may need it: who is told to stop takes no name away.
+func TestASignalAfterALoadLeavesTheImageItsName(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	warm(t, engine)
+	ctx, stop := context.WithCancelCause(t.Context())
+	engine.On(fakeengine.Load, fakeengine.After(func() { stop(signalled{}) }))
+	_, err := newBuilder(t, engine).Build(ctx, plan, newPackage(t), "basic_1.0")
+	if err != nil {
+		assert.ErrorIs(t, err, signalled{})
+	}
+	assert.Len(t, imagesOf(engine, metadata.KindChaincode), 1)
+	assertNothingLeft(t, engine)
+}
+
+// A load that is cut off may have left a name for an image that cannot be used.
+func TestALoadThatIsCutOffIsChecked(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore())
+	warm(t, engine)
+	engine.On(fakeengine.Load, fakeengine.Cut(4))
+	engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	_, image := buildChanged(t, engine, "one")
+	assert.Contains(t, engine.ImageCalls(), "untag "+image.Name)
 }
 
 // Another peer pulls a newer image under the same name while a build is under way. The digest is that of the older one.
