@@ -155,6 +155,7 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 		"pull": {fakeengine.Pull, func(ctx context.Context, c *docker.Engine) error {
 			return c.Pull(ctx, docker.Pull{Ref: "base:1"}, func(string) {})
 		}, `pulling image "base:1": `},
+		"list":    {fakeengine.List, func(ctx context.Context, c *docker.Engine) error { _, err := c.List(ctx, nil); return err }, `listing containers: `},
 		"inspect": {fakeengine.Inspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Inspect(ctx, "one"); return err }, `inspecting container "one": `},
 		"start":   {fakeengine.Start, func(ctx context.Context, c *docker.Engine) error { return c.Start(ctx, "one") }, `starting container "one": `},
 		"stop":    {fakeengine.Stop, func(ctx context.Context, c *docker.Engine) error { return c.Stop(ctx, "one", time.Second) }, `stopping container "one": `},
