@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -51,4 +53,30 @@ func containerOf(summary container.Summary) Container {
 		}
 	}
 	return listed
+}
+
+// Lookup looks up a container by ID or name in the list of containers, which engines answer even while the container is
+// being removed, or while a client that downloads from it has stopped reading: an inspect hangs then. The list does not
+// hold how a container ended, so only ID, Name, Labels, Status and Created are set.
+func (e *Engine) Lookup(ctx context.Context, id string) (Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	filter := filters.NewArgs(filters.Arg("name", "^/?"+regexp.QuoteMeta(id)+"$"))
+	if isID(id) {
+		filter = filters.NewArgs(filters.Arg("id", id))
+	}
+	found, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filter})
+	switch {
+	case err != nil:
+		return Container{}, fmt.Errorf("looking for container %q: %w", id, err)
+	case len(found) == 0:
+		return Container{}, fmt.Errorf("looking for container %q: %w", id, ErrNoContainer)
+	}
+	return containerOf(found[0]), nil
+}
+
+// isID reports whether a container is referred to by its full ID. The names that this project gives are not like that.
+func isID(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil && len(text) == 64
 }
