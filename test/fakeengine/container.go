@@ -110,6 +110,12 @@ func (e *Engine) create(c *Call) {
 		c.fail(http.StatusBadRequest, "No command specified")
 		return
 	}
+	created := e.addContainer(name, asked, image)
+	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})
+}
+
+// addContainer adds a container. The caller holds the lock.
+func (e *Engine) addContainer(name string, asked config, image *Image) *container {
 	e.serial++
 	id := sha256.Sum256([]byte(strconv.Itoa(e.serial)))
 	if name == "" {
@@ -123,7 +129,7 @@ func (e *Engine) create(c *Call) {
 		created.files.Add(mount, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}, "")
 	}
 	e.containers = append(e.containers, created)
-	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})
+	return created
 }
 
 // checkName reports whether name is valid and free. If not, it answers with the error. The caller holds the lock.
@@ -305,6 +311,22 @@ func (e *Engine) RemoveContainer(name string) {
 	if found := e.find(name); found != nil {
 		e.removeLocked(found)
 	}
+}
+
+// Kill kills a container, as an operator would.
+func (e *Engine) Kill(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if found := e.find(name); found != nil {
+		e.killLocked(found)
+	}
+}
+
+// AddContainer adds a container that is not started, as another client would create it.
+func (e *Engine) AddContainer(name, image string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.addContainer(name, config{Image: image}, e.findImage(e.images, image))
 }
 
 // Prune removes all containers that are not running, including those that were never started.
