@@ -91,6 +91,7 @@ func TestDefaults(t *testing.T) {
 		"builder.fabricVersion":              "3.1",
 		"builder.dockerNamespace":            "hyperledger",
 		"builder.buildTimeout":               15 * time.Minute,
+		"builder.build.pids":                 int64(4096),
 		"builder.cache.scope":                "engine",
 		"builder.saveSource":                 true,
 		"builder.pullPolicy":                 "missing",

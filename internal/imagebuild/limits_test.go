@@ -44,6 +44,15 @@ func TestLimitsOfABuild(t *testing.T) {
 	}, hostOf(t, imagebuild.Limits{Memory: 1 << 30, CPUs: 1.5, Pids: 512, Network: "none", NoInit: true}))
 }
 
+func TestTheDefaultLimitsOfABuild(t *testing.T) {
+	settings := config.Defaults()
+	assert.Equal(t, 4096.0, hostOf(t, imagebuild.LimitsOf(settings))["PidsLimit"])
+	settings.Builder.Build.Pids = 0
+	host := hostOf(t, imagebuild.LimitsOf(settings))
+	assert.NotContains(t, host, "PidsLimit", "the engine's default")
+	assert.NotContains(t, host, "Memory", "no limit")
+}
+
 // networkOfBuild is the network of the build container, and what the builder has asked for on the way to it.
 func networkOfBuild(t *testing.T, b *builder, engine *fakeengine.Engine, plan platform.Plan) (string, []string) {
 	t.Helper()
