@@ -32,6 +32,10 @@ func LimitsOf(settings config.Settings) Limits {
 	return limits
 }
 
+// logOptions limits what the engine keeps of a build's output, which followers read: 20 seconds of yes made a log of 1.6 GB.
+// The leader loses nothing: it is attached.
+var logOptions = map[string]string{"max-size": "20m", "max-file": "5"}
+
 // onHostNetwork reports, without contacting the engine, whether chaincodes use the host's network: because the settings say
 // so, or because the peer itself runs on the engine's host.
 func onHostNetwork(ctx context.Context, settings config.Settings) bool {
