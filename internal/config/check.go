@@ -138,6 +138,10 @@ func (s *Settings) checkBuilder() error {
 		return invalid("builder.build.cpus", b.Build.CPUs, cpusAllowed)
 	case b.Build.Pids < 0:
 		return invalid("builder.build.pids", b.Build.Pids, "at least 1, or 0 for the engine's default")
+	case b.Build.OutputSize < 0:
+		return invalid("builder.build.outputSize", b.Build.OutputSize, "at least 1 byte, or 0 for no limit")
+	case b.Build.OutputFiles < 0:
+		return invalid("builder.build.outputFiles", b.Build.OutputFiles, "at least 1, or 0 for no limit")
 	}
 	return firstError(b.checkTimes, b.checkChoices, b.checkEnvironments)
 }

@@ -12,19 +12,23 @@ import (
 // FilterOutput reads a tar archive of the output directory and writes one to be unpacked at /, with the output in the
 // target directory. It normalises everything that differs from build to build: the owner is 0:0, times are zero, and
 // modes are 0755 or 0644. The target directory gets an entry, so that its time does not depend on the engine. Devices,
-// FIFOs, hard links to them, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
-func FilterOutput(output io.Reader, w io.Writer, target string) error {
+// FIFOs, hard links to them, set-ID bits and extended attributes are dropped. It returns an error if there is no output, and
+// an [OutputLimitError] if there is too much, counting what is dropped.
+func FilterOutput(output io.Reader, w io.Writer, target string, limits OutputLimits) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
 	if err := out.WriteHeader(dirHeader(target, 0o755)); err != nil {
 		return err
 	}
-	entries, dropped := 0, map[string]bool{}
+	entries, dropped, counter := 0, map[string]bool{}, outputCounter{limits: limits}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
+			return err
+		}
+		if err := counter.add(header); err != nil {
 			return err
 		}
 		moved, err := move(header, target)

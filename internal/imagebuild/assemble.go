@@ -255,10 +255,16 @@ func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io
 		return err
 	}
 	defer output.Close()
-	if err := content.FilterOutput(output, w, j.plan.Target); err != nil {
-		return fmt.Errorf("copying the build's output: %w", err)
+	return explainOutput(content.FilterOutput(output, w, j.plan.Target, b.Limits.Output))
+}
+
+// explainOutput says what was being done, unless the error is about the build's output anyway.
+func explainOutput(err error) error {
+	var tooMuch content.OutputLimitError
+	if err == nil || errors.As(err, &tooMuch) {
+		return err
 	}
-	return nil
+	return fmt.Errorf("copying the build's output: %w", err)
 }
 
 // pipe calls write and read at the same time, with the two ends of a pipe. If write fails, its error is returned.
