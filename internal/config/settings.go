@@ -141,7 +141,7 @@ type Builder struct {
 	Security        Security      `key:"security"`
 	StopGrace       time.Duration `key:"stopGrace"` // between SIGTERM and SIGKILL; whole seconds
 	Log             Log           `key:"log"`
-	Overrides       []Override    `key:"overrides"` // by label, see ForLabel
+	Overrides       []Override    `key:"overrides"` // see For
 }
 
 // Environment is a list of variables, NAME=VALUE, each name once. In a file it may also be a map.
@@ -191,9 +191,11 @@ type Log struct {
 	Format string `key:"format"` // text, json
 }
 
-// Override changes settings for the chaincodes of some labels. Fields that are not set change nothing.
+// Override changes settings for some chaincodes: those that match the label and the package id, as far as these are set. Other
+// fields that are not set change nothing.
 type Override struct {
-	Label       string         `key:"label"` // exact, or a pattern of path.Match such as basic_*
+	Label       string         `key:"label"`     // exact, or a pattern of path.Match such as basic_*
+	PackageID   string         `key:"packageId"` // exact, LABEL:HASH, or a pattern of path.Match
 	Images      OverrideImages `key:"images"`
 	Memory      *int64         `key:"memory"`      // as HostConfig.Memory
 	CPUs        *float64       `key:"cpus"`        // as Builder.CPUs
