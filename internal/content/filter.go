@@ -2,6 +2,7 @@ package content
 
 import (
 	"archive/tar"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ func FilterOutput(output io.Reader, w io.Writer, target string, limits OutputLim
 	if err := out.WriteHeader(dirHeader(target, 0o755)); err != nil {
 		return err
 	}
-	entries, dropped, counter := 0, map[string]bool{}, outputCounter{limits: limits}
+	entries, dropped, counter := 0, names{}, outputCounter{limits: limits}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -35,8 +36,8 @@ func FilterOutput(output io.Reader, w io.Writer, target string, limits OutputLim
 		if err != nil {
 			return err
 		}
-		if moved == nil || moved.Typeflag == tar.TypeLink && dropped[moved.Linkname] { // a link to what is dropped is the same again
-			dropped[inRoot(path.Join(target, within(header.Name)))] = true
+		if moved == nil || moved.Typeflag == tar.TypeLink && dropped.has(moved.Linkname) { // a link to what is dropped is the same again
+			dropped.add(inRoot(path.Join(target, within(header.Name))))
 			continue
 		}
 		entries++
@@ -52,6 +53,13 @@ func FilterOutput(output io.Reader, w io.Writer, target string, limits OutputLim
 	}
 	return out.Close()
 }
+
+// names is a set of names. It holds their sums, because a build may choose a million names of 4 KiB.
+type names map[[sha256.Size]byte]bool
+
+func (n names) add(name string) { n[sha256.Sum256([]byte(name))] = true }
+
+func (n names) has(name string) bool { return n[sha256.Sum256([]byte(name))] }
 
 // move returns the header of an entry as it will be in the image, or nil for the output directory itself and for files
 // that do not belong in an image.

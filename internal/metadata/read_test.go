@@ -54,8 +54,13 @@ func TestTheLargestFileIsRead(t *testing.T) {
 // The record lists the files of META-INF, however many there are.
 func TestALargeRecordIsRead(t *testing.T) {
 	dir := t.TempDir()
-	record := metadata.Record{Type: "golang", Label: strings.Repeat("x", metadata.MaxFile)}
+	record := metadata.Record{Type: "golang", Label: "basic_1.0"}
 	require.NoError(t, metadata.WriteRecord(dir, record))
+	file, err := os.OpenFile(filepath.Join(dir, metadata.RecordFile), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString(strings.Repeat(" ", metadata.MaxFile))
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
 	read, err := metadata.ReadRecord(dir)
 	require.NoError(t, err)
 	assert.Equal(t, record, read)
