@@ -24,6 +24,10 @@ var errInputLost = errors.New("the connection that delivers the TLS files was lo
 
 // run starts the chaincode and supervises it until it ends.
 func (l *launch) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		now := time.Now()
+		l.signalled.Store(&now)
+	})()
 	s, err := l.start(ctx)
 	switch {
 	case errors.Is(err, errTakenOver):
