@@ -26,6 +26,8 @@ const (
 	freeMemoryAfter = 10 * time.Second       // by then the launch is over, so that freeing memory does not slow it down
 	reconnectTime   = 5 * time.Minute        // for an engine to restart
 	reconnectWait   = time.Second            // between two attempts
+	removeRetry     = 15 * time.Second       // for an engine to come back, so that a container can be removed
+	removePause     = 200 * time.Millisecond // between two attempts
 )
 
 // minRemoveTime is the part of cleanupTime that a stop leaves for the removal.
@@ -152,7 +154,7 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 	}
-	if err := l.engine.Remove(cleaning, s.id); err != nil { // not returned: how the chaincode ended matters more
+	if err := l.retryRemove(cleaning, s.id); err != nil { // not returned: how the chaincode ended matters more
 		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "container_id", s.id, "error", err)
 	}
 	return e, nil
@@ -178,7 +180,7 @@ func (l *launch) stop(ctx context.Context, s *session) (end, error) {
 	}
 	// The removal also kills the container, so a failed stop matters only if the removal fails, too. An engine completes a
 	// removal that has begun even when its client is gone, so the container may still go.
-	if err := l.engine.Remove(ctx, s.id); err != nil {
+	if err := l.retryRemove(ctx, s.id); err != nil {
 		e.left = errors.Join(err, stopErr)
 	}
 	if s.finish == nil {
@@ -254,7 +256,22 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 func (l *launch) remove(ctx context.Context, id string) error {
 	ctx, cancel := l.cleanUp(ctx)
 	defer cancel()
-	return l.engine.Remove(ctx, id)
+	return l.retryRemove(ctx, id)
+}
+
+// retryRemove removes a container, and tries again for a while if the connection to the engine is lost.
+func (l *launch) retryRemove(ctx context.Context, id string) error {
+	for deadline := time.Now().Add(removeRetry); ; {
+		err := l.engine.Remove(ctx, id)
+		if !docker.IsUnreachable(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removePause):
+		}
+	}
 }
 
 // cleanUp returns a context for what is left to do when ctx has ended or may end. It ends cleanupTime after the signal.

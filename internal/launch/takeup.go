@@ -38,6 +38,8 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 		switch {
 		case err == nil && last, errors.Is(err, docker.ErrNoContainer):
 			return err
+		case errors.Is(err, docker.ErrUnreadableLog):
+			return l.attachAgain(ctx, s, ended)
 		case err != nil:
 			l.log.Debug("cannot read the container's log: trying again", "error", err)
 			pause = reconnectWait
@@ -57,6 +59,38 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 		case <-time.After(max(pause, pollPart*time.Since(began))):
 		}
 	}
+}
+
+// attachAgain writes what a container prints from now on, if its log cannot be read. It looks at the container first, since
+// an attach to one that has ended never ends, and for the same reason it ends soon after ended is closed.
+func (l *launch) attachAgain(ctx context.Context, s *session, ended <-chan struct{}) error {
+	l.log.Warn("what the chaincode has printed since is lost: the engine cannot read from its log driver (see vm.docker.hostConfig.LogConfig.Type)",
+		"chaincode_id", l.chaincode.ID)
+	container, err := l.engine.Inspect(ctx, s.id)
+	if err != nil || container.Status != "running" {
+		return err
+	}
+	output, err := l.engine.Attach(ctx, s.id, nil)
+	if err != nil {
+		return err
+	}
+	copied := make(chan error, 1)
+	go func() { copied <- output.Copy(s.stdout, s.stderr) }()
+	defer output.Close()
+	select {
+	case err := <-copied:
+		return err
+	case <-ctx.Done():
+	case <-ended:
+		select {
+		case err := <-copied:
+			return err
+		case <-ctx.Done():
+		case <-time.After(quickDrain):
+		}
+	}
+	output.Close()
+	return <-copied
 }
 
 func isClosed(c <-chan struct{}) bool {
