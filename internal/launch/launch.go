@@ -66,11 +66,15 @@ func (l *launch) start(ctx context.Context) (*session, error) {
 	return s, err
 }
 
-// startWithRetry retries once if the container was pruned, or lost its stdin to an engine restart, before it started;
-// and once if the image was pruned. A prune may remove both, in either order.
+// maxRecreated limits how often a container is created again. A cron job that prunes every few seconds can hit a launch more
+// than once.
+const maxRecreated = 3
+
+// startWithRetry creates the container again if it was pruned, or lost its stdin to an engine restart, before it started;
+// and builds the image again, once, if that was pruned. A prune may remove both, in either order.
 func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) (*session, error) {
 	image := l.recordedImage()
-	for recreated, rebuilt := false, false; ; {
+	for recreated, rebuilt := 0, false; ; {
 		p, err := l.prepare(image, networks) // each time: a rebuilt image may need another TLS delivery
 		if err != nil {
 			return nil, err
@@ -84,8 +88,8 @@ func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) 
 			if image, err = l.rebuildImage(ctx, image); err != nil {
 				return nil, err
 			}
-		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && !recreated:
-			recreated = true
+		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && recreated < maxRecreated:
+			recreated++
 			l.log.Warn("the container was removed, or lost its input, before it started: creating it again", "error", err)
 		default:
 			return nil, err
