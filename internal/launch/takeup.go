@@ -12,7 +12,8 @@ import (
 const (
 	minPoll  = 100 * time.Millisecond // between two reads of the log while the chaincode prints
 	maxPoll  = 2 * time.Second        // the same while it prints nothing
-	pollPart = 20                     // a pause is so many times longer than the read before it, at least
+	pollPart = 20                     // a pause is so many times longer than the read before it, at least, while it prints nothing
+	maxPause = 30 * time.Second       // where reads take long, as of compressed logs
 	logLag   = 300 * time.Millisecond // for an engine to log what it has already sent to an attach
 	warnGap  = 10 * time.Second       // between two warnings of missing lines
 )
@@ -42,11 +43,11 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 			return l.attachAgain(ctx, s, ended)
 		case err != nil:
 			l.log.Debug("cannot read the container's log: trying again", "error", err)
-			pause = reconnectWait
-		case printed:
+			pause = min(2*pause, reconnectWait)
+		case printed: // a longer pause would make the next read longer as well, and the log might not last
 			pause = minPoll
 		default:
-			pause = min(2*pause, maxPoll)
+			pause = max(min(2*pause, maxPoll), min(pollPart*time.Since(began), maxPause))
 		}
 		wake := ended
 		if last {
@@ -56,7 +57,7 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-wake:
-		case <-time.After(max(pause, pollPart*time.Since(began))):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -138,8 +139,8 @@ func (l *launch) findPlace(ctx context.Context, s *session) error {
 		begin = other
 	}
 	begin = begin.Add(-jointBefore)
-	for _, start := range []time.Time{begin, begin, {}} {
-		found, err := l.locate(ctx, s, clock, start)
+	found, err := l.locate(ctx, s, clock, begin)
+	for _, start := range []time.Time{begin, {}} {
 		if found || err != nil {
 			return err
 		}
@@ -148,6 +149,10 @@ func (l *launch) findPlace(ctx context.Context, s *session) error {
 			return context.Cause(ctx)
 		case <-time.After(logLag):
 		}
+		found, err = l.locate(ctx, s, clock, start)
+	}
+	if found || err != nil {
+		return err
 	}
 	l.log.Warn("lines of the chaincode's output may be missing or repeated: what was printed last is not in the engine's log"+
 		" (see vm.docker.hostConfig.LogConfig)", "chaincode_id", l.chaincode.ID)

@@ -121,6 +121,7 @@ func TestNoLineIsLostWhenConnectionsAreCut(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() { ended <- run.status(t) }()
 
+	require.Eventually(t, func() bool { return strings.Contains(run.stderr.String(), "container is running") }, time.Minute, time.Millisecond)
 	random := rand.New(rand.NewPCG(seed, 3))
 	cuts := 0
 	status := -1
