@@ -42,7 +42,7 @@ func derive(t *testing.T, from string, files map[string]string, script string, c
 	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, &ended))
 	require.Zero(t, ended.StatusCode, printedBy(t, id))
 	query := url.Values{"container": {id}, "repo": {prefix + "/derived"}, "tag": {name[strings.LastIndex(name, ":")+1:]}, "changes": changes}
-	require.NoError(t, world.engine.Post(timeout(t), "/commit?"+query.Encode(), nil, nil))
+	require.NoError(t, world.engine.Post(timeout(t), "/commit?"+query.Encode(), struct{}{}, nil))
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+name+"?force=1")) })
 	return name
 }

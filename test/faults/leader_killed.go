@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -19,15 +20,16 @@ func leaderKilled(ctx context.Context, s *stage, t *tally) error {
 		}
 		t.note("%s: undisturbed %.1f s", kind, usual.Seconds())
 		var working sync.WaitGroup
-		errs := make([]error, len(steps))
+		longer, errs := make([]time.Duration, len(steps)), make([]error, len(steps))
 		for i := range steps {
-			working.Go(func() { errs[i] = s.killAt(ctx, t, steps[i], killedPack(kind), usual) })
+			working.Go(func() { longer[i], errs[i] = s.killAt(ctx, t, steps[i], killedPack(kind), usual) })
 		}
 		working.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return err
-			}
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		for i, step := range steps {
+			t.note("%s +%.1f s", step.name, longer[i].Seconds())
 		}
 	}
 	return nil
@@ -117,8 +119,8 @@ var steps = []step{
 	}},
 }
 
-// killAt kills the leader of a build at a step, and then builds the same content.
-func (s *stage) killAt(ctx context.Context, t *tally, at step, p pack, usual time.Duration) error {
+// killAt kills the leader of a build at a step, builds the same content, and returns how much longer that took than usual.
+func (s *stage) killAt(ctx context.Context, t *tally, at step, p pack, usual time.Duration) (time.Duration, error) {
 	killed := make(chan struct{})
 	var leader *program
 	var once sync.Once
@@ -132,11 +134,11 @@ func (s *stage) killAt(ctx context.Context, t *tally, at step, p pack, usual tim
 	}
 	r, err := s.newRelay(ctx, "killed-"+p.salt[:6], at.hooks(kill))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.close()
 	if leader, err = s.build(ctx, t, p, r.endpoint); err != nil {
-		return err
+		return 0, err
 	}
 	close(ready)
 	status := leader.status()
@@ -144,20 +146,19 @@ func (s *stage) killAt(ctx context.Context, t *tally, at step, p pack, usual tim
 	case <-killed:
 	default:
 		t.fail(fmt.Sprintf("%s: the leader ended with %d before that", at.name, status), leader)
-		return nil
+		return 0, nil
 	}
 	for _, id := range r.buildContainers() {
 		t.excuse(id) // it stays until its time-out: nobody knows that the leader is dead
 	}
 	next, err := s.build(ctx, t, p, s.host)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.expectImage(ctx, t, next, "killed "+at.name+", the next build")
 	longer := next.lived - usual
-	t.note("%s +%.1f s", at.name, longer.Seconds())
 	if longer > at.allowed {
 		t.fail(fmt.Sprintf("killed %s: the next build took %.1f s longer, at most %.0f s are allowed", at.name, longer.Seconds(), at.allowed.Seconds()), next)
 	}
-	return nil
+	return longer, nil
 }

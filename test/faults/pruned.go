@@ -54,7 +54,7 @@ func pruned(ctx context.Context, s *stage, t *tally) error {
 }
 
 // pruneWorkers is how many builds and runs there are at a time.
-const pruneWorkers = 4
+const pruneWorkers = 3
 
 // pruneJob is a build, and a run of what it has built.
 type pruneJob struct {
@@ -75,7 +75,7 @@ func pruneJobs(t *tally) []pruneJob {
 		} else {
 			j.pack = pack{
 				kind: kinds[t.random.IntN(len(kinds))], work: time.Second + t.upTo(2*time.Second),
-				output: t.random.IntN(5), upload: t.random.IntN(5),
+				output: t.random.IntN(5), upload: t.random.IntN(5), trees: t.random.IntN(20),
 			}.fresh()
 		}
 		counted++

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -42,26 +43,26 @@ var slowCases = []struct {
 
 func slowRound(ctx context.Context, s *stage, t *tally, round int) error {
 	var working sync.WaitGroup
-	errs := make([]error, len(slowCases))
+	seen, errs := make([]*watch, len(slowCases)), make([]error, len(slowCases))
 	for i := range slowCases {
 		kind := kinds[(round+i)%len(kinds)]
-		working.Go(func() {
-			errs[i] = s.slowCase(ctx, t, i, pack{kind: kind, work: 500 * time.Millisecond, output: 1}.fresh())
-		})
+		p := pack{kind: kind, work: 500 * time.Millisecond, output: 1}.fresh()
+		working.Go(func() { seen[i], errs[i] = s.slowCase(ctx, t, i, p) })
 	}
 	working.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, w := range seen {
+		t.note("%s slow: %d made the image, at most %d at once, the last after %.0f s", w.name, w.made, w.most, w.longest().Seconds())
 	}
 	return nil
 }
 
 const slowFollowers = 10
 
-// slowCase runs a leader and its followers.
-func (s *stage) slowCase(ctx context.Context, t *tally, number int, p pack) error {
+// slowCase runs a leader and its followers, and returns what was seen of them.
+func (s *stage) slowCase(ctx context.Context, t *tally, number int, p pack) (*watch, error) {
 	c := slowCases[number]
 	w := &watch{making: map[int]bool{}, tally: t, name: c.name}
 	defer w.close()
@@ -72,17 +73,17 @@ func (s *stage) slowCase(ctx context.Context, t *tally, number int, p pack) erro
 		}
 		r, err := s.newRelay(ctx, fmt.Sprintf("slow%d-%d-%s", number, i, p.salt[:4]), w.hooks(ctx, i, c.which, delay))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		w.add(r)
 		b, err := s.build(ctx, t, p, r.endpoint)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		w.started(b)
 		if i == 0 {
 			if err := w.awaitContainer(ctx); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
@@ -96,8 +97,7 @@ func (s *stage) slowCase(ctx context.Context, t *tally, number int, p pack) erro
 	if w.most > 2 {
 		t.fail(fmt.Sprintf("%s is slow: %d builders made the image at once", c.name, w.most), nil)
 	}
-	t.note("%s slow: at most %d at once of %d that made it, the last after %.0f s", c.name, w.most, w.made, w.longest().Seconds())
-	return nil
+	return w, nil
 }
 
 // watch sees what the builders of one content do.
