@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
@@ -24,18 +25,31 @@ func (i Images) WithContainer(ctx context.Context, image string, read func(id st
 	if err != nil {
 		return err
 	}
-	defer i.remove(ctx, id)
+	defer i.Discard(ctx, id)
 	return read(id)
 }
 
-// remove removes a container even if ctx has ended. If that fails it only logs a warning, because nothing depends on it.
-func (i Images) remove(ctx context.Context, id string) {
+// Discard removes a container within Cleanup, even if ctx has ended, and tries again if the engine does not answer. If that
+// fails it only logs a warning: nothing depends on it, and a later build removes the container.
+func (i Images) Discard(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.Cleanup)
 	defer cancel()
-	if err := i.Engine.Remove(ctx, id); err != nil {
-		i.Log.Warn("could not remove a container that was never started", "container_id", id, "error", err)
+	for {
+		err := i.Engine.Remove(ctx, id)
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			i.Log.Warn("cannot remove a container of this build: unless the engine still does, a later build will", "container_id", id, "error", err)
+			return
+		case <-time.After(retryInterval):
+		}
 	}
 }
+
+// retryInterval is the time between two attempts to remove a container. An engine that is restarted takes a second or more.
+const retryInterval = 500 * time.Millisecond
 
 // NoScript takes the place of the sum if an image does not have the script, or if the script is not executable.
 const NoScript = "none"

@@ -46,7 +46,7 @@ type Container struct {
 	ID        string
 	Name      string
 	Labels    map[string]string
-	Status    string // created, running, paused, restarting, removing, exited, dead
+	Status    string // created, running, paused, restarting, removing, exited, dead; podman: stopped, right after the end
 	Created   time.Time
 	Started   time.Time
 	Finished  time.Time
@@ -56,7 +56,10 @@ type Container struct {
 }
 
 // Ended reports whether the container has run and is no longer running.
-func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "dead" }
+func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "stopped" }
+
+// IsGoing reports whether the container is being removed, or is what a failed removal has left.
+func (c Container) IsGoing() bool { return c.Status == "removing" || c.Status == "dead" }
 
 func (s Spec) config() *container.Config {
 	return &container.Config{
@@ -74,7 +77,7 @@ func (s Spec) config() *container.Config {
 	}
 }
 
-// Inspect looks up a container by ID or name.
+// Inspect looks up a container by ID or name. One that is being removed counts as gone.
 func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	found, err := e.inspect(ctx, id)
 	if err != nil {
@@ -88,6 +91,9 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 		result.Status, result.ExitCode, result.OOMKilled, result.Error = string(state.Status), state.ExitCode, state.OOMKilled, state.Error
 		result.Started, result.Finished = parseTime(state.StartedAt), parseTime(state.FinishedAt)
 	}
+	if result.IsGoing() {
+		return Container{}, fmt.Errorf("inspecting container %q, which is %s: %w", id, result.Status, ErrNoContainer)
+	}
 	return result, nil
 }
 
@@ -95,11 +101,8 @@ func (e *Engine) inspect(ctx context.Context, id string) (container.InspectRespo
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := e.api.ContainerInspect(ctx, id)
-	if errdefs.IsNotFound(err) {
-		err = missing{err, ErrNoContainer}
-	}
 	if err != nil {
-		return container.InspectResponse{}, fmt.Errorf("inspecting container %q: %w", id, err)
+		return container.InspectResponse{}, fmt.Errorf("inspecting container %q: %w", id, e.noContainer(ctx, id, err))
 	}
 	return found, nil
 }
@@ -156,21 +159,22 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 	if err == nil || errdefs.IsNotFound(err) {
 		return nil
 	}
-	if errdefs.IsConflict(err) { // another client is removing it
-		return e.awaitRemoval(ctx, id, err)
-	}
-	return fmt.Errorf("removing container %q: %w", id, err)
+	return e.awaitRemoval(ctx, id, fmt.Errorf("removing container %q: %w", id, err))
 }
 
-// awaitRemoval waits until a container that another client is removing is gone.
+// awaitRemoval waits until a container whose removal failed with cause is gone, if another client is removing it.
 func (e *Engine) awaitRemoval(ctx context.Context, id string, cause error) error {
 	for {
-		if _, err := e.Inspect(ctx, id); errors.Is(err, ErrNoContainer) {
+		found, err := e.Lookup(ctx, id)
+		switch {
+		case errors.Is(err, ErrNoContainer):
 			return nil
+		case err != nil || found.Status != "removing":
+			return cause
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("removing container %q: %w", id, cause)
+			return cause
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -155,6 +155,7 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 		"pull": {fakeengine.Pull, func(ctx context.Context, c *docker.Engine) error {
 			return c.Pull(ctx, docker.Pull{Ref: "base:1"}, func(string) {})
 		}, `pulling image "base:1": `},
+		"list":    {fakeengine.List, func(ctx context.Context, c *docker.Engine) error { _, err := c.List(ctx, nil); return err }, `listing containers: `},
 		"inspect": {fakeengine.Inspect, func(ctx context.Context, c *docker.Engine) error { _, err := c.Inspect(ctx, "one"); return err }, `inspecting container "one": `},
 		"start":   {fakeengine.Start, func(ctx context.Context, c *docker.Engine) error { return c.Start(ctx, "one") }, `starting container "one": `},
 		"stop":    {fakeengine.Stop, func(ctx context.Context, c *docker.Engine) error { return c.Stop(ctx, "one", time.Second) }, `stopping container "one": `},
@@ -189,6 +190,7 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 			}
 			t.Run(name+" "+http.StatusText(status), func(t *testing.T) {
 				engine, client := connect(t)
+				create(t, client)
 				engine.On(test.route, fakeengine.Fail(status, "the engine's message"))
 				err := test.call(t.Context(), client)
 				require.ErrorContains(t, err, test.doing)
@@ -199,6 +201,7 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 		}
 		t.Run(name+" lost", func(t *testing.T) {
 			engine, client := connect(t)
+			create(t, client)
 			engine.On(test.route, fakeengine.Drop())
 			err := test.call(t.Context(), client)
 			require.ErrorContains(t, err, test.doing)
@@ -274,20 +277,69 @@ func TestRemoveKillsAndToleratesAMissingContainer(t *testing.T) {
 }
 
 func TestRemoveWaitsForAnotherClientsRemoval(t *testing.T) {
-	engine, client := connect(t)
-	id := create(t, client)
-	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
-	engine.On(fakeengine.Inspect, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
-	require.NoError(t, client.Remove(t.Context(), id))
-	assert.Empty(t, engine.Containers(), "it returns when the container is gone")
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			id := create(t, client)
+			engine.BeginRemoval("one")
+			engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
+			require.NoError(t, client.Remove(t.Context(), id))
+			assert.Empty(t, engine.Containers(), "it returns when the container is gone")
 
-	engine, client = connect(t)
-	id = create(t, client)
-	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "removal of container one is already in progress"))
-	ctx, cancel := context.WithCancel(t.Context())
-	engine.On(fakeengine.Inspect, fakeengine.Nth(3, fakeengine.Before(cancel)))
-	err := client.Remove(ctx, id)
-	assert.ErrorContains(t, err, "already in progress", "a container that stays")
+			engine, client = connect(t, flavour...)
+			id = create(t, client)
+			engine.BeginRemoval("one")
+			ctx, cancel := context.WithCancel(t.Context())
+			engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(cancel)))
+			assert.ErrorContains(t, client.Remove(ctx, id), "removing container")
+		})
+	}
+}
+
+// A holder that is going is waited for. If that takes long, callers may want another name.
+func TestCreateOrInspectWaitsForAHolderThatIsGoing(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it takes five seconds
+			engine, client := connect(t, flavour...)
+			old := create(t, client)
+			engine.BeginRemoval("one")
+			engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
+			assert.NotEqual(t, old, create(t, client))
+
+			engine, client = connect(t, flavour...)
+			old = create(t, client)
+			engine.BeginRemoval("one")
+			_, holder, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "base:1"})
+			require.NoError(t, err)
+			require.NotNil(t, holder)
+			assert.Equal(t, old, holder.ID)
+			assert.True(t, holder.IsGoing())
+		})
+	}
+}
+
+// The list answers while an inspect hangs, but it does not say how a container ended.
+func TestLookup(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			id := create(t, client)
+			_, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one-2", Image: "base:1", Command: []string{"run"}})
+			require.NoError(t, err)
+			engine.On(fakeengine.Inspect, fakeengine.Hang())
+			for _, by := range []string{"one", id} {
+				found, err := client.Lookup(t.Context(), by)
+				require.NoError(t, err)
+				assert.Equal(t, []string{id, "one", "created"}, []string{found.ID, found.Name, found.Status})
+				assert.WithinDuration(t, time.Now(), found.Created, time.Minute)
+			}
+			for _, by := range []string{"on", "o.e", strings.Repeat("0", 64)} {
+				_, err = client.Lookup(t.Context(), by)
+				assert.ErrorIs(t, err, docker.ErrNoContainer, by)
+			}
+		})
+	}
 }
 
 func TestRenameFreesTheName(t *testing.T) {

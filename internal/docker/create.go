@@ -12,30 +12,33 @@ import (
 const (
 	cancelGrace       = 2 * time.Second        // how long finishDespiteCancel waits after the context ends
 	nameTimeout       = 30 * time.Second       // how long a name may be in use while its container cannot be seen
+	goingTimeout      = 5 * time.Second        // how long CreateOrInspect waits for a holder that is being removed
 	createInterval    = 100 * time.Millisecond // between two attempts to create a container
 	maxInternalErrors = 15                     // attempts while the engine answers 500: podman frees a name late
 )
 
 // CreateOrInspect creates a container. If the name is already in use, it returns the container that has the name as
-// holder, and an empty id: the name works as a lock.
+// holder, as [Engine.Lookup] sees it, and an empty id: the name works as a lock.
 //
-// Engines report a name in use in different ways, so after any failure the name itself is inspected. If the name is in
-// use but its container cannot be seen, the container is about to appear or to go, and the create is retried.
+// Engines report a name in use in different ways, so after any failure it looks for the name itself. If the name is in use
+// but its container cannot be seen, the container is about to appear or to go, and the create is retried. So it is for a
+// short while if the holder is being removed.
 func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, holder *Container, err error) {
-	deadline := time.Now().Add(nameTimeout)
+	began := time.Now()
 	for attempt := 1; ; attempt++ {
 		id, createErr := e.create(ctx, spec)
 		if createErr == nil {
 			return id, nil, nil
 		}
-		found, inspectErr := e.Inspect(ctx, spec.Name)
+		found, lookErr := e.Lookup(ctx, spec.Name)
 		switch {
-		case inspectErr == nil:
+		case lookErr == nil && (!found.IsGoing() || time.Since(began) > goingTimeout):
 			return "", &found, nil
-		case !errors.Is(inspectErr, ErrNoContainer),
+		case lookErr == nil: // it is going
+		case !errors.Is(lookErr, ErrNoContainer),
 			errdefs.IsInternal(createErr) && attempt >= maxInternalErrors,
 			!errdefs.IsInternal(createErr) && !errdefs.IsConflict(createErr),
-			time.Now().After(deadline):
+			time.Since(began) > nameTimeout:
 			return "", nil, e.noImageToCreate(ctx, spec, createErr)
 		}
 		select {
@@ -43,7 +46,7 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 			return "", nil, createErr
 		case <-time.After(createInterval):
 		}
-		if found, err := e.Inspect(ctx, spec.Name); err == nil { // cheaper for the engine than another create
+		if found, err := e.Lookup(ctx, spec.Name); err == nil && !found.IsGoing() { // cheaper for the engine than another create
 			return "", &found, nil
 		}
 	}

@@ -35,13 +35,15 @@ func noImage(err error) error {
 	return err
 }
 
-// noContainer marks an engine's error if the container is gone. The engine answers a missing path or network with the
-// same status, so noContainer looks for the container itself.
+// noContainer marks an engine's error if the container is gone or going. Engines answer that with many statuses (404, 409,
+// 500), which have other reasons, too, so noContainer looks for the container itself.
 func (e *Engine) noContainer(ctx context.Context, id string, err error) error {
-	if errdefs.IsNotFound(err) {
-		if _, inspectErr := e.Inspect(ctx, id); errors.Is(inspectErr, ErrNoContainer) {
-			return missing{err, ErrNoContainer}
-		}
+	if err == nil {
+		return nil
+	}
+	found, lookErr := e.Lookup(ctx, id)
+	if errors.Is(lookErr, ErrNoContainer) || lookErr == nil && found.IsGoing() {
+		return missing{err, ErrNoContainer}
 	}
 	return err
 }

@@ -102,3 +102,39 @@ func TestAnErrorSaysWhatIsMissing(t *testing.T) {
 		})
 	}
 }
+
+// While a container is being removed, engines answer calls with many statuses.
+func TestAContainerThatIsGoingCountsAsGone(t *testing.T) {
+	for flavour, options := range flavours {
+		for name, call := range map[string]func(ctx context.Context, e *docker.Engine) error{
+			"inspect": func(ctx context.Context, e *docker.Engine) error { _, err := e.Inspect(ctx, "one"); return err },
+			"start":   func(ctx context.Context, e *docker.Engine) error { return e.Start(ctx, "one") },
+			"logs": func(ctx context.Context, e *docker.Engine) error {
+				_, err := e.Logs(ctx, "one", time.Time{})
+				return err
+			},
+			"upload":   func(ctx context.Context, e *docker.Engine) error { return e.Upload(ctx, "one", "/", http.NoBody) },
+			"download": func(ctx context.Context, e *docker.Engine) error { _, err := e.Download(ctx, "one", "/"); return err },
+			"path":     func(ctx context.Context, e *docker.Engine) error { _, err := e.PathExists(ctx, "one", "/"); return err },
+			"commit":   func(ctx context.Context, e *docker.Engine) error { return e.Commit(ctx, "one", "new:1", nil) },
+			"rename":   func(ctx context.Context, e *docker.Engine) error { return e.Rename(ctx, "one", "two") },
+		} {
+			t.Run(flavour+" "+name, func(t *testing.T) {
+				engine, client := connect(t, options...)
+				create(t, client)
+				engine.BeginRemoval("one")
+				assert.ErrorIs(t, call(t.Context(), client), docker.ErrNoContainer)
+			})
+		}
+	}
+}
+
+// An engine's status alone does not prove that a container is gone.
+func TestAContainerThatIsThereIsNotGone(t *testing.T) {
+	for _, status := range []int{http.StatusNotFound, http.StatusConflict, http.StatusInternalServerError} {
+		engine, client := connect(t)
+		create(t, client)
+		engine.On(fakeengine.Start, fakeengine.Fail(status, "No such container: one"))
+		assert.NotErrorIs(t, client.Start(t.Context(), "one"), docker.ErrNoContainer)
+	}
+}

@@ -79,10 +79,7 @@ func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, 
 	attached, err := e.hijack(ctx, id, len(input) > 0)
 	if err != nil {
 		// The SDK drops the class and the text of an error here. Callers need to know only if the container is gone.
-		if _, gone := e.Inspect(ctx, id); errors.Is(gone, ErrNoContainer) {
-			err = gone
-		}
-		return nil, fmt.Errorf("attaching to container %q: %w", id, err)
+		return nil, fmt.Errorf("attaching to container %q: %w", id, e.noContainer(ctx, id, err))
 	}
 	if err := send(ctx, attached.Conn, input); err != nil {
 		attached.Close()

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -105,11 +104,11 @@ func TestAttachOutlivesItsContext(t *testing.T) {
 }
 
 // The SDK drops the class of an attach's error.
-func TestAttachToAMissingContainerIsNotFound(t *testing.T) {
+func TestAttachToAMissingContainerSaysSo(t *testing.T) {
 	_, client := connect(t)
 	_, err := client.Attach(t.Context(), "one", nil)
 	assert.ErrorContains(t, err, `attaching to container "one": `)
-	assert.True(t, errdefs.IsNotFound(err), "%v", err)
+	assert.ErrorIs(t, err, docker.ErrNoContainer)
 }
 
 func TestAttachErrorNamesTheContainer(t *testing.T) {
@@ -118,7 +117,7 @@ func TestAttachErrorNamesTheContainer(t *testing.T) {
 	engine.On(fakeengine.Attach, fakeengine.Fail(http.StatusInternalServerError, "no"))
 	_, err := client.Attach(t.Context(), id, nil)
 	assert.ErrorContains(t, err, `attaching to container "`+id)
-	assert.False(t, errdefs.IsNotFound(err))
+	assert.NotErrorIs(t, err, docker.ErrNoContainer)
 }
 
 func TestLogsSince(t *testing.T) {

@@ -43,7 +43,41 @@ func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) er
 	return b.assemble(ctx, j, addition{
 		below:  j.runtime,
 		lookup: j.lookup,
-		write:  func(w io.Writer) error { return b.filterOutput(ctx, j, buildID, w) },
+		write: func(w io.Writer) error {
+			output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
+			if err != nil {
+				return err
+			}
+			return filterOutput(output, j, w)
+		},
+	})
+}
+
+// errNotBorrowed is the error for an output of another builder's container that cannot be read.
+var errNotBorrowed = errors.New("the output of the other build cannot be read")
+
+// borrowOutput makes the image from the output of another builder's container, whose build has succeeded. That builder may
+// be alive, or have stopped while it reads the output: an engine lets one client at a time read from a container. So if the
+// read does not begin within Periods.Ended, the error wraps errNotBorrowed.
+func (b *Builder) borrowOutput(ctx context.Context, j *job, buildID string) error {
+	b.Log.Info("making the image from another builder's container", "container_id", buildID, "image", j.image)
+	return b.assemble(ctx, j, addition{
+		below:  j.runtime,
+		lookup: j.lookup,
+		write: func(w io.Writer) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			late := time.AfterFunc(b.Periods.Ended, cancel)
+			output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
+			late.Stop()
+			if err == nil {
+				err = filterOutput(output, j, w)
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %w", errNotBorrowed, err)
+			}
+			return nil
+		},
 	})
 }
 
@@ -130,6 +164,11 @@ func (b *Builder) load(ctx context.Context, j *job, a addition, known knownBase)
 		}
 		image.Labels[labelBlobs] = string(blobs)
 	}
+	if !j.leads.IsZero() && time.Since(j.leads) > b.Periods.Ended { // another builder may have lost patience, and made it
+		if exists, err := b.exists(ctx, j); err != nil || exists {
+			return err
+		}
+	}
 	id, err := b.loadArchive(ctx, known.Way, image)
 	if err != nil {
 		return b.explainLoad(ctx, a, err)
@@ -197,6 +236,11 @@ func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBas
 func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []string) error {
 	made := name + "-" + metadata.RandomID()
 	if err := b.Engine.Commit(ctx, id, made, instructions); err != nil {
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+		defer cancel()
+		if untagErr := b.Engine.Untag(cleanup, made); untagErr != nil { // after a signal, the engine may have committed it
+			b.Log.Debug("an image with a temporary name may be left", "image", made, "error", untagErr)
+		}
 		return err
 	}
 	return b.rename(ctx, made, name)
@@ -248,12 +292,8 @@ func command(below docker.Image) []string {
 	return []string{"CMD " + string(text)}
 }
 
-// filterOutput writes the output of a build as a tar to be unpacked in the image.
-func (b *Builder) filterOutput(ctx context.Context, j *job, buildID string, w io.Writer) error {
-	output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
-	if err != nil {
-		return err
-	}
+// filterOutput writes the output of a build as a tar to be unpacked in the image, and closes the output.
+func filterOutput(output io.ReadCloser, j *job, w io.Writer) error {
 	defer output.Close()
 	if err := content.FilterOutput(output, w, j.plan.Target); err != nil {
 		return fmt.Errorf("copying the build's output: %w", err)

@@ -78,6 +78,9 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 	}
 }
 
+// maxAttempts limits how often a build of a Dockerfile is tried while the engine does not say which step failed.
+const maxAttempts = 3
+
 // rename replaces the temporary name of an image that was built here. If another builder's image already has the final
 // name, it only removes the temporary one: the other image may be in use, and must not lose its name.
 func (b *Builder) rename(ctx context.Context, made, name string) error {

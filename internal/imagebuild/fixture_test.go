@@ -42,13 +42,13 @@ var plan = platform.Plan{
 
 // periods are such that nothing happens by the clock unless a test makes a container older.
 var periods = imagebuild.Periods{
-	Build:    5 * time.Minute,
-	Created:  time.Minute,
-	Assembly: time.Minute,
-	Linger:   300 * time.Millisecond,
-	Poll:     2 * time.Millisecond,
-	Learn:    10 * time.Millisecond,
-	Cleanup:  time.Minute,
+	Build:   5 * time.Minute,
+	Created: time.Minute,
+	Ended:   time.Minute,
+	Look:    time.Minute,
+	Poll:    2 * time.Millisecond,
+	Learn:   10 * time.Millisecond,
+	Cleanup: time.Minute,
 }
 
 // newEngine has both base images, and containers that build well.
@@ -155,13 +155,14 @@ func containerName(t *testing.T, name func(prefix, digest string) string) string
 	return name("fabric-chaincode", digest)
 }
 
-// create makes a container by hand, as a builder that has died since.
+// create makes a container by hand, as a builder with a time-out of 5 minutes that has died since.
 func create(t *testing.T, engine *fakeengine.Engine, name, image string) (client *docker.Engine, id string) {
 	t.Helper()
 	client, err := docker.Connect(t.Context(), engine.Host())
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	id, leader, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}})
+	labels := map[string]string{metadata.LabelKind: metadata.KindBuild, metadata.LabelTimeout: "300"}
+	id, leader, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}, Labels: labels})
 	require.NoError(t, err)
 	require.Nil(t, leader)
 	return client, id
@@ -199,6 +200,16 @@ func imagesOf(engine *fakeengine.Engine, kind string) []string {
 	return found
 }
 
+// assertLeft checks that only these containers exist.
+func assertLeft(t *testing.T, engine *fakeengine.Engine, names ...string) {
+	t.Helper()
+	var left []string
+	for _, container := range engine.Containers() {
+		left = append(left, container.Name)
+	}
+	assert.ElementsMatch(t, names, left)
+}
+
 // assertNothingLeft is what every build owes to the engine.
 func assertNothingLeft(t *testing.T, engine *fakeengine.Engine) {
 	t.Helper()
@@ -210,10 +221,15 @@ func assertNothingLeft(t *testing.T, engine *fakeengine.Engine) {
 // assertBuilt checks that the image is complete.
 func assertBuilt(t *testing.T, engine *fakeengine.Engine, image imagebuild.Image) {
 	t.Helper()
+	assertImage(t, engine, image)
+	assertNothingLeft(t, engine)
+}
+
+func assertImage(t *testing.T, engine *fakeengine.Engine, image imagebuild.Image) {
+	t.Helper()
 	made, ok := engine.Image(image.Name)
 	require.True(t, ok, "image %s is not there", image.Name)
 	assert.Equal(t, "binary of package main", made.Files.Read("/usr/local/bin/chaincode"))
-	assertNothingLeft(t, engine)
 }
 
 // locked is a buffer that many may write to.

@@ -3,154 +3,189 @@ package imagebuild
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"fabric-builder-docker/internal/docker"
 )
 
-// follow waits for another builder of the same content: it shows the output of that builder's container and takes over its
-// result. It polls the container, because a wait also reports success for a container that was removed. It returns false if
-// the container is gone without a result.
-func (b *Builder) follow(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
-	if err := b.setClock(ctx, j); err != nil {
-		return false, err
+// A result is what following another builder has come to.
+type result int
+
+const (
+	pending   result = iota // the wait goes on
+	settled                 // the image exists, or the build has failed
+	vanished                // the other builder's container is gone; there may be an image
+	late                    // the other builder does not go on, but may still be alive
+	lateBuilt               // the same, but its build has succeeded
+)
+
+// follower follows another builder's attempt at the same content.
+type follower struct {
+	*Builder
+	job     *job
+	attempt int
+	id      string        // of the other builder's container
+	skew    time.Duration // how far the engine's clock is ahead
+	began   time.Time
+	ended   time.Time // when the follower saw that the container had ended
+	watch   *watch    // nil until the follower sees the container running
+}
+
+// follow waits for another builder: it shows the output of that builder's container and takes over its result. It removes
+// nothing, since only the leader knows what it still needs.
+func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.Container) (result, error) {
+	skew, err := b.clockSkew(ctx)
+	if err != nil {
+		return settled, err
 	}
-	old := container.Ended() && container.ExitCode != 0 && j.age(container.Finished) > 2*b.Periods.Linger
-	if old && !j.needsC(&Failed{Status: container.ExitCode}) {
-		return false, b.removeAbandoned(ctx, container, "an earlier build failed and its leader is gone")
-	}
-	b.Log.Info("another builder is building the same content: waiting for it", "container_id", container.ID, "image", j.image)
-	var shown <-chan error
-	for began := time.Now(); ; {
-		if reason := b.abandoned(ctx, j, container); reason != "" {
-			return false, b.removeAbandoned(ctx, container, reason)
+	b.Log.Info("another builder is building the same content: waiting for it", "container_id", other.ID, "image", j.image)
+	f := &follower{Builder: b, job: j, attempt: attempt, id: other.ID, skew: skew, began: time.Now()}
+	defer func() { f.watch.close() }()
+	for {
+		result, err := f.step(ctx)
+		if err != nil || result != pending {
+			return result, err
 		}
-		if shown == nil && container.Status != "created" {
-			output, err := b.Engine.Logs(ctx, container.ID, time.Time{})
-			if err == nil {
-				defer output.Close()
-				shown = b.show(output, j)
-			} else if !errors.Is(err, docker.ErrNoContainer) {
-				return false, err
-			}
-		}
-		if container.Ended() {
-			return b.result(ctx, j, container, shown)
-		}
-		if err := b.backoff(ctx, began); err != nil {
-			return false, err
-		}
-		if container, err = b.Engine.Inspect(ctx, container.ID); errors.Is(err, docker.ErrNoContainer) {
-			return false, nil
-		} else if err != nil {
-			return false, err
+		if err := f.pause(ctx); err != nil {
+			return settled, err
 		}
 	}
 }
 
-// result takes over the result of another builder's container, which has exited.
-func (b *Builder) result(ctx context.Context, j *job, container docker.Container, shown <-chan error) (settled bool, err error) {
-	if shown != nil {
-		if err := b.drain(ctx, shown); err != nil {
-			b.Log.Warn("the output of the other builder's container is incomplete", "error", err)
-		}
-	}
-	if container.ExitCode == 0 {
-		return b.awaitImage(ctx, j, container)
-	}
-	failed := &Failed{container.ExitCode, container.OOMKilled}
-	if j.needsC(failed) {
-		j.phase1 = container.ID
-		return true, failed
-	}
-	b.keepForFollowers(ctx)
-	b.discard(ctx, container.ID) // the leader does the same, unless it has died
-	return true, failed
-}
-
-// awaitImage waits for the leader to make the image of a successful build. If the leader does not make it in time, it must
-// have died, and awaitImage makes the image from the same container.
-func (b *Builder) awaitImage(ctx context.Context, j *job, container docker.Container) (settled bool, err error) {
-	for began := time.Now(); j.age(container.Finished) < b.Periods.Assembly; {
-		if exists, err := b.exists(ctx, j); err != nil || exists {
-			return exists, err
-		}
-		if _, err := b.Engine.Inspect(ctx, container.ID); errors.Is(err, docker.ErrNoContainer) {
-			return false, nil
-		}
-		if err := b.backoff(ctx, began); err != nil {
-			return false, err
-		}
-	}
-	b.Log.Info("the leader of this build is gone: making the image from its container", "container_id", container.ID)
-	defer b.discard(ctx, container.ID)
-	return true, b.assembleOutput(ctx, j, container.ID)
-}
-
-// abandoned returns why a container that has not exited will never produce a result, or an empty string if it still may.
-func (b *Builder) abandoned(ctx context.Context, j *job, container docker.Container) string {
+// step looks at the other builder's container once.
+func (f *follower) step(ctx context.Context) (result, error) {
+	container, err := f.look(ctx, f.id)
 	switch {
-	case container.Status == "created" && j.age(container.Created) > b.Periods.Created && !b.collecting(ctx, j) && b.isCreated(ctx, container.ID):
-		return "it was never started"
-	case container.Status == "running" && j.age(container.Started) > b.Periods.Build:
-		return fmt.Sprintf("it has been running for more than %v", b.Periods.Build)
+	case errors.Is(err, docker.ErrNoContainer):
+		return f.onGone(ctx)
+	case err != nil:
+		return settled, err
+	case container.Ended():
+		return f.onEnded(ctx, container)
+	case f.expired(container, f.now()):
+		return late, nil
 	}
-	return ""
+	if f.attempt > 1 { // an earlier attempt may have gone on
+		if exists, err := f.exists(ctx, f.job); err != nil || exists {
+			return settled, err
+		}
+	}
+	if container.Status == "created" {
+		return f.onCreated(ctx, container), nil
+	}
+	if f.watch == nil {
+		f.watch = f.startWatch(ctx, f.job, f.id)
+	}
+	return pending, nil
+}
+
+// onCreated waits until the container is started. If its leader could not start it, there is nothing to wait for.
+func (f *follower) onCreated(ctx context.Context, container docker.Container) result {
+	waited := f.now().Sub(container.Created) > f.patience(f.Periods.Created)
+	if container.Error != "" || waited && !f.collecting(ctx) {
+		return late
+	}
+	return pending
+}
+
+// onEnded takes over the result of a container that has exited. A success counts only if there is an image. A failure counts
+// only if the follower saw the container running: the reasons of an earlier one may no longer exist.
+func (f *follower) onEnded(ctx context.Context, container docker.Container) (result, error) {
+	failed := &Failed{container.ExitCode, container.OOMKilled}
+	known := !container.Finished.IsZero() // not if the inspect hangs
+	if known && (f.job.needsC(failed) || f.watch != nil && failed.isOwn()) {
+		f.watch.drain(ctx, f.Builder)
+		return settled, failed
+	}
+	if f.watch == nil && known && failed.Status == 0 {
+		f.watch = f.startWatch(ctx, f.job, f.id)
+	}
+	if exists, err := f.exists(ctx, f.job); err != nil || exists {
+		f.watch.drain(ctx, f.Builder)
+		return settled, err
+	}
+	switch {
+	case known:
+		f.ended = container.Finished
+	case f.ended.IsZero():
+		f.ended = f.now()
+	}
+	switch {
+	case f.now().Sub(f.ended) <= f.patience(f.Periods.Ended):
+		return pending, nil
+	case known && failed.Status == 0:
+		f.watch.drain(ctx, f.Builder)
+		return lateBuilt, nil
+	}
+	return late, nil
+}
+
+// onGone takes over the result of a container that is gone. A leader removes its container as soon as it knows that the build
+// has failed, but a follower that has seen the container running has also been told its exit status.
+func (f *follower) onGone(ctx context.Context) (result, error) {
+	exit := f.watch.awaitExit(ctx)
+	failed := &Failed{Status: exit.Code}
+	if exit.Err != nil || exit.Code <= 0 || !failed.isOwn() {
+		return vanished, nil
+	}
+	f.watch.drain(ctx, f.Builder)
+	return settled, failed
+}
+
+// isOwn reports whether a build has failed by itself. A container that is removed ends with 137, or with 143 on podman.
+func (f *Failed) isOwn() bool {
+	return f.OOMKilled || f.Status != 0 && f.Status != 128+9 && f.Status != 128+15
+}
+
+// patience returns how long the follower waits for the next step of an attempt: twice as long for each attempt.
+func (f *follower) patience(period time.Duration) time.Duration {
+	return period << min(f.attempt-1, 10)
+}
+
+// look returns the state of another builder's container. While a client that downloads from it has stopped reading, an engine
+// does not answer an inspect; the list of containers then says all but how the container ended.
+func (b *Builder) look(ctx context.Context, id string) (docker.Container, error) {
+	short, cancel := context.WithTimeout(ctx, b.Periods.Look)
+	defer cancel()
+	found, err := b.Engine.Inspect(short, id)
+	if err == nil || errors.Is(err, docker.ErrNoContainer) {
+		return found, err
+	}
+	found, err = b.Engine.Lookup(ctx, id)
+	if err == nil && found.IsGoing() {
+		err = docker.ErrNoContainer
+	}
+	return found, err
 }
 
 // collecting reports whether a container is collecting the modules of a build, or finished at most Periods.Created ago.
 // The leader uploads the modules before it starts the build, and keeps the collector until the build ends.
-func (b *Builder) collecting(ctx context.Context, j *job) bool {
-	if j.plan.Modules == nil {
+func (f *follower) collecting(ctx context.Context) bool {
+	if f.job.plan.Modules == nil {
 		return false
 	}
-	collector, err := b.Engine.Inspect(ctx, collectorName(j))
+	collector, err := f.look(ctx, collectorName(f.job.name))
 	switch {
 	case err != nil:
 		return !errors.Is(err, docker.ErrNoContainer)
 	case collector.Ended():
-		return j.age(collector.Finished) <= b.Periods.Created
-	case collector.Status == "running":
-		return j.age(collector.Started) <= b.Periods.Build
+		return f.now().Sub(collector.Finished) <= f.patience(f.Periods.Created)
 	}
-	return j.age(collector.Created) <= b.Periods.Created
+	return !f.expired(collector, f.now())
 }
 
-// isCreated reports whether a container has still not been started. abandoned has to ask again, because the build may have
-// started, and even ended and removed its collector, since the build container was last inspected.
-func (b *Builder) isCreated(ctx context.Context, id string) bool {
-	container, err := b.Engine.Inspect(ctx, id)
-	return err == nil && container.Status == "created"
-}
+// now returns the time by the engine's clock.
+func (f *follower) now() time.Time { return time.Now().Add(f.skew) }
 
-// removeAbandoned removes a build container whose leader is gone.
-func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container, reason string) error {
-	b.Log.Warn("removing another builder's container", "container_id", container.ID, "reason", reason)
-	return b.Engine.Remove(ctx, container.ID)
-}
-
-// setClock sets the difference between the engine's clock and the local one.
-func (b *Builder) setClock(ctx context.Context, j *job) error {
-	now, err := b.Engine.Clock(ctx)
-	if err != nil {
-		return err
-	}
-	j.skew = time.Until(now)
-	return nil
-}
-
-// age returns how long ago a moment was, by the engine's clock.
-func (j *job) age(moment time.Time) time.Duration { return time.Now().Add(j.skew).Sub(moment) }
-
-// backoff waits between two polls of another builder's work, for a twentieth of the time waited so far: a short wait ends
-// soon, and a long one polls rarely. Periods.Poll limits it.
-func (b *Builder) backoff(ctx context.Context, since time.Time) error {
+// pause waits until the container exits or the next poll is due: after a twentieth of the time waited so far, so that a short
+// wait ends soon and a long one polls rarely. Periods.Poll limits it.
+func (f *follower) pause(ctx context.Context) error {
 	const part = 20
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-time.After(min(max(time.Since(since)/part, b.Periods.Poll/part), b.Periods.Poll)):
-		return nil
+	case <-f.watch.exited():
+	case <-time.After(min(max(time.Since(f.began)/part, f.Periods.Poll/part), f.Periods.Poll)):
 	}
+	return nil
 }

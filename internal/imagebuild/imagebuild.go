@@ -8,6 +8,11 @@
 //	leader    creates, attaches to, fills and starts the build container, and shows its output
 //	follower  shows the output of the leader's container, and takes over its result
 //	assemble  loads the output as one layer on the runtime image; engines that load no such image commit a container instead
+//	sweep     removes build containers whose builder's time is over
+//
+// Nobody can tell a leader that has died from one that is slow. So nobody removes a build container before its leader's
+// time-out, which stands in a label. A follower that has waited too long for a container that should have gone on becomes
+// the leader of another attempt beside it, whose container's name ends in -2, -3 and so on.
 //
 // If dependencies can be installed ahead of the code, they become an image first, the snapshot. Then only the code is added
 // to it: no build container, one load or commit (snapshot.go).
@@ -36,11 +41,14 @@ import (
 type Engine interface {
 	baseimage.Engine
 	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Lookup(ctx context.Context, id string) (docker.Container, error)
+	List(ctx context.Context, labels map[string]string) ([]docker.Container, error)
 	Clock(ctx context.Context) (time.Time, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
+	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Commit(ctx context.Context, id, ref string, changes []string) error
@@ -51,25 +59,25 @@ type Engine interface {
 
 // Periods holds the time limits of a builder. See [DefaultPeriods].
 type Periods struct {
-	Build    time.Duration // limit of one build, including the time spent following
-	Created  time.Duration // a build container that is this old and not started has lost its leader
-	Assembly time.Duration // a build that succeeded this long ago and has no image has lost its leader
-	Linger   time.Duration // how long a failed build container is kept for followers to read
-	Poll     time.Duration // the longest pause between two polls of another builder's work
-	Learn    time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
-	Cleanup  time.Duration // limit for removing what was created, also after a signal
+	Build   time.Duration // limit of one build, including the time spent following
+	Created time.Duration // patience with a build container that is not started: an upload may be under way
+	Ended   time.Duration // patience with a build container that has ended and left no image
+	Look    time.Duration // limit for an inspect of another builder's container
+	Poll    time.Duration // the longest pause between two polls of another builder's work
+	Learn   time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
+	Cleanup time.Duration // limit for removing what was created, also after a signal
 }
 
 // DefaultPeriods returns the standard periods with the given build timeout.
 func DefaultPeriods(build time.Duration) Periods {
 	return Periods{
-		Build:    build,
-		Created:  2 * time.Minute,
-		Assembly: time.Minute,
-		Linger:   2 * time.Second,
-		Poll:     200 * time.Millisecond,
-		Learn:    3 * time.Second,
-		Cleanup:  30 * time.Second,
+		Build:   build,
+		Created: time.Minute,
+		Ended:   5 * time.Second,
+		Look:    2 * time.Second,
+		Poll:    200 * time.Millisecond,
+		Learn:   3 * time.Second,
+		Cleanup: 30 * time.Second,
 	}
 }
 
@@ -153,12 +161,16 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 		build = b.dockerfile
 	}
 	image, err := build(ctx, plan, pkg, label)
-	if docker.IsGone(err) && ctx.Err() == nil {
+	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
 		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
 		image, err = build(ctx, plan, pkg, label)
 	}
 	return image, b.explain(ctx, err)
 }
+
+// maxStarts limits how often a build starts because what it needs was removed from the engine. A cron job that prunes every
+// few seconds can hit a build more than once.
+const maxStarts = 5
 
 // build makes the image of a package that is built in a container, unless it exists.
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
@@ -174,6 +186,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 		}
 		return image, err
 	}
+	defer b.sweep(ctx)()
 	made, err := b.onSnapshot(ctx, j)
 	if err == nil && !made {
 		err = b.buildPackage(ctx, j)
@@ -206,33 +219,33 @@ func (b *Builder) explain(ctx context.Context, err error) error {
 	}
 }
 
-// maxAttempts limits how often a builder tries to lead or follow.
-const maxAttempts = 3
-
 // makeImage makes the image, or waits for another builder to make it.
 func (b *Builder) makeImage(ctx context.Context, j *job) error {
-	for range maxAttempts {
-		settled, err := b.attempt(ctx, j)
-		if err != nil || settled {
+	var built string // ID of a container whose build has succeeded, and whose leader has left no image
+	for n := 1; ; {
+		j.name = metadata.AttemptName(j.lock, n)
+		id, other, err := b.createBuildContainer(ctx, j)
+		if err != nil {
 			return err
 		}
-		if exists, err := b.exists(ctx, j); err != nil || exists {
-			return err
+		if other == nil {
+			return b.buildAsLeader(ctx, j, id, built)
 		}
-		b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)
+		result, err := b.follow(ctx, j, n, *other)
+		switch result {
+		case settled:
+			return err
+		case vanished:
+			if exists, err := b.exists(ctx, j); err != nil || exists {
+				return err
+			}
+			b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)
+			n = 1
+		case late, lateBuilt:
+			b.Log.Warn("another builder does not go on: building beside it", "container_id", other.ID, "image", j.image)
+			if n++; result == lateBuilt {
+				built = other.ID
+			}
+		}
 	}
-	return fmt.Errorf("giving up after %d attempts: other builders of the same content keep disappearing", maxAttempts)
-}
-
-// attempt creates the build container and leads, or follows the builder that created it. It returns false if that builder
-// left no result: its container is gone, and there may be no image.
-func (b *Builder) attempt(ctx context.Context, j *job) (settled bool, err error) {
-	id, other, err := b.createBuildContainer(ctx, j)
-	switch {
-	case err != nil:
-		return false, err
-	case other != nil:
-		return b.follow(ctx, j, *other)
-	}
-	return true, b.buildAsLeader(ctx, j, id)
 }

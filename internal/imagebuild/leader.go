@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"fabric-builder-docker/internal/config"
@@ -17,15 +18,15 @@ import (
 // outside the container.
 var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
 
-// createBuildContainer creates the build container and returns its ID. If another builder has created it already, it returns
+// createBuildContainer creates a build container and returns its ID. If another builder has created it already, it returns
 // that builder's container.
 func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, other *docker.Container, err error) {
 	spec := docker.Spec{
-		Name:        j.lock,
+		Name:        j.name,
 		Image:       j.builder.ID, // the name may mean another image by now, and the digest is about this one
-		Command:     j.plan.Command,
+		Command:     endAfter(b.Periods.Build, j.plan.Command),
 		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
-		Labels:      b.labels(j, metadata.KindBuild),
+		Labels:      b.labels(j),
 		NetworkMode: b.networkMode(j.plan),
 		Init:        !b.Limits.NoInit,
 		Security:    docker.Security{Capabilities: buildCapabilities},
@@ -54,17 +55,27 @@ func (b *Builder) networkMode(plan platform.Plan) string {
 	return b.Limits.Network
 }
 
-func (b *Builder) labels(j *job, kind string) map[string]string {
+func (b *Builder) labels(j *job) map[string]string {
 	return map[string]string{
-		metadata.LabelKind:    kind,
+		metadata.LabelKind:    metadata.KindBuild,
 		metadata.LabelVersion: b.Version,
 		metadata.LabelDigest:  j.digest,
+		metadata.LabelTimeout: strconv.FormatInt(int64(b.Periods.Build/time.Second), 10),
 	}
 }
 
-// buildAsLeader builds in the container that is the lock, and always removes it, unless the package needs C:
-// [Builder.buildPackage] removes it then.
-func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err error) {
+// endAfter returns a command that is killed at the build's time-out, which ends its container: if the leader has died, nobody
+// else does that until another build begins. It needs an init, as process 1 cannot be killed from inside, and code that
+// fights it wins.
+func endAfter(limit time.Duration, command []string) []string {
+	const script = `( (sleep "$0"; kill -9 $$) </dev/null >/dev/null 2>&1 & ); exec "$@"` // $$ stays that of the outer shell
+	seconds := strconv.FormatInt(int64(limit/time.Second), 10)
+	return append([]string{"/bin/sh", "-c", script, seconds}, command...)
+}
+
+// buildAsLeader builds in a container that is a lock, and always removes it, unless the package needs C:
+// [Builder.buildPackage] removes it then. If another container's build has succeeded already, it takes the output of that.
+func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (err error) {
 	defer func() {
 		if j.needsC(err) {
 			j.phase1 = id
@@ -75,6 +86,14 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err err
 	if exists, err := b.exists(ctx, j); err != nil || exists { // an earlier leader has made it since the last check
 		return err
 	}
+	j.leads = time.Now()
+	if built != "" {
+		err := b.borrowOutput(ctx, j, built)
+		if err == nil || !errors.Is(err, errNotBorrowed) {
+			return err
+		}
+		b.Log.Warn("building again", "image", j.image, "reason", err)
+	}
 	if j.warm {
 		b.Log.Info("filling the cache", "type", j.plan.Type, "builder_image", j.plan.Builder.Name)
 	} else {
@@ -83,15 +102,10 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id string) (err err
 	if !j.warm {
 		go j.lookup.get() // takes a moment for a new base image; an error comes again when the image is made
 	}
-	err = b.run(ctx, j, id)
-	if err == nil && !j.warm {
-		return b.assembleOutput(ctx, j, id)
+	if err := b.run(ctx, j, id); err != nil || j.warm {
+		return err
 	}
-	var failed *Failed
-	if errors.As(err, &failed) && !j.needsC(err) {
-		b.keepForFollowers(ctx)
-	}
-	return err
+	return b.assembleOutput(ctx, j, id)
 }
 
 // run runs the build and shows its output.
@@ -138,13 +152,15 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 // exited, because a wait also reports 0 for a container that was removed.
 func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 	container, err := b.Engine.Inspect(ctx, id)
+	failed := &Failed{code, false}
+	if err == nil && container.Ended() {
+		failed = &Failed{container.ExitCode, container.OOMKilled}
+	}
 	switch {
-	case err != nil && code != 0:
-		return &Failed{Status: code}
+	case failed.Status != 0 && (err == nil || failed.isOwn()):
+		return failed
 	case err != nil:
 		return err
-	case container.ExitCode != 0:
-		return &Failed{container.ExitCode, container.OOMKilled}
 	case !container.Ended():
 		return fmt.Errorf("the build ended but its container is %s", container.Status)
 	}
@@ -179,20 +195,7 @@ func (b *Builder) drain(ctx context.Context, shown <-chan error) error {
 	}
 }
 
-// keepForFollowers delays the removal of a failed build container, so that followers can read its output and exit status.
-func (b *Builder) keepForFollowers(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(b.Periods.Linger):
-	}
-}
-
-// discard removes a container within Periods.Cleanup, even if ctx has ended. If that fails it only logs a warning, because
-// the build does not depend on it, and a slow engine may still complete the removal.
-func (b *Builder) discard(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
-	defer cancel()
-	if err := b.Engine.Remove(ctx, id); err != nil {
-		b.Log.Warn("a container of this build may be left on the engine", "container_id", id, "error", err)
-	}
-}
+// discard removes a container within Periods.Cleanup, even if ctx has ended, and tries again if the engine does not answer.
+// If that fails it only logs a warning: the build does not depend on it, a slow engine may still complete the removal, and
+// otherwise a later build removes the container.
+func (b *Builder) discard(ctx context.Context, id string) { b.images().Discard(ctx, id) }

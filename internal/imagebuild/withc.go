@@ -3,7 +3,6 @@ package imagebuild
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
@@ -19,7 +18,9 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 	if !j.needsC(err) {
 		return err
 	}
-	defer b.discard(ctx, j.phase1) // not earlier: builders that start meanwhile read its exit status instead of building without C first
+	if j.phase1 != "" { // not earlier: builders that start meanwhile read its exit status instead of building without C first
+		defer b.discard(ctx, j.phase1)
+	}
 	b.Log.Info("the package needs a C compiler or an external linker: building it without a network", "type", j.plan.Type, "image", j.image)
 	c := *j
 	c.plan, c.lock = step(j.plan, j.plan.WithC), j.lock+"-c"
@@ -44,8 +45,8 @@ func step(plan platform.Plan, other *platform.Plan) platform.Plan {
 	return plan
 }
 
-// collectorName returns the name of the container that collects the modules of a build.
-func collectorName(j *job) string { return j.lock + "-modules" }
+// collectorName returns the name of the container that collects the modules for a build container.
+func collectorName(build string) string { return build + "-modules" }
 
 // uploadModules collects the modules of a package in a container with a network, and uploads them into the build container,
 // which has none. The caller must call discard when the build has ended.
@@ -54,19 +55,10 @@ func (b *Builder) uploadModules(ctx context.Context, j *job, id string) (discard
 		return func() {}, nil
 	}
 	m := *j
-	m.plan, m.lock = *j.plan.Modules, collectorName(j)
-	collector, other, err := b.createBuildContainer(ctx, &m)
-	if err == nil && other != nil { // only the holder of j.lock creates it, so this is a leftover of a builder that died
-		if err := b.Engine.Remove(ctx, other.ID); err != nil {
-			return nil, err
-		}
-		collector, other, err = b.createBuildContainer(ctx, &m)
-	}
+	m.plan, m.name = *j.plan.Modules, collectorName(j.name)
+	collector, err := b.createCollector(ctx, &m)
 	if err != nil {
 		return nil, err
-	}
-	if other != nil {
-		return nil, fmt.Errorf("container %q was removed and exists again: another builder may be building this package", m.lock)
 	}
 	discard = func() { b.discard(ctx, collector) }
 	if err := b.run(ctx, &m, collector); err != nil {
@@ -78,6 +70,17 @@ func (b *Builder) uploadModules(ctx context.Context, j *job, id string) (discard
 		return nil, err
 	}
 	return discard, nil
+}
+
+// createCollector creates the container that collects modules. Its name only tells followers what the leader is doing: if a
+// builder that may be alive has a container of that name, another name does.
+func (b *Builder) createCollector(ctx context.Context, m *job) (string, error) {
+	id, other, err := b.createBuildContainer(ctx, m)
+	if err == nil && other != nil {
+		m.name += "-" + metadata.RandomID()
+		id, _, err = b.createBuildContainer(ctx, m)
+	}
+	return id, err
 }
 
 func (b *Builder) copyModules(ctx context.Context, collector, id string) error {

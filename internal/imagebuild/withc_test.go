@@ -178,7 +178,7 @@ func TestABuilderDoesNotAskAgainWhetherAPackageNeedsC(t *testing.T) {
 	}
 	build()
 	<-compiles
-	engine.Age(lockOf(engine), 4*periods.Linger) // what remains of a failed build would be removed by now
+	engine.Age(lockOf(engine), 4*periods.Ended) // nobody waits so long for a build that has failed
 	for range builders - 1 {
 		build()
 	}
@@ -224,9 +224,11 @@ func TestABuilderThatDiedWhileItCompiledWithCIsSucceeded(t *testing.T) {
 	exits, err := client.WaitEnded(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, platform.NeedsC, (<-exits).Code)
-	engine.Age(lock, time.Hour)
+	starts := len(engine.Calls(fakeengine.Start))
 
 	image, err := newBuilder(t, engine).Build(t.Context(), planWithC(), newPackage(t), "basic_1.0")
 	require.NoError(t, err)
-	assertBuilt(t, engine, image)
+	assertImage(t, engine, image)
+	assert.Len(t, engine.Calls(fakeengine.Start), starts+2, "the modules and the build")
+	assertLeft(t, engine, lock)
 }

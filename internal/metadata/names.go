@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"regexp"
 	"strings"
@@ -15,6 +16,7 @@ const (
 	LabelKind         = "fabric-builder-docker.kind"         // one of the kinds below
 	LabelVersion      = "fabric-builder-docker.version"      // version of the program
 	LabelDigest       = "fabric-builder-docker.digest"       // content digest of a build
+	LabelTimeout      = "fabric-builder-docker.timeout"      // of a build container: its builder's time limit in seconds, which counts from the container's creation
 	LabelChaincodeID  = "fabric-builder-docker.chaincode-id" // on chaincode containers, like the next four
 	LabelMSPID        = "fabric-builder-docker.mspid"
 	LabelPeerAddress  = "fabric-builder-docker.peer-address"
@@ -47,6 +49,14 @@ func ImageName(prefix, packageType, digest string) string {
 // BuildName returns the name of the container that builds the content with the given digest. The container with that
 // name holds the build lock.
 func BuildName(prefix, digest string) string { return containerName(prefix) + "-build-" + digest }
+
+// AttemptName returns the name of the container of the nth attempt at a build, the first of which is 1. Each is a lock.
+func AttemptName(lock string, n int) string {
+	if n == 1 {
+		return lock
+	}
+	return fmt.Sprintf("%s-%d", lock, n)
+}
 
 // AssemblyName returns the name of a container that is only created to make or inspect an image. The ID is random. Older
 // versions put the content digest there, and the name was a lock.

@@ -10,7 +10,7 @@ import (
 
 func (e *Engine) upload(c *Call) {
 	e.mu.Lock()
-	found := c.findContainer()
+	found := c.findUsable()
 	e.mu.Unlock()
 	if found == nil {
 		return
@@ -34,7 +34,7 @@ func (e *Engine) upload(c *Call) {
 // stat describes a file in a header. A 404 has no text, since it answers a HEAD request.
 func (e *Engine) stat(c *Call) {
 	e.mu.Lock()
-	found := c.findContainer()
+	found := c.findUsable()
 	e.mu.Unlock()
 	if found == nil {
 		return
@@ -63,7 +63,7 @@ func (c *Call) setStatHeader(name string, file File) {
 
 func (e *Engine) download(c *Call) {
 	e.mu.Lock()
-	found := c.findContainer()
+	found := c.findUsable()
 	e.mu.Unlock()
 	if found == nil {
 		return

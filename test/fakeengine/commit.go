@@ -16,7 +16,7 @@ import (
 func (e *Engine) commit(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findUsable()
 	if found == nil {
 		return
 	}

@@ -22,7 +22,7 @@ type container struct {
 	files    *Files
 	networks []string // that it was connected to after its creation
 
-	status                     string // created, running, exited
+	status                     string // created, running, exited, removing
 	created, started, finished time.Time
 	exitCode                   int
 	oomKilled                  bool
@@ -110,6 +110,12 @@ func (e *Engine) create(c *Call) {
 		c.fail(http.StatusBadRequest, "No command specified")
 		return
 	}
+	created := e.addContainer(name, asked, image)
+	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})
+}
+
+// addContainer adds a container. The caller holds the lock.
+func (e *Engine) addContainer(name string, asked config, image *Image) *container {
 	e.serial++
 	id := sha256.Sum256([]byte(strconv.Itoa(e.serial)))
 	if name == "" {
@@ -123,7 +129,7 @@ func (e *Engine) create(c *Call) {
 		created.files.Add(mount, tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}, "")
 	}
 	e.containers = append(e.containers, created)
-	c.answer(http.StatusCreated, map[string]any{"Id": created.id, "Warnings": []string{}})
+	return created
 }
 
 // checkName reports whether name is valid and free. If not, it answers with the error. The caller holds the lock.
@@ -146,7 +152,7 @@ func (c *Call) checkName(name string) bool {
 func (e *Engine) rename(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findUsable()
 	if name := c.Query.Get("name"); found != nil && c.checkName(name) {
 		found.name = name
 		c.w.WriteHeader(http.StatusNoContent)
@@ -156,7 +162,7 @@ func (e *Engine) rename(c *Call) {
 func (e *Engine) start(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findUsable()
 	switch {
 	case found == nil:
 	case found.status == "running":
@@ -224,7 +230,7 @@ func (e *Engine) waitFor(c *container, limit <-chan time.Time, gone <-chan struc
 func (e *Engine) kill(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findUsable()
 	switch {
 	case found == nil:
 	case found.status != "running":
@@ -242,7 +248,7 @@ func (e *Engine) kill(c *Call) {
 func (e *Engine) remove(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := c.findContainer()
+	found := c.findUsable()
 	switch {
 	case found == nil:
 	case found.status == "running" && c.Query.Get("force") != "1":
@@ -251,6 +257,36 @@ func (e *Engine) remove(c *Call) {
 		e.removeLocked(found)
 		c.w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// BeginRemoval kills a container and leaves it as it is while an engine removes it, which takes long if it holds many files.
+// RemoveContainer ends that.
+func (e *Engine) BeginRemoval(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := e.find(name)
+	e.killLocked(found)
+	found.status, found.exitCode = "removing", 0
+	found.notify()
+}
+
+// findUsable is like findContainer, but answers with an error if the container is being removed.
+func (c *Call) findUsable() *container {
+	found := c.findContainer()
+	if found == nil || found.status != "removing" {
+		return found
+	}
+	switch c.Route {
+	case Upload, Download, Stat:
+		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", c.Query.Get("path"), found.id)
+	case Rename:
+		c.fail(http.StatusBadRequest, "container is marked for removal")
+	case Remove:
+		c.fail(c.engine.conflict(), "removal of container %s is already in progress", found.name)
+	default:
+		c.fail(c.engine.conflict(), "container %s is marked for removal", found.id)
+	}
+	return nil
 }
 
 // conflict returns the status of an answer to a call that a container's state does not allow.
@@ -275,6 +311,22 @@ func (e *Engine) RemoveContainer(name string) {
 	if found := e.find(name); found != nil {
 		e.removeLocked(found)
 	}
+}
+
+// Kill kills a container, as an operator would.
+func (e *Engine) Kill(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if found := e.find(name); found != nil {
+		e.killLocked(found)
+	}
+}
+
+// AddContainer adds a container that is not started, as another client would create it.
+func (e *Engine) AddContainer(name, image string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.addContainer(name, config{Image: image}, e.findImage(e.images, image))
 }
 
 // Prune removes all containers that are not running, including those that were never started.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"testing"
+	"time"
 )
 
 // Fault intercepts the calls to a route. It answers a call itself, lets it [Call.Pass], or both.
@@ -184,4 +186,31 @@ func (e *Engine) Disconnect(routes ...Route) {
 			close(s.drop)
 		}
 	}
+}
+
+// AwaitStreams waits until that many answers on a route (attach, logs, wait) are being sent. After a minute it fails the test.
+func (e *Engine) AwaitStreams(t testing.TB, route Route, count int) {
+	t.Helper()
+	for late := time.After(time.Minute); ; {
+		if open := e.openStreams(route); open >= count {
+			return
+		}
+		select {
+		case <-late:
+			t.Errorf("route %q has %d open streams, expected %d", route, e.openStreams(route), count)
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func (e *Engine) openStreams(route Route) (open int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for s := range e.streams {
+		if s.route == route {
+			open++
+		}
+	}
+	return open
 }

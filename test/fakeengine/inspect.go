@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ type Container struct {
 	Labels     map[string]string
 	Network    string
 	Networks   []string // that it was connected to after its creation
-	Status     string   // created, running, exited
+	Status     string   // created, running, exited, removing
 	ExitCode   int
 	Files      *Files
 }
@@ -78,7 +79,7 @@ func (e *Engine) inspect(c *Call) {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func (e *Engine) list(c *Call) {
-	var filters struct{ Label map[string]bool }
+	var filters struct{ Label, Name, ID map[string]bool }
 	if text := c.Query.Get("filters"); text != "" {
 		if err := json.Unmarshal([]byte(text), &filters); err != nil {
 			c.fail(http.StatusBadRequest, "invalid filter: %v", err)
@@ -89,7 +90,8 @@ func (e *Engine) list(c *Call) {
 	defer e.mu.Unlock()
 	all := []map[string]any{}
 	for _, found := range e.containers {
-		if found.status != "running" && c.Query.Get("all") != "1" || !found.hasLabels(slices.Collect(maps.Keys(filters.Label))) {
+		if found.status != "running" && c.Query.Get("all") != "1" || !found.hasLabels(slices.Collect(maps.Keys(filters.Label))) ||
+			!found.isCalled(filters.Name) || !found.hasID(filters.ID) {
 			continue
 		}
 		all = append(all, map[string]any{
@@ -98,6 +100,26 @@ func (e *Engine) list(c *Call) {
 		})
 	}
 	c.answer(http.StatusOK, all)
+}
+
+// isCalled reports whether a container's name matches one of the patterns, if there are any.
+func (c *container) isCalled(patterns map[string]bool) bool {
+	for pattern := range patterns {
+		if matched, _ := regexp.MatchString(pattern, c.name); matched {
+			return true
+		}
+	}
+	return len(patterns) == 0
+}
+
+// hasID reports whether a container's ID begins with one of the texts, if there are any.
+func (c *container) hasID(beginnings map[string]bool) bool {
+	for beginning := range beginnings {
+		if strings.HasPrefix(c.id, beginning) {
+			return true
+		}
+	}
+	return len(beginnings) == 0
 }
 
 func (c *container) hasLabels(wanted []string) bool {

@@ -48,12 +48,12 @@ func (e *Engine) attach(c *Call) {
 		io.Copy(io.Discard, conn)
 	}()
 	// An attach to a container that has already exited never ends, as on all engines.
-	e.copyLog(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed })
+	e.copyLog(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed || found.status == "removing" })
 }
 
 func (e *Engine) logs(c *Call) {
 	e.mu.Lock()
-	found := c.findContainer()
+	found := c.findUsable()
 	if found == nil {
 		e.mu.Unlock()
 		return

@@ -45,7 +45,7 @@ func (e *Engine) waitIsOver(c *container, condition string, exits int, code *int
 	*code = c.exitCode
 	switch condition {
 	case "next-exit": // a container that never ran and is removed answers 0
-		return c.exits > exits || c.removed
+		return c.exits > exits || c.removed || c.status == "removing"
 	case "removed":
 		if e.podman {
 			*code = 0

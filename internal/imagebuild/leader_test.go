@@ -1,0 +1,46 @@
+package imagebuild
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/shells"
+)
+
+// A build whose leader has died ends by itself.
+func TestABuildsCommandEndsAtItsTimeOut(t *testing.T) {
+	for _, shell := range shells.All(t) {
+		t.Run(shell.Name, func(t *testing.T) {
+			run := func(limit time.Duration, command ...string) (output string, status int) {
+				words := endAfter(limit, command)
+				require.Equal(t, []string{"/bin/sh", "-c"}, words[:2])
+				text, err := shell.Command(nil, words[1:]...).Output()
+				var exit *exec.ExitError
+				if errors.As(err, &exit) {
+					return string(text), exit.ExitCode()
+				}
+				require.NoError(t, err)
+				return string(text), 0
+			}
+			output, status := run(time.Second, "/bin/sh", "-c", `echo "$1"; exit 3`, "build", "a  b")
+			assert.Equal(t, "a  b\n", output, "the command's arguments, and no other output")
+			assert.Equal(t, 3, status)
+			output, status = run(time.Second, "/bin/sh", "-c", `echo begun; exec sleep 600`)
+			assert.Equal(t, "begun\n", output)
+			assert.Equal(t, -1, status, "killed")
+		})
+	}
+}
+
+// Each attempt is given twice as much time as the one before: if builders are only slow, they must not become many.
+func TestPatienceGrowsWithEachAttempt(t *testing.T) {
+	for attempt, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 4: 8 * time.Second, 100: 1024 * time.Second} {
+		f := follower{attempt: attempt}
+		assert.Equal(t, want, f.patience(time.Second), attempt)
+	}
+}

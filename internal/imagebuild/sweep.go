@@ -1,0 +1,92 @@
+package imagebuild
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
+)
+
+// unlabelled is the time-out of containers that have no label with their builder's: those of older versions, and those that
+// are only created to make or inspect an image.
+const unlabelled = time.Hour
+
+// sweepTime limits each call of a sweep. An engine completes a removal even if its client has gone.
+const sweepTime = 5 * time.Second
+
+// sweep removes, in the background, containers of builds of any content whose builder's time is over: builders that were
+// killed, or whose engine was, leave them behind. The caller must call wait at the end of the build.
+func (b *Builder) sweep(ctx context.Context) (wait func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := b.removeExpired(ctx); err != nil {
+			b.Log.Debug("cannot look for containers that other builders have left", "error", err)
+		}
+	}()
+	return func() { <-ended }
+}
+
+func (b *Builder) removeExpired(ctx context.Context) error {
+	var all []docker.Container
+	for _, kind := range []string{metadata.KindBuild, metadata.KindAssembly} {
+		listing, cancel := context.WithTimeout(ctx, sweepTime)
+		found, err := b.Engine.List(listing, map[string]string{metadata.LabelKind: kind})
+		cancel()
+		if err != nil {
+			return err
+		}
+		all = append(all, slices.DeleteFunc(found, isNew)...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	skew, err := b.clockSkew(ctx)
+	if err != nil {
+		return err
+	}
+	for _, container := range all {
+		if b.expired(container, time.Now().Add(skew)) && !container.IsGoing() {
+			b.removeAbandoned(ctx, container)
+		}
+	}
+	return nil
+}
+
+// isNew reports whether a container is seconds old, unless the engine's clock differs from the local one. Most are: for these,
+// the engine need not be asked for its time, which costs it a look at all it has.
+func isNew(container docker.Container) bool { return time.Since(container.Created).Abs() < time.Minute }
+
+func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container) {
+	b.Log.Warn("removing the container of a build whose time is over", "container", container.Name, "status", container.Status)
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	if err := b.Engine.Remove(ctx, container.ID); err != nil {
+		b.Log.Warn("cannot remove the container: a later build tries again", "container", container.Name, "error", err)
+	}
+}
+
+// expired reports whether the time of the builder that created a container is over. The container may be removed then, and
+// not before.
+func (b *Builder) expired(container docker.Container, now time.Time) bool {
+	limit := max(unlabelled, b.Periods.Build)
+	if seconds, err := strconv.ParseInt(container.Labels[metadata.LabelTimeout], 10, 64); err == nil {
+		limit = time.Duration(seconds) * time.Second
+	}
+	return now.Sub(container.Created) > limit+timeoutGrace
+}
+
+// timeoutGrace is how long after its time-out a builder may take to clean up. The list of containers gives whole seconds.
+const timeoutGrace = 5 * time.Second
+
+// clockSkew returns how far the engine's clock is ahead.
+func (b *Builder) clockSkew(ctx context.Context) (time.Duration, error) {
+	now, err := b.Engine.Clock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return time.Until(now), nil
+}
