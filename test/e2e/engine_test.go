@@ -34,6 +34,14 @@ func socketPath(t *testing.T) string {
 	return socket
 }
 
+// isPodman reports whether the engine is podman, where it differs on purpose.
+func isPodman(t *testing.T) bool {
+	t.Helper()
+	var version struct{ Components []struct{ Name string } }
+	require.NoError(t, world.engine.Get(timeout(t), "/version", &version))
+	return len(version.Components) > 0 && strings.HasPrefix(version.Components[0].Name, "Podman")
+}
+
 // createNetwork creates a network that is removed when the test ends.
 func createNetwork(t *testing.T, name string) string {
 	t.Helper()

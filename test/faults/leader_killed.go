@@ -128,8 +128,8 @@ func (s *stage) killAt(ctx context.Context, t *tally, at step, p pack, usual tim
 	kill := func() {
 		once.Do(func() {
 			<-ready
+			close(killed) // before the leader can have ended
 			_ = leader.cmd.Process.Kill()
-			close(killed)
 		})
 	}
 	r, err := s.newRelay(ctx, "killed-"+p.salt[:6], at.hooks(kill))
