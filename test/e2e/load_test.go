@@ -131,12 +131,13 @@ func buildCopied(t *testing.T, config, salt string) string {
 	return image
 }
 
-// loaded builds until the engine is known to load images: some have to export the base image first.
+// loaded builds until the engine is known to load images: some have to export the base image first. On podman images are
+// always committed, and have to be as good.
 func loaded(t *testing.T, config, salt string) string {
 	t.Helper()
 	for range 5 {
 		image := buildCopied(t, config, salt)
-		if inspect(t, image).Created.Unix() == 0 {
+		if isPodman(t) || inspect(t, image).Created.Unix() == 0 {
 			return image
 		}
 		require.NoError(t, world.engine.Delete(timeout(t), "/images/"+image+"?force=1"))
@@ -162,8 +163,10 @@ func TestALoadedImageIsAsACommittedOne(t *testing.T) {
 	} {
 		assert.Equal(t, two.Config[field], one.Config[field], field)
 	}
-	for _, field := range []string{"Shell", "Healthcheck"} { // a commit loses these two
-		assert.Equal(t, inspect(t, base).Config[field], one.Config[field], field)
+	if !isPodman(t) { // a commit loses these two
+		for _, field := range []string{"Shell", "Healthcheck"} {
+			assert.Equal(t, inspect(t, base).Config[field], one.Config[field], field)
+		}
 	}
 	assert.Equal(t, []string{two.Os, two.Architecture, two.Variant}, []string{one.Os, one.Architecture, one.Variant})
 	assert.Len(t, two.RootFS.Layers, len(one.RootFS.Layers))
