@@ -138,6 +138,10 @@ func (s *Settings) checkBuilder() error {
 		return invalid("builder.build.cpus", b.Build.CPUs, cpusAllowed)
 	case b.Build.Pids < 0:
 		return invalid("builder.build.pids", b.Build.Pids, "at least 1, or 0 for the engine's default")
+	case b.Build.OutputSize < 0:
+		return invalid("builder.build.outputSize", b.Build.OutputSize, "at least 1 byte, or 0 for no limit")
+	case b.Build.OutputFiles < 0:
+		return invalid("builder.build.outputFiles", b.Build.OutputFiles, "at least 1, or 0 for no limit")
 	}
 	return firstError(b.checkTimes, b.checkChoices, b.checkEnvironments)
 }
@@ -226,10 +230,15 @@ func (e Environment) checkChaincode(name string) error {
 func (s *Settings) checkOverrides() error {
 	for i, o := range s.Builder.Overrides {
 		name := fmt.Sprintf("builder.overrides[%d].", i)
-		_, err := path.Match(o.Label, "")
+		_, labelErr := path.Match(o.Label, "")
+		_, idErr := path.Match(o.PackageID, "")
 		switch {
-		case o.Label == "" || err != nil:
+		case o.Label == "" && o.PackageID == "":
+			return fmt.Errorf("%s: neither label nor packageId is set: set one of them, or both", strings.TrimSuffix(name, "."))
+		case labelErr != nil:
 			return invalid(name+"label", o.Label, "a label, or a pattern such as basic_*")
+		case idErr != nil, o.PackageID != "" && !strings.Contains(o.PackageID, ":"):
+			return invalid(name+"packageId", o.PackageID, "LABEL:HASH as the peer prints it, or a pattern such as basic_*:*")
 		case o.Memory != nil && badMemory(*o.Memory):
 			return invalid(name+"memory", *o.Memory, memoryAllowed)
 		case o.CPUs != nil && badCPUs(*o.CPUs):

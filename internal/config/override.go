@@ -1,16 +1,50 @@
 package config
 
-import "path"
+import (
+	"path"
+	"strings"
+)
 
-// ForLabel returns the settings for the package with that label. All overrides that match the label are applied, in
-// order.
-func (s Settings) ForLabel(label string) Settings {
+// Subject is the package that settings are for. Its label is the package's own choice. Its id is not: it holds the SHA-256 of
+// the package.
+type Subject struct {
+	Label string
+	ID    string // LABEL:HASH; empty: not known
+}
+
+// For returns the settings for a package. All overrides that match it are applied, in order.
+func (s Settings) For(subject Subject) Settings {
 	for _, override := range s.Builder.Overrides {
-		if matches, _ := path.Match(override.Label, label); matches { // check has already refused malformed patterns
+		if override.matches(subject) {
 			s = s.with(override)
 		}
 	}
 	return s
+}
+
+// matches reports whether all that an override names matches the package. An id that is not known matches nothing, not even *.
+func (o Override) matches(subject Subject) bool {
+	return (o.Label == "" || match(o.Label, subject.Label)) &&
+		(o.PackageID == "" || subject.ID != "" && match(o.PackageID, subject.ID))
+}
+
+// match reports whether text matches a pattern. check has already refused malformed ones.
+func match(pattern, text string) bool {
+	matches, _ := path.Match(pattern, text)
+	return matches
+}
+
+// UndecidedImages returns the package ids of the overrides that might set the images of a package whose id is not known.
+func (s Settings) UndecidedImages(subject Subject) []string {
+	var undecided []string
+	for _, o := range s.Builder.Overrides {
+		label, _, _ := strings.Cut(o.PackageID, ":")
+		matching := Override{Label: o.Label}.matches(subject) && match(label, subject.Label)
+		if o.PackageID != "" && subject.ID == "" && o.Images != (OverrideImages{}) && matching {
+			undecided = append(undecided, o.PackageID)
+		}
+	}
+	return undecided
 }
 
 // with returns the settings with one override applied.

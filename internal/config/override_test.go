@@ -27,14 +27,14 @@ builder:
       memory: 0
 `
 
-func TestForLabel(t *testing.T) {
+func TestOverridesByLabel(t *testing.T) {
 	settings := load(t, overrides)
 	before := values(settings)
 
-	none := settings.ForLabel("other_1.0")
+	none := settings.For(config.Subject{Label: "other_1.0"})
 	assert.Equal(t, before, values(none))
 
-	upgraded := settings.ForLabel("basic_2.0")
+	upgraded := settings.For(config.Subject{Label: "basic_2.0"})
 	assert.Equal(t, int64(1<<30), upgraded.VM.Docker.HostConfig.Memory)
 	assert.Zero(t, upgraded.VM.Docker.HostConfig.MemorySwap, "the swap limit was meant for the other amount of memory")
 	assert.Equal(t, int64(10), upgraded.Builder.Pids)
@@ -43,7 +43,7 @@ func TestForLabel(t *testing.T) {
 	assert.Equal(t, []string{"more"}, upgraded.Builder.Networks)
 	assert.Equal(t, settings.Chaincode, upgraded.Chaincode)
 
-	both := settings.ForLabel("basic_1.0") // all that match apply, in order
+	both := settings.For(config.Subject{Label: "basic_1.0"}) // all that match apply, in order
 	assert.Equal(t, int64(1<<30), both.VM.Docker.HostConfig.Memory)
 	assert.Equal(t, config.Environment{"A=1", "B=basic", "C=one=1"}, both.Builder.Environment)
 	assert.Equal(t, "own", both.VM.Docker.HostConfig.NetworkMode)
@@ -73,12 +73,55 @@ func TestLabelsOfOverrides(t *testing.T) {
 	}
 	for _, test := range tests {
 		settings := load(t, "builder: {overrides: [{label: \""+test.pattern+"\", pids: 1}]}")
-		assert.Equal(t, test.match, settings.ForLabel(test.label).Builder.Pids == 1, "%s %s", test.pattern, test.label)
+		assert.Equal(t, test.match, settings.For(config.Subject{Label: test.label}).Builder.Pids == 1, "%s %s", test.pattern, test.label)
 	}
 }
 
+func TestOverridesByPackageID(t *testing.T) {
+	const hash, evil = "8a4c000000000000000000000000000000000000000000000000000000000000", "6666000000000000000000000000000000000000000000000000000000000000"
+	good := config.Subject{Label: "pay_1.0", ID: "pay_1.0:" + hash}
+	tests := map[string]struct {
+		override string
+		subject  config.Subject
+		match    bool
+	}{
+		"the id":                        {"packageId: " + good.ID, good, true},
+		"another package of that label": {"packageId: " + good.ID, config.Subject{Label: "pay_1.0", ID: "pay_1.0:" + evil}, false},
+		"that hash, another label":      {"packageId: " + good.ID, config.Subject{Label: "pay_2.0", ID: "pay_2.0:" + hash}, false},
+		"an id that is not known":       {"packageId: " + good.ID, config.Subject{Label: "pay_1.0"}, false},
+		"a pattern":                     {"packageId: \"pay_*:8a4c*\"", good, true},
+		"a pattern for all":             {"packageId: \"*:*\"", good, true},
+		"all, but it is not known":      {"packageId: \"*:*\"", config.Subject{Label: "pay_1.0"}, false},
+		"both match":                    {"label: pay_*, packageId: " + good.ID, good, true},
+		"only the label matches":        {"label: pay_*, packageId: " + good.ID, config.Subject{Label: "pay_evil", ID: "pay_evil:" + evil}, false},
+		"only the id matches":           {"label: basic_*, packageId: " + good.ID, good, false},
+		"the label of one that is not":  {"label: pay_*", config.Subject{Label: "pay_evil", ID: "pay_evil:" + evil}, true},
+		"name and version":              {"packageId: mycc:1.0", config.Subject{Label: "mycc", ID: "mycc:1.0"}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			settings := load(t, "builder: {overrides: [{"+test.override+", pids: 1}]}")
+			assert.Equal(t, test.match, settings.For(test.subject).Builder.Pids == 1)
+		})
+	}
+}
+
+func TestImagesThatNeedThePackageID(t *testing.T) {
+	settings := load(t, `
+builder:
+  overrides:
+    - {packageId: "pay_1.0:aa", images: {runtime: x}}
+    - {packageId: "pay_*:bb", label: "*_1.0", images: {builder: x}}
+    - {packageId: "pay_1.0:cc", pids: 1}
+    - {label: pay_1.0, images: {runtime: x}}
+`)
+	assert.Equal(t, []string{"pay_1.0:aa", "pay_*:bb"}, settings.UndecidedImages(config.Subject{Label: "pay_1.0"}))
+	assert.Empty(t, settings.UndecidedImages(config.Subject{Label: "pay_1.0", ID: "pay_1.0:dd"}), "it is known")
+	assert.Empty(t, settings.UndecidedImages(config.Subject{Label: "pay_2.0"}), "none can match")
+}
+
 func TestAnOverrideCanLiftALimit(t *testing.T) {
-	settings := load(t, "builder: {cpus: 2, overrides: [{label: big, memory: 0, cpus: 0}]}").ForLabel("big")
+	settings := load(t, "builder: {cpus: 2, overrides: [{label: big, memory: 0, cpus: 0}]}").For(config.Subject{Label: "big"})
 	assert.Zero(t, settings.VM.Docker.HostConfig.Memory)
 	assert.Zero(t, settings.Builder.CPUs)
 }

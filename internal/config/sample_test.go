@@ -118,7 +118,7 @@ func TestTheOverrideInTheSampleFileWorks(t *testing.T) {
 	settings, err := config.Load(home(t, "builder:\n  overrides:\n"+example), nil)
 	require.NoError(t, err)
 	require.Len(t, settings.Builder.Overrides, 1)
-	assert.NotEqual(t, settings.Builder.Pids, settings.ForLabel(strings.ReplaceAll(settings.Builder.Overrides[0].Label, "*", "1")).Builder.Pids)
+	assert.NotEqual(t, settings.Builder.Pids, settings.For(config.Subject{Label: strings.ReplaceAll(settings.Builder.Overrides[0].Label, "*", "1")}).Builder.Pids)
 }
 
 // row matches a line of the table: key, default, meaning, variable.

@@ -141,7 +141,7 @@ type Builder struct {
 	Security        Security      `key:"security"`
 	StopGrace       time.Duration `key:"stopGrace"` // between SIGTERM and SIGKILL; whole seconds
 	Log             Log           `key:"log"`
-	Overrides       []Override    `key:"overrides"` // by label, see ForLabel
+	Overrides       []Override    `key:"overrides"` // see For
 }
 
 // Environment is a list of variables, NAME=VALUE, each name once. In a file it may also be a map.
@@ -152,6 +152,8 @@ type Build struct {
 	Memory      int64       `key:"memory"`      // bytes, swap included; 0: no limit
 	CPUs        float64     `key:"cpus"`        // 0: no limit
 	Pids        int64       `key:"pids"`        // processes and threads; 0: the engine's default
+	OutputSize  int64       `key:"outputSize"`  // bytes in the files that a build leaves; 0: no limit
+	OutputFiles int64       `key:"outputFiles"` // files, directories and links that a build leaves; 0: no limit
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
 	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
@@ -189,9 +191,11 @@ type Log struct {
 	Format string `key:"format"` // text, json
 }
 
-// Override changes settings for the chaincodes of some labels. Fields that are not set change nothing.
+// Override changes settings for some chaincodes: those that match the label and the package id, as far as these are set. Other
+// fields that are not set change nothing.
 type Override struct {
-	Label       string         `key:"label"` // exact, or a pattern of path.Match such as basic_*
+	Label       string         `key:"label"`     // exact, or a pattern of path.Match such as basic_*
+	PackageID   string         `key:"packageId"` // exact, LABEL:HASH, or a pattern of path.Match
 	Images      OverrideImages `key:"images"`
 	Memory      *int64         `key:"memory"`      // as HostConfig.Memory
 	CPUs        *float64       `key:"cpus"`        // as Builder.CPUs

@@ -2,6 +2,7 @@ package content
 
 import (
 	"archive/tar"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +13,14 @@ import (
 // FilterOutput reads a tar archive of the output directory and writes one to be unpacked at /, with the output in the
 // target directory. It normalises everything that differs from build to build: the owner is 0:0, times are zero, and
 // modes are 0755 or 0644. The target directory gets an entry, so that its time does not depend on the engine. Devices,
-// FIFOs, hard links to them, set-ID bits and extended attributes are dropped. It returns an error if there is no output.
-func FilterOutput(output io.Reader, w io.Writer, target string) error {
+// FIFOs, hard links to them, set-ID bits and extended attributes are dropped. It returns an error if there is no output, and
+// an [OutputLimitError] if there is too much, counting what is dropped.
+func FilterOutput(output io.Reader, w io.Writer, target string, limits OutputLimits) error {
 	in, out := tar.NewReader(output), tar.NewWriter(w)
 	if err := out.WriteHeader(dirHeader(target, 0o755)); err != nil {
 		return err
 	}
-	entries, dropped := 0, map[string]bool{}
+	entries, dropped, counter := 0, names{}, outputCounter{limits: limits}
 	for {
 		header, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -27,12 +29,15 @@ func FilterOutput(output io.Reader, w io.Writer, target string) error {
 		if err != nil {
 			return err
 		}
+		if err := counter.add(header); err != nil {
+			return err
+		}
 		moved, err := move(header, target)
 		if err != nil {
 			return err
 		}
-		if moved == nil || moved.Typeflag == tar.TypeLink && dropped[moved.Linkname] { // a link to what is dropped is the same again
-			dropped[inRoot(path.Join(target, within(header.Name)))] = true
+		if moved == nil || moved.Typeflag == tar.TypeLink && dropped.has(moved.Linkname) { // a link to what is dropped is the same again
+			dropped.add(inRoot(path.Join(target, within(header.Name))))
 			continue
 		}
 		entries++
@@ -48,6 +53,13 @@ func FilterOutput(output io.Reader, w io.Writer, target string) error {
 	}
 	return out.Close()
 }
+
+// names is a set of names. It holds their sums, because a build may choose a million names of 4 KiB.
+type names map[[sha256.Size]byte]bool
+
+func (n names) add(name string) { n[sha256.Sum256([]byte(name))] = true }
+
+func (n names) has(name string) bool { return n[sha256.Sum256([]byte(name))] }
 
 // move returns the header of an entry as it will be in the image, or nil for the output directory itself and for files
 // that do not belong in an image.

@@ -73,7 +73,7 @@ func TestHardLinksToWhatIsDroppedAreDropped(t *testing.T) {
 		require.NoError(t, w.WriteHeader(&header))
 	}
 	require.NoError(t, w.Close())
-	require.NoError(t, FilterOutput(&output, &layer, "/usr/local/bin"))
+	require.NoError(t, FilterOutput(&output, &layer, "/usr/local/bin", OutputLimits{}))
 	var names []string
 	for r := tar.NewReader(&layer); ; {
 		header, err := r.Next()
@@ -107,7 +107,7 @@ func TestFilterOutputIsReproducible(t *testing.T) {
 			Typeflag: tar.TypeReg, Name: "output/a", Mode: 0o755, Uid: i, ModTime: time.Unix(int64(i), 0), AccessTime: time.Unix(int64(i), 5), Format: tar.FormatPAX,
 		}))
 		require.NoError(t, w.Close())
-		require.NoError(t, FilterOutput(&output, &archives[i], "/usr/local/bin"))
+		require.NoError(t, FilterOutput(&output, &archives[i], "/usr/local/bin", OutputLimits{}))
 	}
 	assert.Equal(t, archives[0].Bytes(), archives[1].Bytes())
 }
@@ -121,7 +121,7 @@ func filtered(t *testing.T, entry tar.Header) ([]string, error) {
 	_, err := w.Write(make([]byte, entry.Size))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	if err := FilterOutput(&output, &archive, "/usr/local/bin"); err != nil {
+	if err := FilterOutput(&output, &archive, "/usr/local/bin", OutputLimits{}); err != nil {
 		return nil, err
 	}
 	kinds := map[byte]string{tar.TypeReg: "-", tar.TypeDir: "d", tar.TypeSymlink: "l", tar.TypeLink: "h"}

@@ -48,7 +48,7 @@ func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) er
 			if err != nil {
 				return err
 			}
-			return filterOutput(output, j, w)
+			return b.filterOutput(output, j, w)
 		},
 	})
 }
@@ -71,12 +71,12 @@ func (b *Builder) borrowOutput(ctx context.Context, j *job, buildID string) erro
 			output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
 			late.Stop()
 			if err == nil {
-				err = filterOutput(output, j, w)
+				err = b.filterOutput(output, j, w)
 			}
-			if err != nil {
-				return fmt.Errorf("%w: %w", errNotBorrowed, err)
+			if err != nil && !isTooMuch(err) {
+				err = fmt.Errorf("%w: %w", errNotBorrowed, err)
 			}
-			return nil
+			return err
 		},
 	})
 }
@@ -293,12 +293,22 @@ func command(below docker.Image) []string {
 }
 
 // filterOutput writes the output of a build as a tar to be unpacked in the image, and closes the output.
-func filterOutput(output io.ReadCloser, j *job, w io.Writer) error {
+func (b *Builder) filterOutput(output io.ReadCloser, j *job, w io.Writer) error {
 	defer output.Close()
-	if err := content.FilterOutput(output, w, j.plan.Target); err != nil {
-		return fmt.Errorf("copying the build's output: %w", err)
+	return explainOutput(content.FilterOutput(output, w, j.plan.Target, b.Limits.Output))
+}
+
+// explainOutput says what was being done, unless the error is about the build's output anyway.
+func explainOutput(err error) error {
+	if err == nil || isTooMuch(err) {
+		return err
 	}
-	return nil
+	return fmt.Errorf("copying the build's output: %w", err)
+}
+
+func isTooMuch(err error) bool {
+	var limit content.OutputLimitError
+	return errors.As(err, &limit)
 }
 
 // pipe calls write and read at the same time, with the two ends of a pipe. If write fails, its error is returned.

@@ -123,6 +123,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 		"limits, networks, timeouts, caches and pull settings of builds": {"golang", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.Build.Memory = 1 << 30 }, func(in *inputs) { in.settings.Builder.Build.CPUs = 2 },
 			func(in *inputs) { in.settings.Builder.Build.Network = "host" }, func(in *inputs) { in.settings.Builder.BuildTimeout++ },
+			func(in *inputs) { in.settings.Builder.Build.OutputSize++ }, func(in *inputs) { in.settings.Builder.Build.OutputFiles++ },
 			func(in *inputs) { in.settings.Builder.Cache.Scope = config.CacheOff }, func(in *inputs) { in.settings.Builder.PullPolicy = config.PullNever },
 		}},
 		"settings for running chaincodes": {"golang", []func(*inputs){

@@ -1,6 +1,7 @@
 package imagebuild
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -143,15 +144,14 @@ func buildContext(plan platform.Plan, pkg *content.Package) (*content.Package, e
 // readIgnore reads Dockerfile.dockerignore if there is one, otherwise .dockerignore.
 func readIgnore(source fs.FS, root string) (*patternmatcher.PatternMatcher, error) {
 	for _, name := range []string{recipeFile + ignoreFile, ignoreFile} {
-		opened, err := source.Open(path.Join(root, name))
+		text, err := metadata.ReadFile(source, path.Join(root, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
-		defer opened.Close()
-		patterns, err := ignorefile.ReadAll(opened)
+		patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

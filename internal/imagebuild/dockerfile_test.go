@@ -115,6 +115,8 @@ func TestWhatADockerfileIsBuiltFrom(t *testing.T) {
 func TestABadIgnoreFileIsNamed(t *testing.T) {
 	_, _, err := (&recipeBuild{files: map[string]string{"src/Dockerfile": "", "src/.dockerignore": "a[\n", "src/a": ""}}).run(t)
 	assert.ErrorContains(t, err, "reading the package: .dockerignore: ")
+	_, _, err = (&recipeBuild{files: map[string]string{"src/Dockerfile": "", "src/.dockerignore": strings.Repeat("\n", metadata.MaxFile+1)}}).run(t)
+	assert.ErrorContains(t, err, "reading .dockerignore: the file is larger than 16 MiB")
 }
 
 func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {

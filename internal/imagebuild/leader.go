@@ -29,6 +29,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		Labels:      b.labels(j),
 		NetworkMode: b.networkMode(j.plan),
 		Init:        !b.Limits.NoInit,
+		LogOptions:  logOptions,
 		Security:    docker.Security{Capabilities: buildCapabilities},
 		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/internal/network"
 )
@@ -14,8 +15,9 @@ type Limits struct {
 	Memory  int64   // bytes, swap included; 0: no limit
 	CPUs    float64 // 0: no limit
 	Pids    int64   // 0: the engine's default
-	Network string  // empty: the engine's default
-	NoInit  bool    // the engine has no init
+	Output  content.OutputLimits
+	Network string // empty: the engine's default
+	NoInit  bool   // the engine has no init
 
 	// HostNetwork reports whether the chaincodes of this peer use the host's network. A build that runs no code of a
 	// package then uses it, too: on engine 20.10, a separate network namespace takes 150 ms. Nil if Network is set.
@@ -25,12 +27,19 @@ type Limits struct {
 // LimitsOf returns the limits in the operator's settings.
 func LimitsOf(settings config.Settings) Limits {
 	from := settings.Builder.Build
-	limits := Limits{Memory: from.Memory, CPUs: from.CPUs, Pids: from.Pids, Network: from.Network, NoInit: !settings.Builder.Security.Init}
+	limits := Limits{
+		Memory: from.Memory, CPUs: from.CPUs, Pids: from.Pids, Output: content.OutputLimits{Bytes: from.OutputSize, Files: from.OutputFiles},
+		Network: from.Network, NoInit: !settings.Builder.Security.Init,
+	}
 	if from.Network == "" {
 		limits.HostNetwork = func(ctx context.Context) bool { return onHostNetwork(ctx, settings) }
 	}
 	return limits
 }
+
+// logOptions limits what the engine keeps of a build's output, which followers read: 20 seconds of yes made a log of 1.6 GB.
+// The leader loses nothing: it is attached.
+var logOptions = map[string]string{"max-size": "20m", "max-file": "5"}
 
 // onHostNetwork reports, without contacting the engine, whether chaincodes use the host's network: because the settings say
 // so, or because the peer itself runs on the engine's host.

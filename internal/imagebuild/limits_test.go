@@ -44,6 +44,28 @@ func TestLimitsOfABuild(t *testing.T) {
 	}, hostOf(t, imagebuild.Limits{Memory: 1 << 30, CPUs: 1.5, Pids: 512, Network: "none", NoInit: true}))
 }
 
+func TestTheDefaultLimitsOfABuild(t *testing.T) {
+	settings := config.Defaults()
+	assert.Equal(t, 4096.0, hostOf(t, imagebuild.LimitsOf(settings))["PidsLimit"])
+	settings.Builder.Build.Pids = 0
+	host := hostOf(t, imagebuild.LimitsOf(settings))
+	assert.NotContains(t, host, "PidsLimit", "the engine's default")
+	assert.NotContains(t, host, "Memory", "no limit")
+}
+
+// Followers read the engine's log of a build, so it needs a driver that can be read. A build that prints without end must
+// not fill the engine's disk.
+func TestTheLogOfABuildIsLimited(t *testing.T) {
+	engine := newEngine(t)
+	_, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	var body struct{ HostConfig struct{ LogConfig any } }
+	require.NoError(t, json.Unmarshal(engine.Calls(fakeengine.Create)[0].Body, &body))
+	assert.Equal(t, map[string]any{
+		"Type": "json-file", "Config": map[string]any{"max-size": "20m", "max-file": "5"},
+	}, body.HostConfig.LogConfig)
+}
+
 // networkOfBuild is the network of the build container, and what the builder has asked for on the way to it.
 func networkOfBuild(t *testing.T, b *builder, engine *fakeengine.Engine, plan platform.Plan) (string, []string) {
 	t.Helper()

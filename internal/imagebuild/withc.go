@@ -3,6 +3,7 @@ package imagebuild
 import (
 	"context"
 	"errors"
+	"io"
 
 	"fabric-builder-docker/internal/baseimage"
 	"fabric-builder-docker/internal/content"
@@ -89,7 +90,10 @@ func (b *Builder) copyModules(ctx context.Context, collector, id string) error {
 		return err
 	}
 	defer modules.Close()
-	return b.Engine.Upload(ctx, id, platform.CacheDir, modules)
+	return pipe(
+		func(w io.Writer) error { return explainOutput(content.CopyOutput(modules, w, b.Limits.Output)) },
+		func(r io.Reader) error { return b.Engine.Upload(ctx, id, platform.CacheDir, r) },
+	)
 }
 
 // needsC reports whether a build failed because the package needs C.

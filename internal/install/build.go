@@ -18,8 +18,8 @@ import (
 // Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR. These are its three arguments. It reads and
 // checks everything before it contacts an engine.
 func Build(ctx context.Context, process cli.Process) error {
-	i := install{process: process, sourceDir: process.Args[0], outputDir: process.Args[2]}
-	if err := i.read(process.Args[1]); err != nil {
+	i := install{process: process, sourceDir: process.Args[0], metadataDir: process.Args[1], outputDir: process.Args[2]}
+	if err := i.read(); err != nil {
 		return err
 	}
 	source, err := content.Open(i.sourceDir)
@@ -42,19 +42,20 @@ func Build(ctx context.Context, process cli.Process) error {
 
 // install is the installation of one package.
 type install struct {
-	process   cli.Process
-	sourceDir string
-	outputDir string
-	pkg       metadata.Package
-	settings  config.Settings // for the package's label
+	process     cli.Process
+	sourceDir   string
+	metadataDir string
+	outputDir   string
+	pkg         metadata.Package
+	settings    config.Settings // for this package
 }
 
 // read reads the package's metadata and the settings, and checks META-INF.
-func (i *install) read(metadataDir string) error {
+func (i *install) read() error {
 	if err := metadata.CheckDir("source", i.sourceDir); err != nil {
 		return err
 	}
-	pkg, err := metadata.ReadPackage(metadataDir)
+	pkg, err := metadata.ReadPackage(i.metadataDir)
 	if err != nil {
 		return err
 	}
@@ -65,9 +66,20 @@ func (i *install) read(metadataDir string) error {
 	if err != nil {
 		return err
 	}
-	i.pkg, i.settings = pkg, settings.ForLabel(pkg.Label)
+	subject := i.subject(pkg.Label)
+	i.pkg, i.settings = pkg, settings.For(subject)
 	configureLog(&i.process, i.settings)
+	if undecided := settings.UndecidedImages(subject); len(undecided) > 0 {
+		i.process.Log.Warn("the images of builder.overrides with a packageId are not used: the names of the directories do not tell the package's id",
+			"label", pkg.Label, "package_ids", undecided, "source_dir", i.sourceDir)
+	}
 	return metadata.CheckMetaInf(i.sourceDir)
+}
+
+// subject returns the package for which settings are chosen. Its id is not known if a peer has not called build.
+func (i *install) subject(label string) config.Subject {
+	id, _ := metadata.PackageID(metadata.BuildDirs{Source: i.sourceDir, Metadata: i.metadataDir, Output: i.outputDir}, label)
+	return config.Subject{Label: label, ID: id}
 }
 
 // build makes sure of the image and writes OUTPUT_DIR.

@@ -2,7 +2,10 @@ package install
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -87,11 +90,33 @@ func newJob(path, dir string, settings config.Settings, environ []string) (job, 
 	if err := pkg.CheckLabel(); err != nil {
 		return job{}, err
 	}
-	settings = settings.ForLabel(pkg.Label)
+	id, err := packageID(pkg.Label, path)
+	if err != nil {
+		return job{}, err
+	}
+	settings = settings.For(config.Subject{Label: pkg.Label, ID: id})
 	source, err := content.Open(sourceDir)
 	if err != nil {
 		return job{}, err
 	}
 	plan, err := platform.NewPlan(pkg, source, settings, environ)
 	return job{target: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
+}
+
+// packageID returns the id that a peer gives to the package in a file: the label and the SHA-256 of the file (PackageID in
+// core/chaincode/persistence/persistence.go of Fabric).
+func packageID(label, path string) (string, error) {
+	if label == "" {
+		return "", nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return label + ":" + hex.EncodeToString(hash.Sum(nil)), nil
 }

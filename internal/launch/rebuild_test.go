@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -70,6 +71,18 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving again\n")
 	assert.Contains(t, r.output.String(), "the image exists already")
 	assert.Empty(t, r.engine.Containers())
+}
+
+// The peer tells run the package's id, which build may not have known.
+func TestARebuildUsesTheImagesForThePackageID(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	r.engine.AddImage(fakeengine.Image{Name: "example.com/ccenv:own", Layers: []string{"sha256:own"}, User: "7:8"})
+	const yaml = `builder: {overrides: [{packageId: "basic_1.0:abc", images: {builder: "example.com/ccenv:own"}}, {packageId: "basic_1.0:d*", images: {builder: none}}]}`
+	require.NoError(t, os.WriteFile(filepath.Join(process.Home, config.File), []byte(yaml), 0o644))
+	r.engine.SetProgram(compileOrServe)
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), "builder_image=example.com/ccenv:own")
 }
 
 func TestAFailedRebuildReportsWhy(t *testing.T) {

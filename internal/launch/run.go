@@ -74,7 +74,7 @@ func Run(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	settings = settings.ForLabel(record.Label)
+	settings = settings.For(config.Subject{Label: record.Label, ID: chaincode.ID})
 	process.Configure(settings.Builder.Log.Level, settings.Builder.Log.Format)
 	for _, warning := range settings.Warnings {
 		process.Log.Warn("problem with settings", "reason", warning)

@@ -159,6 +159,20 @@ builder:
 	assert.Contains(t, container.Env, "COLOUR=blue")
 }
 
+// Whoever makes a package chooses its label, but not its id.
+func TestAnOverrideAppliesToItsPackageIDOnly(t *testing.T) {
+	const yaml = `builder: {overrides: [{packageId: "basic_1.0:abc", network: none, environment: {TOKEN: secret}}]}`
+	host, container := newRunner(t).created(t, yaml)
+	assert.Equal(t, "none", host["NetworkMode"])
+	assert.Contains(t, container.Env, "TOKEN=secret")
+
+	stranger := newRunner(t)
+	stranger.chaincode.ID = "basic_1.0:def"
+	host, container = stranger.created(t, yaml)
+	assert.Equal(t, "host", host["NetworkMode"])
+	assert.NotContains(t, container.Env, "TOKEN=secret")
+}
+
 func TestLoggingSettingsReachTheChaincode(t *testing.T) {
 	_, container := newRunner(t).created(t, "chaincode: {logging: {level: WARNING, shim: loud, format: \"%{message}\"}}")
 	assert.Subset(t, container.Env, []string{

@@ -19,7 +19,7 @@ type Image struct {
 // ReadImage reads image.json at the root of source. It checks that both fields are present, but not that they are
 // valid.
 func ReadImage(source fs.FS) (Image, error) {
-	data, err := fs.ReadFile(source, ImageFile)
+	data, err := ReadFile(source, ImageFile)
 	if err != nil {
 		return Image{}, fmt.Errorf("reading %s: %w", ImageFile, reason(err))
 	}

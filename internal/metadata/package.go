@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -63,10 +62,15 @@ func (p Package) CheckLabel() error {
 
 // readJSON reads the file at path, which must contain one JSON document, into v. Its errors name the file once.
 func readJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
+	data, err := readPath(path)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, reason(err))
 	}
+	return parseJSON(path, data, v)
+}
+
+// parseJSON parses the content of the file at path.
+func parseJSON(path string, data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("reading %s: %w", path, jsonReason(data, err))
 	}

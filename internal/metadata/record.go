@@ -102,12 +102,17 @@ func WriteRecord(outputDir string, record Record) error {
 // anything is missing or was changed, it returns an ErrPartial that says which directory to delete.
 func ReadRecord(outputDir string) (Record, error) {
 	var file recordFile
-	if err := readJSON(filepath.Join(outputDir, RecordFile), &file); err != nil {
+	path := filepath.Join(outputDir, RecordFile)
+	data, err := os.ReadFile(path) // of any size: build wrote it, and it lists all files of META-INF
+	if err != nil {
+		return Record{}, partial(outputDir, fmt.Errorf("reading %s: %w", path, reason(err)))
+	}
+	if err := parseJSON(path, data, &file); err != nil {
 		return Record{}, partial(outputDir, err)
 	}
 	if file.Version > recordVersion {
 		return Record{}, fmt.Errorf("%s has version %d, but this program reads versions up to %d: use a newer program, or %s",
-			filepath.Join(outputDir, RecordFile), file.Version, recordVersion, RebuildHint(outputDir))
+			path, file.Version, recordVersion, RebuildHint(outputDir))
 	}
 	if file.Version < 1 {
 		return Record{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,16 +101,27 @@ func copyTree(from, to string) error {
 		case !entry.Type().IsRegular():
 			return fmt.Errorf("%s is not a regular file", path)
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, data, 0o644)
+		return copyFile(path, target)
 	})
 	if err != nil {
 		return fmt.Errorf("copying %s: %w", from, err)
 	}
 	return nil
+}
+
+// copyFile copies a file of any size.
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
 }
 
 func absent(path string) bool {

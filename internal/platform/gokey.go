@@ -1,7 +1,6 @@
 package platform
 
 import (
-	"io/fs"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/metadata"
 )
 
 // Builds without C share one build cache. The go command looks up a compiled package in it by a hash of its inputs: the Go
@@ -71,7 +71,7 @@ func (r request) goRedirects(layout goLayout) bool {
 	if layout.mode != "readonly" {
 		return false
 	}
-	text, err := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
+	text, err := metadata.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	return err != nil || strings.Contains(string(text), "replace")
 }
 

@@ -3,13 +3,13 @@ package platform
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/metadata"
 )
 
 // goBuild is the script of a golang build. Its arguments are those of goEnter, then the result of goKey: the key and the
@@ -424,7 +424,7 @@ func (r request) readGoVersions(layout goLayout) goVersions {
 	if layout.mode == "gopath" {
 		return required
 	}
-	text, _ := fs.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
+	text, _ := metadata.ReadFile(r.content.FS, r.sourcePath(path.Join(layout.dir, "go.mod")))
 	for line := range strings.Lines(string(text)) {
 		switch words := strings.Fields(line); {
 		case len(words) < 2:

@@ -1,6 +1,7 @@
 package platform_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -23,6 +24,7 @@ func TestPackageJSONMustBeJSON(t *testing.T) {
 		"null":            {"null", "src/package.json is not a JSON object: null"},
 		"YAML by mistake": {"name: x", "src/package.json is not a JSON object: invalid character 'a'"},
 	}
+	tests["huge"] = struct{ content, want string }{"{}" + strings.Repeat(" ", metadata.MaxFile), "reading src/package.json: the file is larger than 16 MiB"}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := planFor(metadata.Package{Type: "node"}, fstest.MapFS{"src/package.json": {Data: []byte(test.content)}}, config.Defaults(), nil)

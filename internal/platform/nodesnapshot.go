@@ -3,10 +3,11 @@ package platform
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+
+	"fabric-builder-docker/internal/metadata"
 )
 
 // Snapshot describes an image with the installed dependencies of a package. It is built ahead of the code and without
@@ -118,7 +119,7 @@ type npmNested struct {
 // checkLock returns why a lock file rules out a snapshot: it is invalid, or it refers to a file in the package. It returns
 // an empty string if it does neither.
 func (r request) checkLock(name string) string {
-	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/"+name))
+	text, err := metadata.ReadFile(r.content.FS, r.sourcePath("src/"+name))
 	if err != nil {
 		return fmt.Sprintf("cannot read %s: %v", name, err)
 	}
@@ -147,7 +148,7 @@ func (r request) plainYarnLock() bool {
 	if !r.isFile("src/" + yarnLock) {
 		return true
 	}
-	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/"+yarnLock))
+	text, err := metadata.ReadFile(r.content.FS, r.sourcePath("src/"+yarnLock))
 	if err != nil {
 		return false
 	}

@@ -83,6 +83,7 @@ func TestFilesOfASnapshot(t *testing.T) {
 
 // If npm may install something from the code itself, there is no snapshot.
 func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
+	huge := strings.Repeat("\n", metadata.MaxFile+1)
 	in := func(field, value string) fstest.MapFS {
 		return files("package.json", `{"name":"kv","`+field+`":`+value+`}`)
 	}
@@ -126,6 +127,9 @@ func TestPackagesWhoseDependenciesNeedTheCode(t *testing.T) {
 		"an old locked file": {
 			files("package-lock.json", `{"dependencies":{"a":{"version":"1.0.0","dependencies":{"b":{"version":"file:b"}}}}}`), "b refers to a file in the package",
 		},
+		"a huge lock file":     {files("package-lock.json", huge), "cannot read package-lock.json: the file is larger than 16 MiB"},
+		"huge settings":        {files(".npmrc", huge), ".npmrc"},
+		"a huge lock of yarn":  {files("yarn.lock", huge), "yarn.lock"},
 		"an invalid lock file": {files("package-lock.json", "x"), "package-lock.json is not a valid npm lock file"},
 		"invalid scripts":      {in("scripts", `"x"`), `"scripts" in package.json`},
 		"invalid dependencies": {in("dependencies", `[1]`), `"dependencies" in package.json`},

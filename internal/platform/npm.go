@@ -2,11 +2,14 @@ package platform
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
+
+	"fabric-builder-docker/internal/metadata"
 )
 
 // npmManifest holds the fields of package.json that decide how a package can be built and started. If a field does not
@@ -25,7 +28,7 @@ type npmManifest struct {
 // after the build has started.
 func (r request) readManifest() (npmManifest, error) {
 	name := r.sourcePath("src/package.json")
-	text, err := fs.ReadFile(r.content.FS, name)
+	text, err := metadata.ReadFile(r.content.FS, name)
 	if err != nil {
 		return npmManifest{}, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -129,9 +132,9 @@ var npmAuth = []string{"_authToken", "_auth", "_password", "username", "email", 
 
 // plainNPMRC reports whether the package has no .npmrc, or one with only keys that plainKey accepts.
 func (r request) plainNPMRC() bool {
-	text, err := fs.ReadFile(r.content.FS, r.sourcePath("src/.npmrc"))
+	text, err := metadata.ReadFile(r.content.FS, r.sourcePath("src/.npmrc"))
 	if err != nil {
-		return true
+		return errors.Is(err, fs.ErrNotExist)
 	}
 	for _, line := range npmLines(text) {
 		line = strings.TrimSpace(line)

@@ -172,7 +172,8 @@ func TestTwoBuildersOfTheSamePackageShareOneBuild(t *testing.T) {
 	}
 }
 
-// A killed leader delays nobody: its container continues to build, and a follower creates the image from it.
+// A killed leader delays others by seconds: its container continues to build, and a follower makes the image from it. The
+// follower does not remove it, since it cannot know that the leader is dead.
 func TestABuilderThatIsKilledWhileAnotherWaits(t *testing.T) {
 	code := append(entries(t, filepath.Join(world.samples, "go")), peer.File("src/salt.txt", time.Now().String()))
 	dir := builder(t, config(""))
@@ -188,7 +189,27 @@ func TestABuilderThatIsKilledWhileAnotherWaits(t *testing.T) {
 
 	assert.Equal(t, 0, waiter.status(t), waiter.stderr)
 	assert.Contains(t, waiter.stderr.String(), "waiting_1.0 | go version")
-	assert.Contains(t, waiter.stderr.String(), "the leader of this build is gone")
-	noContainers(t, metadata.LabelKind, metadata.KindBuild)
+	assert.Contains(t, waiter.stderr.String(), "making the image from another builder's container")
 	noContainers(t, metadata.LabelKind, metadata.KindAssembly)
+	left := containers(t, metadata.LabelKind, metadata.KindBuild)
+	require.Len(t, left, 1)
+	require.NoError(t, world.engine.Delete(background(t), "/containers/"+left[0].ID))
+}
+
+// What a killed builder leaves ends at that builder's time-out, and the next build of whatever content removes it.
+func TestWhatAKilledBuilderLeavesIsRemoved(t *testing.T) {
+	u := unpack(t, "node", "slow_1.0", slowNode(t)...)
+	p := start(t, builder(t, config("  buildTimeout: 4s\n")), "build", u.source, u.metadata, u.output)
+	left := awaitContainer(t, metadata.LabelKind, metadata.KindBuild, "running")
+	require.NoError(t, p.Process.Kill())
+	assert.Equal(t, -1, p.status(t))
+	assert.Equal(t, left.ID, awaitContainer(t, metadata.LabelKind, metadata.KindBuild, "exited").ID)
+
+	require.Eventually(t, func() bool {
+		u := unpack(t, "node", "other_1.0", append(slowNode(t), peer.File("src/slow.sh", "exit 1"))...)
+		p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+		assert.Equal(t, 1, p.status(t))
+		return strings.Contains(p.stderr.String(), "removing the container of a build whose time is over")
+	}, limit, 100*time.Millisecond)
+	noContainers(t, metadata.LabelKind, metadata.KindBuild)
 }
