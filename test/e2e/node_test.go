@@ -112,7 +112,8 @@ func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
 			p.invoke(t, id, "put", "a", "1")
 			running := awaitContainer(t, metadata.LabelChaincodeID, id, "running")
 			var top struct{ Processes [][]string }
-			require.NoError(t, world.engine.Get(t.Context(), "/containers/"+running.ID+"/top", &top))
+			// podman goes on answering unless it is told not to.
+			require.NoError(t, world.engine.Get(t.Context(), "/containers/"+running.ID+"/top?stream=false", &top))
 			var node int
 			for _, process := range top.Processes {
 				command := process[len(process)-1]

@@ -41,23 +41,24 @@ func (s *stage) containers(ctx context.Context, kinds ...string) ([]container, e
 	}), nil
 }
 
-// unnamedImages returns the IDs of the images without a name.
-func (s *stage) unnamedImages(ctx context.Context) (map[string]bool, error) {
+// unnamedImages returns the images without a name, and their labels.
+func (s *stage) unnamedImages(ctx context.Context) (map[string]string, error) {
 	var all []struct {
-		ID string `json:"Id"`
+		ID     string `json:"Id"`
+		Labels map[string]string
 	}
 	if err := s.engine.Get(ctx, "/images/json?filters="+url.QueryEscape(`{"dangling":["true"]}`), &all); err != nil {
 		return nil, fmt.Errorf("listing images without a name: %w", err)
 	}
-	found := map[string]bool{}
+	found := map[string]string{}
 	for _, image := range all {
-		found[image.ID] = true
+		found[image.ID] = fmt.Sprint(image.Labels)
 	}
 	return found, nil
 }
 
 // checkLeft counts containers of builds, and images without a name, that the scenario has left behind.
-func (s *stage) checkLeft(ctx context.Context, t *tally, before map[string]bool) error {
+func (s *stage) checkLeft(ctx context.Context, t *tally, before map[string]string) error {
 	left, err := s.containers(ctx, metadata.KindBuild, metadata.KindAssembly)
 	if err != nil {
 		return err
@@ -72,8 +73,8 @@ func (s *stage) checkLeft(ctx context.Context, t *tally, before map[string]bool)
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(unnamed)) {
-		if !before[id] {
-			t.fail(fmt.Sprintf("image %s without a name is left", id), nil)
+		if _, old := before[id]; !old {
+			t.fail(fmt.Sprintf("image %s without a name is left, with %s", id, unnamed[id]), nil)
 		}
 	}
 	return nil
