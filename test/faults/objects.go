@@ -41,14 +41,32 @@ func (s *stage) containers(ctx context.Context, kinds ...string) ([]container, e
 	}), nil
 }
 
-// unnamedImages returns the images without a name, and their labels.
+// unnamedImages returns the images without a name, and their labels. Where an image with a name has the same ID, none is
+// lost: containerd's image store makes a second, unnamed entry of an image that is loaded again, and removes it with the name.
 func (s *stage) unnamedImages(ctx context.Context) (map[string]string, error) {
+	all, err := s.images(ctx, "true")
+	if err != nil {
+		return nil, err
+	}
+	named, err := s.images(ctx, "false")
+	if err != nil {
+		return nil, err
+	}
+	for id := range named {
+		delete(all, id)
+	}
+	return all, nil
+}
+
+// images returns the labels of images by ID, of those without a name or of the others.
+func (s *stage) images(ctx context.Context, dangling string) (map[string]string, error) {
 	var all []struct {
 		ID     string `json:"Id"`
 		Labels map[string]string
 	}
-	if err := s.engine.Get(ctx, "/images/json?filters="+url.QueryEscape(`{"dangling":["true"]}`), &all); err != nil {
-		return nil, fmt.Errorf("listing images without a name: %w", err)
+	filters := url.QueryEscape(fmt.Sprintf(`{"dangling":[%q]}`, dangling))
+	if err := s.engine.Get(ctx, "/images/json?filters="+filters, &all); err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
 	}
 	found := map[string]string{}
 	for _, image := range all {
