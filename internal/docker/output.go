@@ -2,68 +2,54 @@ package docker
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // Output is the output of a container: stdout and stderr, multiplexed in frames by the engine.
 type Output struct {
-	stream io.Reader
-	close  func()
+	stream   io.Reader
+	close    func()
+	position *LogPosition // of a log with time stamps, otherwise nil
 }
 
 // Copy demultiplexes the output to stdout and stderr until it ends or Close is called. It returns an error if the output
 // ends inside a frame, because then the connection was lost.
 func (o *Output) Copy(stdout, stderr io.Writer) error {
-	frames := &frameReader{stream: o.stream}
-	_, err := stdcopy.StdCopy(stdout, stderr, frames)
-	if err == nil && frames.insideFrame() {
-		err = io.ErrUnexpectedEOF // StdCopy takes this for a clean end
+	if o.position != nil {
+		return o.copyNew(stdout, stderr)
 	}
-	if err != nil {
-		return fmt.Errorf("reading the container's output: %w", err)
-	}
-	return nil
-}
-
-// frameReader reads a multiplexed stream and tracks the position in its frames.
-type frameReader struct {
-	stream io.Reader
-	header []byte // the part of the next frame's header that has been read
-	left   int    // bytes of the current frame still to read
-}
-
-// headerSize is the size of a frame's header: one byte for the stream, three of padding, four for the frame's length.
-const headerSize = 8
-
-func (f *frameReader) Read(p []byte) (int, error) {
-	n, err := f.stream.Read(p)
-	for read := p[:n]; len(read) > 0; {
-		if f.left > 0 {
-			data := min(f.left, len(read))
-			f.left, read = f.left-data, read[data:]
-			continue
+	return o.read(func(f frame) error {
+		out := stdout
+		if f.stderr {
+			out = stderr
 		}
-		part := min(headerSize-len(f.header), len(read))
-		f.header, read = append(f.header, read[:part]...), read[part:]
-		if len(f.header) == headerSize {
-			f.left, f.header = int(binary.BigEndian.Uint32(f.header[4:])), f.header[:0]
+		_, err := out.Write(f.data)
+		return err
+	})
+}
+
+// read calls take with each frame until the output ends.
+func (o *Output) read(take func(frame) error) error {
+	for frames := (&frameReader{stream: o.stream}); ; {
+		f, err := frames.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = take(f)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the container's output: %w", err)
 		}
 	}
-	return n, err
 }
-
-// insideFrame reports whether a frame has been read in part.
-func (f *frameReader) insideFrame() bool { return f.left > 0 || len(f.header) > 0 }
 
 // Close ends the output, and a Copy in progress. It may be called more than once.
 func (o *Output) Close() { o.close() }
@@ -133,15 +119,11 @@ func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.Hijac
 // Logs returns the output of a container from the engine's log, and follows it until the container ends. Output before
 // since is left out, unless since is zero. Output that the log has rotated away is missing.
 func (e *Engine) Logs(ctx context.Context, id string, since time.Time) (*Output, error) {
-	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true}
+	options := container.LogsOptions{Follow: true}
 	if !since.IsZero() {
-		options.Since = strconv.FormatInt(since.Unix(), 10) + fmt.Sprintf(".%09d", since.Nanosecond())
+		options.Since = formatSince(since)
 	}
-	stream, err := e.api.ContainerLogs(ctx, id, options)
-	if err != nil {
-		return nil, fmt.Errorf("reading the logs of container %q: %w", id, e.noContainer(ctx, id, err))
-	}
-	return &Output{stream: stream, close: func() { stream.Close() }}, nil
+	return e.openLog(ctx, id, options)
 }
 
 // Exit is the result of a wait. Code 0 does not prove that the container ran: engines also report 0 for a container that

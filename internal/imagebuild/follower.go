@@ -94,8 +94,7 @@ func (f *follower) onEnded(ctx context.Context, container docker.Container) (res
 	failed := &Failed{container.ExitCode, container.OOMKilled}
 	known := !container.Finished.IsZero() // not if the inspect hangs
 	if known && (f.job.needsC(failed) || f.watch != nil && failed.isOwn()) {
-		f.watch.drain(ctx, f.Builder)
-		return settled, failed
+		return f.fail(ctx, failed)
 	}
 	if f.watch == nil && known && failed.Status == 0 {
 		f.watch = f.startWatch(ctx, f.job, f.id)
@@ -128,8 +127,15 @@ func (f *follower) onGone(ctx context.Context) (result, error) {
 	if exit.Err != nil || exit.Code <= 0 || !failed.isOwn() {
 		return vanished, nil
 	}
-	f.watch.drain(ctx, f.Builder)
-	return settled, failed
+	return f.fail(ctx, failed)
+}
+
+// fail takes over a failure, unless the follower came too late to show what the build printed.
+func (f *follower) fail(ctx context.Context, failed *Failed) (result, error) {
+	if f.watch.drain(ctx, f.Builder) || f.job.needsC(failed) {
+		return settled, failed
+	}
+	return vanished, nil
 }
 
 // isOwn reports whether a build has failed by itself. A container that is removed ends with 137, or with 143 on podman.

@@ -46,7 +46,8 @@ type Engine interface {
 	Clock(ctx context.Context) (time.Time, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
-	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
+	FollowLog(ctx context.Context, id string, position *docker.LogPosition) (*docker.Output, error)
+	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error

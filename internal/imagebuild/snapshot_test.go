@@ -289,9 +289,11 @@ func TestASignalWhileTheCodeIsAddedLeavesNoContainer(t *testing.T) {
 			ctx, stop := context.WithCancelCause(t.Context())
 			engine.On(route, fakeengine.Before(func() { stop(signalled{}) }))
 			_, err := newBuilder(t, engine).Build(ctx, nodePlan, open(t, nodeSource(t, "two", "lock 1")), "basic_1.0")
-			if !first && route != fakeengine.ImageInspect && route != fakeengine.Load {
+			switch {
+			case !first && route != fakeengine.ImageInspect && route != fakeengine.Load:
 				require.NoError(t, err, "an upgrade needs no container")
-			} else {
+			case route == fakeengine.Load && err == nil: // the engine's answer was faster than the signal
+			default:
 				require.ErrorIs(t, err, signalled{}, "%v", route)
 			}
 			assertNothingLeft(t, engine)

@@ -3,10 +3,12 @@ package imagebuild
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/loglines"
 )
 
 // watch shows the output of another builder's running container, and waits for its exit. A nil watch watches nothing.
@@ -35,15 +37,43 @@ func (b *Builder) startWatch(ctx context.Context, j *job, id string) *watch {
 	})
 	w.calls.Go(func() {
 		defer close(w.shown)
-		output, err := b.Engine.Logs(ctx, id, time.Time{})
-		if err != nil {
-			w.shown <- err
-			return
-		}
-		defer output.Close()
-		w.shown <- <-b.show(output, j)
+		w.shown <- b.showLog(ctx, j, id)
 	})
 	return w
+}
+
+// showLog shows what the engine's log holds of another builder's output: first by following it, then what following has lost
+// because the engine has rotated the log meanwhile, if the container still exists.
+func (b *Builder) showLog(ctx context.Context, j *job, id string) error {
+	var position docker.LogPosition
+	output, err := b.Engine.FollowLog(ctx, id, &position)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	stdout, stderr := loglines.NewWriter(b.Stderr, j.linePrefix()), loglines.NewWriter(b.Stderr, j.linePrefix())
+	if err = output.Copy(stdout, stderr); err == nil {
+		err = b.showRest(ctx, id, &position, stdout, stderr)
+	}
+	return errors.Join(err, stdout.Close(), stderr.Close())
+}
+
+func (b *Builder) showRest(ctx context.Context, id string, position *docker.LogPosition, stdout, stderr io.Writer) error {
+	complete, err := b.Engine.ReadLog(ctx, id, position, func(piece docker.LogPiece) error {
+		out := stdout
+		if piece.Stderr {
+			out = stderr
+		}
+		_, err := out.Write(piece.Data)
+		return err
+	})
+	switch {
+	case errors.Is(err, docker.ErrNoContainer):
+		return nil
+	case err == nil && !complete:
+		return errors.New("the engine's log has lost lines by rotation")
+	}
+	return err
 }
 
 // close ends the watch, and waits until its output is written.
@@ -82,12 +112,15 @@ func (w *watch) awaitExit(ctx context.Context) docker.Exit {
 	}
 }
 
-// drain waits until all output of a container that has exited is shown.
-func (w *watch) drain(ctx context.Context, b *Builder) {
+// drain waits until all output of a container that has exited is shown. It returns false if the container was gone before its
+// log could be read.
+func (w *watch) drain(ctx context.Context, b *Builder) bool {
 	if w == nil {
-		return
+		return false
 	}
-	if err := b.drain(ctx, w.shown); err != nil && ctx.Err() == nil {
+	err := b.drain(ctx, w.shown)
+	if err != nil && !errors.Is(err, docker.ErrNoContainer) && ctx.Err() == nil {
 		b.Log.Warn("the output of the other builder's container is incomplete", "error", err)
 	}
+	return !errors.Is(err, docker.ErrNoContainer)
 }

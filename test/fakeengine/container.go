@@ -30,11 +30,16 @@ type container struct {
 	removed                    bool
 
 	process *Process
-	input   []byte // standard input that the process has not read yet
-	closed  bool   // whether standard input ends after that
-	exits   int    // number of exits so far
-	log     []chunk
+	input   []byte        // standard input that the process has not read yet
+	closed  bool          // whether standard input ends after that
+	exits   int           // number of exits so far
+	output  []chunk       // what the process has written, for attached clients
+	log     []chunk       // the same in lines, see appendLog
+	lost    int           // pieces that the log has lost
 	changed chan struct{} // closed and replaced with every change
+
+	unlogged  [2]unlogged // stdout and stderr
+	rotations int         // of the log
 }
 
 // config is the body of a create request.

@@ -14,7 +14,8 @@
 //	container.go   a container's states, and the calls that change them
 //	inspect.go     inspect and list
 //	process.go     the process in a container
-//	output.go      attach and logs
+//	output.go      attach
+//	log.go         logs, and their rotation
 //	input.go       a container's standard input
 //	wait.go        waiting for a container to exit
 //	files.go       a container's files

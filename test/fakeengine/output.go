@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -26,7 +24,7 @@ func (e *Engine) attach(c *Call) {
 		e.mu.Unlock()
 		return
 	}
-	from, exits := len(found.log), found.exits
+	from, exits := len(found.output), found.exits
 	e.mu.Unlock()
 	s, done := e.openStream(Attach)
 	defer done()
@@ -48,43 +46,29 @@ func (e *Engine) attach(c *Call) {
 		io.Copy(io.Discard, conn)
 	}()
 	// An attach to a container that has already exited never ends, as on all engines.
-	e.copyLog(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed || found.status == "removing" })
+	e.copyOutput(found, conn, from, s, gone, func() bool { return found.exits > exits || found.removed || found.status == "removing" })
 }
 
-func (e *Engine) logs(c *Call) {
-	e.mu.Lock()
-	found := c.findUsable()
-	if found == nil {
-		e.mu.Unlock()
-		return
-	}
-	from, since := 0, parseSince(c.Query.Get("since"))
-	for from < len(found.log) && found.log[from].time.Before(since) {
-		from++
-	}
-	e.mu.Unlock()
-	s, done := e.openStream(Logs)
-	defer done()
-	c.w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
-	c.w.WriteHeader(http.StatusOK)
-	out := flushing{c.w}
-	out.flush()
-	follow := c.Query.Get("follow") == "1"
-	if !e.copyLog(found, out, from, s, c.r.Context().Done(), func() bool { return !follow || found.status == "exited" || found.removed }) {
-		panic(http.ErrAbortHandler)
-	}
-}
-
-// copyLog writes a container's output in frames until complete, called under the lock, returns true. It returns false
+// copyOutput writes a container's output in frames until complete, called under the lock, returns true. It returns false
 // if the stream was cut or the client disconnected before that.
-func (e *Engine) copyLog(c *container, out io.Writer, from int, s *stream, gone <-chan struct{}, complete func() bool) bool {
+func (e *Engine) copyOutput(c *container, out io.Writer, from int, s *stream, gone <-chan struct{}, complete func() bool) bool {
+	return e.copyFrames(c, out, s, gone, complete, func() (frames [][]byte) {
+		for _, chunk := range c.output[from:] {
+			frames = append(frames, frame(chunk))
+		}
+		from = len(c.output)
+		return frames
+	})
+}
+
+// copyFrames writes the frames that next, called under the lock, returns.
+func (e *Engine) copyFrames(c *container, out io.Writer, s *stream, gone <-chan struct{}, complete func() bool, next func() [][]byte) bool {
 	for {
 		e.mu.Lock()
-		chunks, done, changed := c.log[from:], complete(), c.changed
+		frames, done, changed := next(), complete(), c.changed
 		e.mu.Unlock()
-		from += len(chunks)
-		for _, chunk := range chunks {
-			if _, err := out.Write(frame(chunk)); err != nil {
+		for _, frame := range frames {
+			if _, err := out.Write(frame); err != nil {
 				return false
 			}
 		}
@@ -108,17 +92,6 @@ func frame(c chunk) []byte {
 	header[0] = c.stream
 	binary.BigEndian.PutUint32(header[4:], uint32(len(c.data)))
 	return append(header, c.data...)
-}
-
-// parseSince parses a time of the form SECONDS.NANOSECONDS.
-func parseSince(text string) time.Time {
-	if text == "" || text == "0" {
-		return time.Time{}
-	}
-	whole, fraction, _ := strings.Cut(text, ".")
-	seconds, _ := strconv.ParseInt(whole, 10, 64)
-	nanoseconds, _ := strconv.ParseInt(fraction, 10, 64)
-	return time.Unix(seconds, nanoseconds)
 }
 
 // flushing flushes after every write.

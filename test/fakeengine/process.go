@@ -92,6 +92,7 @@ func (e *Engine) run(c *container) {
 func (e *Engine) finish(c *container, code int) {
 	c.process, c.status, c.exitCode, c.finished = nil, "exited", code, e.nowLocked()
 	c.exits++
+	c.endLog()
 	c.notify()
 }
 
@@ -127,7 +128,8 @@ func (w *outputWriter) Write(p []byte) (int, error) {
 	if w.container.process != w.process {
 		return 0, errKilled
 	}
-	w.container.log = append(w.container.log, chunk{w.stream, w.engine.nowLocked(), append([]byte(nil), p...)})
+	w.container.output = append(w.container.output, chunk{w.stream, w.engine.nowLocked(), append([]byte(nil), p...)})
+	w.engine.appendLog(w.container, w.stream, p)
 	w.container.notify()
 	return len(p), nil
 }
