@@ -12,6 +12,7 @@ func main() {
 		Arguments: []string{"OUTPUT_DIR", "RUN_METADATA_DIR"},
 		Summary:   "Starts the container of a chaincode, writes its output to stderr, and exits when the container does.",
 		Details: `SIGTERM or SIGINT stops the chaincode, kills it after builder.stopGrace (2 s by default), and removes its container.
+A second SIGINT ends run at once, and leaves the container.
 An older container of the same chaincode and peer is removed first; a later run replaces this one in the same way.
 
 Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md.

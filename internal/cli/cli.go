@@ -32,6 +32,9 @@ const patience = time.Second
 // usageStatus is the exit status for wrong arguments.
 const usageStatus = 2
 
+// interruptedStatus is the exit status after a second SIGINT: 128 + SIGINT.
+const interruptedStatus = 130
+
 // Program describes one of the four programs that the peer calls: detect, build, release, run.
 type Program struct {
 	Name      string    // the name in bin/ and of the logger
@@ -73,7 +76,8 @@ func (p *Process) Configure(level, format string) {
 	}
 }
 
-// Phase does the work of a program. SIGTERM, SIGINT and SIGHUP cancel its context, with a [Stopped] as the cause.
+// Phase does the work of a program. SIGTERM, SIGINT and SIGHUP cancel its context, with a [Stopped] as the cause. A second
+// SIGINT ends the program at once.
 type Phase func(ctx context.Context, process Process) error
 
 // Status is an error that ends the program with that exit status and without a message.
@@ -118,12 +122,15 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 
 	// A closed stderr must not kill a program that still has to remove a container.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := withSignals(context.Background())
-	defer stop()
-
 	lines := loglines.NewQueue(stderr, patience)
 	defer lines.Close()
 	log := NewLogger(p.Name, lines)
+	ctx, stop := withSignals(context.Background(), func() {
+		log.Warn("interrupted again: exiting without cleaning up")
+		lines.Close()
+		os.Exit(interruptedStatus)
+	})
+	defer stop()
 	err := phase(ctx, Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: log, name: p.Name, logger: &log})
 	return exitStatus(err, log)
 }
@@ -204,7 +211,11 @@ func exitStatus(err error, log hclog.Logger) int {
 
 // withSignals works like signal.NotifyContext, except that the signal is the cause of the cancelled context, and that a
 // SIGHUP that is ignored (nohup) stays ignored.
-func withSignals(parent context.Context) (context.Context, func()) {
+//
+// A second SIGINT calls leave: somebody at a terminal does not want to wait for the clean-up. Other signals do come twice
+// without that meaning: a peer in a terminal and its programs get SIGINT together, and the peer then sends SIGTERM; a
+// service manager that stops a peer sends SIGTERM to all of its processes, and the peer sends it again.
+func withSignals(parent context.Context, leave func()) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	caught := []os.Signal{syscall.SIGTERM, syscall.SIGINT}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -212,15 +223,26 @@ func withSignals(parent context.Context) (context.Context, func()) {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, caught...)
+	ended := make(chan struct{})
 	go func() {
-		select {
-		case s := <-signals:
-			cancel(Stopped{Signal: s})
-		case <-ctx.Done():
+		for interrupts := 0; ; {
+			select {
+			case s := <-signals:
+				cancel(Stopped{Signal: s})
+				if s == syscall.SIGINT {
+					interrupts++
+				}
+				if interrupts == 2 {
+					leave()
+				}
+			case <-ended:
+				return
+			}
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		close(ended)
 		cancel(nil)
 	}
 }

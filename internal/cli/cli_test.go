@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,4 +111,32 @@ func TestASignalEndsTheContextAndIsItsCause(t *testing.T) {
 	var stopped cli.Stopped
 	require.ErrorAs(t, cause, &stopped)
 	assert.Equal(t, syscall.SIGTERM, stopped.Signal)
+}
+
+// Somebody at a terminal does not want to wait for the clean-up. Any other second signal must not end it: a peer in a
+// terminal and its programs get SIGINT together, and then the peer sends SIGTERM.
+func TestASecondInterruptEndsTheProgram(t *testing.T) {
+	const child = "CLI_TEST_SIGNALS"
+	if signals := os.Getenv(child); signals != "" {
+		os.Exit(program.Run([]string{"a", "b"}, nil, os.Stdout, os.Stderr, func(ctx context.Context, _ cli.Process) error {
+			for _, number := range strings.Split(signals, " ") {
+				n, _ := strconv.Atoi(number)
+				syscall.Kill(syscall.Getpid(), syscall.Signal(n))
+				<-ctx.Done()
+				<-time.After(200 * time.Millisecond) // signals that come together are one
+			}
+			return errors.New("cleaned up")
+		}))
+	}
+	for signals, want := range map[string]int{"2": 1, "2 2": 130, "15 2 2": 130, "2 15": 1, "15 15": 1, "15 2": 1, "1 15 2": 1} {
+		t.Run(signals, func(t *testing.T) {
+			t.Parallel()
+			command := exec.Command(os.Args[0], "-test.run=^TestASecondInterruptEndsTheProgram$")
+			command.Env = append(os.Environ(), child+"="+signals)
+			output, err := command.CombinedOutput()
+			require.ErrorAs(t, err, new(*exec.ExitError))
+			assert.Equal(t, want, command.ProcessState.ExitCode(), "%s", output)
+			assert.Equal(t, want == 130, strings.Contains(string(output), "[WARN]  build: interrupted again: exiting without cleaning up"))
+		})
+	}
 }

@@ -9,8 +9,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
+
+// ErrUnreadableLog means that the container has a log driver that the engine cannot read from.
+var ErrUnreadableLog = errors.New("the log driver does not support reading")
 
 // LogPiece is a piece of a container's log: a line, or a part of a long one.
 type LogPiece struct {
@@ -124,6 +128,9 @@ func (e *Engine) FollowLog(ctx context.Context, id string, position *LogPosition
 func (e *Engine) openLog(ctx context.Context, id string, options container.LogsOptions) (*Output, error) {
 	options.ShowStdout, options.ShowStderr = true, true
 	stream, err := e.api.ContainerLogs(ctx, id, options)
+	if errdefs.IsNotImplemented(err) {
+		err = missing{err, ErrUnreadableLog}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the logs of container %q: %w", id, e.noContainer(ctx, id, err))
 	}

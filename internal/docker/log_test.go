@@ -180,7 +180,8 @@ func TestReadLogFromATime(t *testing.T) {
 	id, print := printer(t, engine, client)
 	print("before\n", "before\n")
 	<-time.After(time.Millisecond)
-	position := docker.LogPositionAt(time.Now().Add(time.Hour))
+	now := time.Now().Add(time.Hour)
+	position := docker.LogPositionAt(now, now)
 	print("after\n", "after\n")
 	var got collected
 	complete, err := client.ReadLog(t.Context(), id, &position, got.deliver)

@@ -18,9 +18,16 @@ import (
 // still in the log, this is exact; otherwise it could only be wrong for output that repeats itself within one stamp.
 type LogPosition struct{ streams [2]streamPosition }
 
-// LogPositionAt returns a position after everything that is older than a time by the engine's clock.
-func LogPositionAt(start time.Time) LogPosition {
-	return LogPosition{[2]streamPosition{{last: start}, {last: start}}}
+// LogPositionAt returns a position after everything in each stream that is older than a time by the engine's clock.
+func LogPositionAt(stdout, stderr time.Time) LogPosition {
+	return LogPosition{[2]streamPosition{{last: stdout}, {last: stderr}}}
+}
+
+// Advance moves the position past the next piece of the log.
+func (p *LogPosition) Advance(piece LogPiece) {
+	stream := p.stream(piece.Stderr)
+	stream.held, stream.repeating = nil, false
+	stream.take(piece)
 }
 
 // stream returns the position in one of the streams.

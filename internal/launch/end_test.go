@@ -73,6 +73,16 @@ func TestAFailedRemovalDoesNotHideTheExitStatus(t *testing.T) {
 	r.assertLastLine(t, "the chaincode has ended", "exit_status=4")
 }
 
+func TestARemovalIsRetriedAfterALostConnection(t *testing.T) {
+	r := newRunner(t)
+	r.engine.SetProgram(prints("", 4))
+	r.engine.On(fakeengine.Remove, fakeengine.Once(fakeengine.Drop()))
+	status, _ := r.run(t.Context(), t)
+	assert.Equal(t, 4, status)
+	r.assertLastLine(t, "the chaincode has ended", "exit_status=4")
+	r.assertNothingLeft(t)
+}
+
 func TestARemovalByAnOperatorEndsTheRun(t *testing.T) {
 	r := newRunner(t)
 	r.engine.SetProgram(func(p *fakeengine.Process) int {

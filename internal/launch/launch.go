@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fabric-builder-docker/internal/cli"
@@ -22,8 +23,16 @@ var errTakenOver = errors.New("a later run of this chaincode has taken over")
 // forever.
 var errInputLost = errors.New("the connection that delivers the TLS files was lost")
 
+// errNoAnswer means that a signal came while the engine was starting the container. The chaincode may be running before
+// the engine answers, so it is to be stopped like one that runs.
+var errNoAnswer = errors.New("the engine has not answered whether the container has started")
+
 // run starts the chaincode and supervises it until it ends.
 func (l *launch) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		now := time.Now()
+		l.signalled.Store(&now)
+	})()
 	s, err := l.start(ctx)
 	switch {
 	case errors.Is(err, errTakenOver):
@@ -57,11 +66,15 @@ func (l *launch) start(ctx context.Context) (*session, error) {
 	return s, err
 }
 
-// startWithRetry retries once if the container was pruned, or lost its stdin to an engine restart, before it started;
-// and once if the image was pruned. A prune may remove both, in either order.
+// maxRecreated limits how often a container is created again. A cron job that prunes every few seconds can hit a launch more
+// than once.
+const maxRecreated = 3
+
+// startWithRetry creates the container again if it was pruned, or lost its stdin to an engine restart, before it started;
+// and builds the image again, once, if that was pruned. A prune may remove both, in either order.
 func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) (*session, error) {
 	image := l.recordedImage()
-	for recreated, rebuilt := false, false; ; {
+	for recreated, rebuilt := 0, false; ; {
 		p, err := l.prepare(image, networks) // each time: a rebuilt image may need another TLS delivery
 		if err != nil {
 			return nil, err
@@ -75,8 +88,8 @@ func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) 
 			if image, err = l.rebuildImage(ctx, image); err != nil {
 				return nil, err
 			}
-		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && !recreated:
-			recreated = true
+		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && recreated < maxRecreated:
+			recreated++
 			l.log.Warn("the container was removed, or lost its input, before it started: creating it again", "error", err)
 		default:
 			return nil, err
@@ -91,15 +104,18 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 		return nil, l.explainNetworks(ctx, p.spec, err)
 	}
 	s, err := l.startContainer(ctx, id, p)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoAnswer):
+		return s, nil
+	case err != nil:
 		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.remove(ctx, id))
 	}
 	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", id, "image", p.spec.Image)
 	return s, nil
 }
 
-// startContainer connects the container to its networks, delivers the TLS files, opens the session and starts the
-// container, in this order.
+// startContainer connects the container to its networks, delivers the TLS files, opens the session, removes older
+// containers of the chaincode and starts this one, in this order. With errNoAnswer it also returns the session.
 func (l *launch) startContainer(ctx context.Context, id string, p prepared) (*session, error) {
 	if err := context.Cause(ctx); err != nil { // a create that is under way finishes even if ctx ends
 		return nil, err
@@ -112,11 +128,19 @@ func (l *launch) startContainer(ctx context.Context, id string, p prepared) (*se
 	if err := l.upload(ctx, id, p); err != nil {
 		return nil, err
 	}
+	others := l.findOthers(ctx, id)
 	s, err := l.open(ctx, id, p.tls.input)
 	if err != nil {
 		return nil, err
 	}
+	if err := l.replaceOthers(ctx, <-others); err != nil {
+		s.close()
+		return nil, err
+	}
 	if err := l.engine.Start(ctx, id); err != nil {
+		if signal := context.Cause(ctx); errors.As(signal, new(cli.Stopped)) && errors.Is(err, signal) {
+			return s, errNoAnswer
+		}
 		s.close()
 		return nil, err
 	}
@@ -161,9 +185,40 @@ func (l *launch) replace(ctx context.Context, other docker.Container) error {
 	return l.engine.Remove(ctx, other.ID)
 }
 
+// findOthers looks for other containers of this chaincode of this peer, whatever their names: these change with the
+// settings. It does so while the container is being prepared, but once it exists: of two runs at the same time, at least
+// one sees the other's.
+func (l *launch) findOthers(ctx context.Context, id string) <-chan []docker.Container {
+	found := make(chan []docker.Container, 1)
+	go func() {
+		labels := l.labels()
+		delete(labels, metadata.LabelVersion)
+		delete(labels, metadata.LabelBegan)
+		all, err := l.engine.List(ctx, labels)
+		if err != nil && ctx.Err() == nil {
+			l.log.Warn("cannot look for older containers of this chaincode", "chaincode_id", l.chaincode.ID, "error", err)
+		}
+		found <- slices.DeleteFunc(all, func(c docker.Container) bool { return c.ID == id })
+	}()
+	return found
+}
+
+// replaceOthers removes older containers of this chaincode. It removes none if one of them belongs to a later run.
+func (l *launch) replaceOthers(ctx context.Context, others []docker.Container) error {
+	if slices.ContainsFunc(others, l.isLater) {
+		return errTakenOver
+	}
+	for _, other := range others {
+		if err := l.replace(ctx, other); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // isLater reports whether a container belongs to a run that began after this one. A container without a valid label
-// counts as older.
+// counts as older, and so does one whose run seems to begin in the future: it began before the clock was set back.
 func (l *launch) isLater(other docker.Container) bool {
 	began, err := time.Parse(time.RFC3339Nano, other.Labels[metadata.LabelBegan])
-	return err == nil && began.After(l.began)
+	return err == nil && began.After(l.began) && !began.After(time.Now())
 }

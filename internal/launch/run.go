@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -32,7 +33,9 @@ type Engine interface {
 	Connect(ctx context.Context, id, network string, aliases []string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
-	Logs(ctx context.Context, id string, since time.Time) (*docker.Output, error)
+	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
+	Clock(ctx context.Context) (time.Time, error)
+	List(ctx context.Context, labels map[string]string) ([]docker.Container, error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
 	Start(ctx context.Context, id string) error
@@ -51,6 +54,7 @@ type launch struct {
 	chaincode metadata.Chaincode
 	began     time.Time // of two runs of the same chaincode, the later one wins
 	rebuilder rebuilder
+	signalled atomic.Pointer[time.Time] // when the signal came that stops this run
 }
 
 // Run launches the chaincode that is described in RUN_METADATA_DIR, the second argument, from the image that is named in

@@ -53,24 +53,29 @@ func (l *launch) spec(image string) (docker.Spec, error) {
 		Image:       image,
 		Command:     command,
 		Environment: l.environment(),
-		Labels: map[string]string{
-			metadata.LabelKind:         metadata.KindChaincode,
-			metadata.LabelVersion:      cli.Release(),
-			metadata.LabelChaincodeID:  l.chaincode.ID,
-			metadata.LabelMSPID:        l.chaincode.MSPID,
-			metadata.LabelPeerAddress:  l.chaincode.PeerAddress,
-			metadata.LabelInstallToken: l.record.InstallToken,
-			metadata.LabelBegan:        l.began.UTC().Format(time.RFC3339Nano),
-		},
-		Aliases:    l.settings.Builder.Aliases,
-		ExtraHosts: host.ExtraHosts,
-		Init:       l.settings.Builder.Security.Init,
-		LogDriver:  host.LogConfig.Type,
-		LogOptions: host.LogConfig.Config,
-		Security:   l.security(),
-		DNS:        docker.DNS{NameServers: host.Dns, SearchDomains: host.DnsSearch},
-		Resources:  l.resources(),
+		Labels:      l.labels(),
+		Aliases:     l.settings.Builder.Aliases,
+		ExtraHosts:  host.ExtraHosts,
+		Init:        l.settings.Builder.Security.Init,
+		LogDriver:   host.LogConfig.Type,
+		LogOptions:  host.LogConfig.Config,
+		Security:    l.security(),
+		DNS:         docker.DNS{NameServers: host.Dns, SearchDomains: host.DnsSearch},
+		Resources:   l.resources(),
 	}, nil
+}
+
+// labels returns the labels of the chaincode's container.
+func (l *launch) labels() map[string]string {
+	return map[string]string{
+		metadata.LabelKind:         metadata.KindChaincode,
+		metadata.LabelVersion:      cli.Release(),
+		metadata.LabelChaincodeID:  l.chaincode.ID,
+		metadata.LabelMSPID:        l.chaincode.MSPID,
+		metadata.LabelPeerAddress:  l.chaincode.PeerAddress,
+		metadata.LabelInstallToken: l.record.InstallToken,
+		metadata.LabelBegan:        l.began.UTC().Format(time.RFC3339Nano),
+	}
 }
 
 // chooseNetworks returns exactly the networks that the operator has set, otherwise those of the peer.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -23,6 +24,7 @@ func TestAnOlderContainerIsRemovedFirst(t *testing.T) {
 		"never started":         {began(time.Hour), false},
 		"without a label":       {"", true},
 		"with an invalid label": {"yesterday", true},
+		"from the future":       {began(-time.Hour), true}, // the clock was set back
 	}
 	for flavour, options := range flavours {
 		for name, test := range tests {
@@ -70,13 +72,66 @@ func TestTheLaterRunWins(t *testing.T) {
 
 func TestARunThatFindsALaterOneExitsQuietly(t *testing.T) {
 	r := newRunner(t)
-	r.leave(t, began(-time.Hour))
+	r.engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Before(func() { r.leave(t, began(0)) })))
 	status, err := r.run(t.Context(), t)
 	require.NoError(t, err)
 	assert.Zero(t, status)
 	r.assertLastLine(t, "[INFO]", "a later run of this chaincode has already started")
 	assert.Len(t, r.engine.Containers(), 1, "the later run's")
 	assert.Empty(t, r.engine.Calls(fakeengine.Remove, fakeengine.Start))
+}
+
+// The name of a chaincode's container changes with the peer's settings.
+func TestContainersOfOtherNamesAreFoundByTheirLabels(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			r := newRunner(t, options...)
+			l := r.launchOn(r.connect(t))
+			leave := func(name string, began string, change func(labels map[string]string)) {
+				t.Helper()
+				labels := l.labels()
+				labels[metadata.LabelBegan] = began
+				change(labels)
+				_, _, err := l.engine.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: imageName, Command: []string{"old"}, Labels: labels})
+				require.NoError(t, err)
+			}
+			leave("older", began(time.Hour), func(map[string]string) {})
+			leave("future", began(-time.Hour), func(map[string]string) {})
+			others := []string{metadata.LabelKind, metadata.LabelChaincodeID, metadata.LabelMSPID, metadata.LabelPeerAddress, metadata.LabelInstallToken}
+			for i, label := range others {
+				leave(fmt.Sprint("other-", i), began(time.Hour), func(labels map[string]string) { labels[label] = "another" })
+			}
+			var left []string
+			r.engine.SetProgram(func(*fakeengine.Process) int {
+				for _, container := range r.engine.Containers() {
+					left = append(left, container.Name)
+				}
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.ElementsMatch(t, []string{r.name(), "other-0", "other-1", "other-2", "other-3", "other-4"}, left)
+			assert.Len(t, r.engine.Calls(fakeengine.List), 1)
+
+			r.engine.On(fakeengine.List, fakeengine.Once(fakeengine.Before(func() { leave("later", began(0), func(map[string]string) {}) })))
+			status, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Zero(t, status)
+			r.assertLastLine(t, "a later run of this chaincode has already started")
+			_, ok := r.engine.Container("later")
+			assert.True(t, ok)
+			_, ok = r.engine.Container(r.name())
+			assert.False(t, ok, "it removes its own")
+		})
+	}
+}
+
+func TestAListThatFailsDoesNotStopTheStart(t *testing.T) {
+	r := newRunner(t)
+	r.engine.On(fakeengine.List, fakeengine.Fail(http.StatusInternalServerError, "no"))
+	_, err := r.run(t.Context(), t)
+	require.NoError(t, err)
+	assert.Contains(t, r.output.String(), "[WARN]  run: cannot look for older containers")
 }
 
 func TestAnotherPeersContainerIsLeftAlone(t *testing.T) {
@@ -118,13 +173,13 @@ func TestAContainerPrunedBeforeItsStartIsCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestRunGivesUpAfterASecondPrune(t *testing.T) {
+func TestRunGivesUpOnAnEngineThatPrunesAllTheTime(t *testing.T) {
 	r := newRunner(t)
 	r.engine.On(fakeengine.Start, fakeengine.Before(r.engine.Prune))
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
 	assert.ErrorContains(t, err, "No such container")
-	assert.Len(t, r.engine.Calls(fakeengine.Create), 2, "retried once")
+	assert.Len(t, r.engine.Calls(fakeengine.Create), 1+maxRecreated)
 }
 
 func TestAMissingImageWithoutSourceSaysWhatToDo(t *testing.T) {

@@ -53,6 +53,69 @@ func TestASignalInterruptsAStartThatHangs(t *testing.T) {
 	}
 }
 
+// On a busy engine a chaincode registers with the peer before the engine has answered the start.
+func TestASignalStopsAChaincodeWhoseStartIsNotAnswered(t *testing.T) {
+	for name, fault := range map[string]fakeengine.Fault{"late": fakeengine.After(func() { <-time.After(500 * time.Millisecond) }), "never": fakeengine.NoAnswer()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				cancel(sigterm)
+				<-p.Stop
+				p.Stdout.Write([]byte("last words\n"))
+				return 2
+			})
+			r.engine.On(fakeengine.Start, fault)
+			status, _ := r.run(ctx, t)
+			assert.Equal(t, 2, status)
+			assert.Equal(t, "last words\n", r.printed())
+			r.assertLastLine(t, "[INFO]", "the chaincode was stopped", "terminated")
+			assert.NotEqual(t, "0", r.engine.Calls(fakeengine.Stop)[0].Query.Get("t"), "it has some grace")
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
+// An engine that is busy with other I/O may report an exit seconds before it answers a stop.
+func TestWhatHasEndedIsRemovedWithoutTheAnswerToTheStop(t *testing.T) {
+	r := newRunner(t)
+	r.engine.SetProgram(fakeengine.Serve(3))
+	r.engine.On(fakeengine.Stop, fakeengine.NoAnswer())
+	r.engine.On(fakeengine.Inspect, fakeengine.Hang())
+	stop, _ := r.start(t)
+	r.awaitRunning(t)
+	status, _ := stop()
+	assert.Equal(t, 3, status)
+	r.assertLastLine(t, "[INFO]", "the chaincode was stopped")
+	r.assertNothingLeft(t)
+}
+
+// Nothing else tells an operator which container is still there.
+func TestAContainerThatIsNotRemovedInTimeIsNamed(t *testing.T) {
+	r := newRunner(t)
+	r.engine.SetProgram(fakeengine.Serve(3))
+	r.engine.On(fakeengine.Remove, fakeengine.Hang())
+	stop, _ := r.start(t)
+	r.awaitRunning(t)
+	status, _ := stop()
+	assert.Equal(t, 3, status)
+	r.assertLastLine(t, "[WARN]", "its container was not removed in time", "the next run", r.name(), r.engine.Containers()[0].ID)
+}
+
+// A signal also bounds what is under way at the end of a chaincode.
+func TestASignalEndsTheLookAtAnEndedContainer(t *testing.T) {
+	r := newRunner(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r.engine.SetProgram(prints("bye\n", 3))
+	r.engine.On(fakeengine.Inspect, fakeengine.Before(func() { cancel(sigterm) }))
+	r.engine.On(fakeengine.Inspect, fakeengine.Hang())
+	began := time.Now()
+	status, _ := r.run(ctx, t)
+	assert.Equal(t, 3, status)
+	assert.Less(t, time.Since(began), 20*time.Second, "not the call's own 30 s")
+}
+
 func TestASignalStopsTheChaincode(t *testing.T) {
 	tests := map[string]struct {
 		program fakeengine.Program

@@ -1,26 +1,31 @@
 package launch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 )
 
-// session is the connection to one container: it copies the container's output and waits for its exit.
+// session is the connection to one container: it copies the container's output and waits for its exit. The output comes
+// from an attach, and after a lost connection from the engine's log.
 type session struct {
 	id       string
 	exits    <-chan docker.Exit
-	stopWait context.CancelFunc // ends the wait that open registered
-	output   *docker.Output
-	copied   chan error // receives the result of the copy, then is closed
-	cut      bool       // the copy ended with an error; valid once copied is closed
-	copiedAt time.Time  // when the copy ended; valid once copied is closed
-	stdout   *resumableWriter
-	stderr   *resumableWriter
+	stopWait context.CancelFunc // ends the wait
+	copied   chan error         // receives the result of the copy, then is closed
+	cut      bool               // the copy ended with an error; valid once copied is closed
+	copiedAt time.Time          // when the copy ended; valid once copied is closed
+	stop     func()             // ends the copy at once
+	finish   func()             // ends the copy when nothing is left to copy; nil if it does so by itself
+	stdout   *streamWriter
+	stderr   *streamWriter
+	log      logPlace
 }
 
 // open attaches to a container that has not started, writes input to its standard input, and registers for its exit.
@@ -31,63 +36,88 @@ func (l *launch) open(ctx context.Context, id string, input []byte) (*session, e
 	if err != nil {
 		return nil, err
 	}
-	waiting, stopWait := context.WithCancel(context.WithoutCancel(ctx))
-	detach := context.AfterFunc(ctx, stopWait) // an engine that hangs must not hold up the start-up
-	exits, err := l.engine.Wait(waiting, id)
-	detach()
-	if err != nil {
-		stopWait()
+	s := &session{id: id, stdout: l.newWriter(), stderr: l.newWriter()}
+	if err := s.wait(ctx, l.engine.Wait); err != nil {
 		output.Close()
 		return nil, err
 	}
-	s := &session{id: id, stopWait: stopWait, stdout: l.newWriter(), stderr: l.newWriter()}
-	s.pump(output, exits)
+	s.copy(output.Close, nil, func() error { return output.Copy(s.stdout, s.stderr) })
 	return s, nil
 }
 
-// resume reconnects to a container after the connection was lost, and continues its output where it stopped. The new
-// connection ends with ctx.
-func (l *launch) resume(ctx context.Context, s *session) error {
-	exits, err := l.engine.WaitEnded(ctx, s.id)
+// wait registers for the exit of the container. The wait outlives ctx.
+func (s *session) wait(ctx context.Context, register func(context.Context, string) (<-chan docker.Exit, error)) error {
+	waiting, stopWait := context.WithCancel(context.WithoutCancel(ctx))
+	detach := context.AfterFunc(ctx, stopWait) // an engine that hangs must not hold anything up
+	exits, err := register(waiting, s.id)
+	detach()
 	if err != nil {
+		stopWait()
 		return err
 	}
-	output, err := l.engine.Logs(ctx, s.id, s.prepareReplay())
-	if err != nil {
-		return err
-	}
-	s.pump(output, exits)
+	s.exits, s.stopWait = exits, stopWait
 	return nil
 }
 
-// pump starts to copy output to the log.
-func (s *session) pump(output *docker.Output, exits <-chan docker.Exit) {
-	s.output, s.exits, s.copied = output, exits, make(chan error, 1)
+// resume waits again for a container whose connection was lost, and takes up its output from the engine's log. It does not
+// attach: that hangs if the container has ended meanwhile.
+func (l *launch) resume(ctx context.Context, s *session) error {
+	if err := s.wait(ctx, l.engine.WaitEnded); err != nil {
+		return err
+	}
+	l.readLog(ctx, s)
+	return nil
+}
+
+// copy starts to copy output.
+func (s *session) copy(stop, finish func(), copyOutput func() error) {
+	s.stop, s.finish, s.copied = stop, finish, make(chan error, 1)
 	go func(copied chan<- error) {
-		err := output.Copy(s.stdout, s.stderr)
+		err := copyOutput()
 		s.cut, s.copiedAt = err != nil, time.Now()
 		copied <- err
 		close(copied)
 	}(s.copied)
 }
 
+// readLog starts to copy the engine's log, until the session is closed, or finished once the container has ended.
+func (l *launch) readLog(ctx context.Context, s *session) {
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	s.copy(stop, sync.OnceFunc(func() { close(ended) }), func() error {
+		if s.stdout.discard { // and nothing waits for a reader
+			select {
+			case <-ended:
+			case <-reading.Done():
+			}
+			return nil
+		}
+		return l.pollLog(reading, s, ended)
+	})
+}
+
 // waitFailed returns the error of a wait that has failed, otherwise nil. It does not block.
 func (s *session) waitFailed() error {
 	select {
 	case exit := <-s.exits:
-		again := make(chan docker.Exit, 1)
-		again <- exit // awaitEnd reads it
-		s.exits = again
+		s.putBack(exit)
 		return exit.Err
 	default:
 		return nil
 	}
 }
 
+// putBack lets the result of the wait be read again.
+func (s *session) putBack(exit docker.Exit) {
+	again := make(chan docker.Exit, 1)
+	again <- exit
+	s.exits = again
+}
+
 // close ends the connection and waits until its output is written.
 func (s *session) close() {
 	s.stopWait()
-	s.output.Close()
+	s.stop()
 	for range s.copied {
 	}
 }
@@ -97,51 +127,42 @@ func (s *session) flush() error {
 	return errors.Join(s.stdout.lines.Close(), s.stderr.lines.Close())
 }
 
-// replayable is the output, in bytes, that the engine's log is certain to hold: less than one log file.
-const replayable = 40 << 20
-
-// prepareReplay returns the time from which to read the log after a lost connection. While the engine still has the
-// whole log, that is the beginning (the zero time), and the writers skip exactly the bytes they have seen. After that
-// it is the time of the last output.
-func (s *session) prepareReplay() (since time.Time) {
-	s.stdout.skip, s.stderr.skip = s.stdout.seen, s.stderr.seen
-	if s.stdout.seen+s.stderr.seen < replayable {
-		return time.Time{}
-	}
-	s.stdout.skip, s.stderr.skip = 0, 0
-	if s.stdout.last.After(s.stderr.last) {
-		return s.stdout.last
-	}
-	return s.stderr.last
-}
-
-// resumableWriter writes one stream as lines and tracks its position, so that a replay can skip what was written.
-type resumableWriter struct {
-	lines *loglines.Writer
-	seen  int64     // bytes of the stream written so far
-	skip  int64     // bytes of the replay that were written before
-	last  time.Time // of the last output
+// streamWriter writes one stream as lines.
+type streamWriter struct {
+	lines   *loglines.Writer
+	discard bool // the operator has turned the output off
+	printed printed
+	expect  []byte // has been printed, and comes next in the log
 }
 
 // newWriter returns a writer to stderr. If the operator has turned the output off, it discards the lines; the stream
 // must be read all the same.
-func (l *launch) newWriter() *resumableWriter {
-	out := l.stderr
+func (l *launch) newWriter() *streamWriter {
 	if !l.settings.VM.Docker.AttachStdout {
-		out = io.Discard
+		return &streamWriter{lines: loglines.NewWriter(io.Discard, ""), discard: true}
 	}
-	return &resumableWriter{lines: loglines.NewWriter(out, l.chaincode.ID+" | ")}
+	return &streamWriter{lines: loglines.NewWriter(l.stderr, l.chaincode.ID+" | ")}
 }
 
-func (w *resumableWriter) Write(p []byte) (int, error) {
-	known := min(w.skip, int64(len(p)))
-	w.skip -= known
-	w.seen += int64(len(p)) - known
-	w.last = time.Now()
-	if _, err := w.lines.Write(p[known:]); err != nil {
-		return 0, err
+// Write writes what comes from an attach.
+func (w *streamWriter) Write(p []byte) (int, error) {
+	if w.discard {
+		return len(p), nil
 	}
-	return len(p), nil
+	w.printed.add(p)
+	return w.lines.Write(p)
 }
 
-var _ io.Writer = (*resumableWriter)(nil)
+// writeLogged writes what comes from the log, except for the part that came from the attach.
+func (w *streamWriter) writeLogged(p []byte) error {
+	known := min(len(w.expect), len(p))
+	if bytes.Equal(w.expect[:known], p[:known]) {
+		w.expect, p = w.expect[known:], p[known:]
+	} else {
+		w.expect = nil
+	}
+	_, err := w.lines.Write(p)
+	return err
+}
+
+var _ io.Writer = (*streamWriter)(nil)

@@ -13,9 +13,9 @@ import (
 
 // The peer kills run 5 s after SIGTERM, and whatever is not removed by then stays.
 const (
-	stopTime    = time.Second             // for the engine's answer to a stop, beyond the chaincode's grace; the rest is for the removal
 	cleanupTime = 4500 * time.Millisecond // for everything that is left to do after a signal
-	removeTime  = 2 * time.Second         // for a removal that begins when some of that time has passed
+	removeTime  = 2 * time.Second         // for removals after a build that a signal has stopped
+	stopTime    = time.Second             // for an engine to notice the end of a container, beyond the chaincode's grace
 )
 
 const (
@@ -26,18 +26,25 @@ const (
 	freeMemoryAfter = 10 * time.Second       // by then the launch is over, so that freeing memory does not slow it down
 	reconnectTime   = 5 * time.Minute        // for an engine to restart
 	reconnectWait   = time.Second            // between two attempts
+	removeRetry     = 15 * time.Second       // for an engine to come back, so that a container can be removed
+	removePause     = 200 * time.Millisecond // between two attempts
 )
+
+// minRemoveTime is the part of cleanupTime that a stop leaves for the removal.
+const minRemoveTime = time.Second
 
 // exitUnknown is run's exit status if the container was removed before its exit status could be read.
 const exitUnknown = 1
 
 // end describes how a container ended.
 type end struct {
-	status    int
-	oomKilled bool
-	takenOver bool   // a later run of this chaincode removed the container
-	gone      bool   // the container was removed, by a later run or by hand
-	stopped   string // why this run stopped it; empty if it did not
+	status     int
+	oomKilled  bool
+	takenOver  bool   // a later run of this chaincode removed the container
+	gone       bool   // the container was removed, by a later run or by hand
+	stopped    string // why this run stopped it; empty if it did not
+	notStarted bool   // it was stopped before it ran
+	left       error  // why its container could not be removed in time
 }
 
 // supervise forwards the chaincode's output until its container ends, and returns its exit status as a [cli.Status].
@@ -53,7 +60,7 @@ func (l *launch) supervise(ctx context.Context, s *session) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	l.report(e, time.Since(started))
+	l.report(s.id, e, time.Since(started))
 	if e.status == 0 {
 		return nil
 	}
@@ -134,7 +141,9 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 		l.catchUp(ctx, s)
 	}
 	e := end{status: code}
-	container, err := l.engine.Inspect(context.WithoutCancel(ctx), s.id)
+	cleaning, cancel := l.cleanUp(ctx)
+	defer cancel()
+	container, err := l.engine.Inspect(cleaning, s.id)
 	switch {
 	case errors.Is(err, docker.ErrNoContainer):
 		e.gone = true
@@ -145,51 +154,89 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 	}
-	if err := l.remove(ctx, s.id); err != nil { // not returned: how the chaincode ended matters more
-		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "error", err)
+	if err := l.retryRemove(cleaning, s.id); err != nil { // not returned: how the chaincode ended matters more
+		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "container_id", s.id, "error", err)
 	}
 	return e, nil
 }
 
 // catchUp reads what the chaincode printed between a lost connection and its exit.
 func (l *launch) catchUp(ctx context.Context, s *session) {
-	if err := l.resume(ctx, s); err != nil {
-		if !errors.Is(err, docker.ErrNoContainer) {
-			l.log.Warn("lost the last output of the chaincode", "chaincode_id", l.chaincode.ID, "error", err)
-		}
-		return
-	}
+	l.readLog(ctx, s)
 	l.drain(ctx, s, drainTime)
+	if s.cut {
+		l.log.Warn("lost the last output of the chaincode", "chaincode_id", l.chaincode.ID)
+	}
 }
 
 // stop stops and removes the container after a signal, all within cleanupTime.
 func (l *launch) stop(ctx context.Context, s *session) (end, error) {
-	reason := context.Cause(ctx).Error()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	e := end{status: int(exitStopped), stopped: context.Cause(ctx).Error()}
+	ctx, cancel := l.cleanUp(ctx)
 	defer cancel()
-	e := end{status: int(exitStopped), stopped: reason}
-	stopErr := l.stopContainer(ctx, s.id)
-	if container, err := l.engine.Inspect(ctx, s.id); err == nil && container.Ended() {
-		e.status = container.ExitCode
+	stopErr := l.stopContainer(ctx, s, &e)
+	if s.finish != nil {
+		l.drain(ctx, s, quickDrain) // while there is a log
 	}
-	// The removal also kills the container, so a failed stop matters only if the removal fails, too.
-	if err := l.engine.Remove(ctx, s.id); err != nil {
-		return e, errors.Join(err, stopErr)
+	// The removal also kills the container, so a failed stop matters only if the removal fails, too. An engine completes a
+	// removal that has begun even when its client is gone, so the container may still go.
+	if err := l.retryRemove(ctx, s.id); err != nil {
+		e.left = errors.Join(err, stopErr)
 	}
-	l.drain(ctx, s, quickDrain)
+	if s.finish == nil {
+		l.drain(ctx, s, quickDrain)
+	}
 	return e, nil
 }
 
-func (l *launch) stopContainer(ctx context.Context, id string) error {
-	grace := l.settings.Builder.StopGrace
-	ctx, cancel := context.WithTimeout(ctx, grace+stopTime)
+// stopContainer lets the chaincode end, and returns as soon as it has, or has had its time: an engine that is busy may
+// report an exit seconds before it answers the call.
+func (l *launch) stopContainer(ctx context.Context, s *session, e *end) error {
+	left := l.timeLeft()
+	grace := max(0, min(l.settings.Builder.StopGrace, left-minRemoveTime)).Truncate(time.Second)
+	answers := make(chan error, 1)
+	go func() { answers <- l.engine.Stop(ctx, s.id, grace) }()
+	exits, late := s.exits, time.After(grace+max(0, min(stopTime, (left-grace)/2)))
+	var stopErr error
+	for {
+		select {
+		case exit := <-exits:
+			if exit.Err == nil {
+				e.status = exit.Code
+				return nil
+			}
+			exits = nil // the connection is lost
+		case stopErr = <-answers:
+			if exits == nil || stopErr != nil {
+				return errors.Join(stopErr, l.look(ctx, s.id, e))
+			}
+			answers, late = nil, time.After(usualExitLag)
+		case <-late:
+			return errors.Join(stopErr, l.look(ctx, s.id, e))
+		}
+	}
+}
+
+// look reads how a container has ended of which no exit was reported, if the engine tells soon.
+func (l *launch) look(ctx context.Context, id string, e *end) error {
+	ctx, cancel := context.WithTimeout(ctx, usualExitLag)
 	defer cancel()
-	return l.engine.Stop(ctx, id, grace)
+	container, err := l.engine.Inspect(ctx, id)
+	switch {
+	case err == nil && container.Ended():
+		e.status = container.ExitCode
+	case err == nil && container.Status == "created":
+		e.notStarted = true
+	}
+	return err
 }
 
 // drain waits up to limit for output that is still on its way, and closes the session. A signal shortens the wait to
 // quickDrain.
 func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
+	if s.finish != nil {
+		s.finish()
+	}
 	signalled := ctx.Done()
 	for late := time.After(limit); ; {
 		select {
@@ -207,20 +254,63 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 
 // remove removes a container, also when ctx has ended.
 func (l *launch) remove(ctx context.Context, id string) error {
-	limit := cleanupTime
-	if errors.Is(ctx.Err(), context.Canceled) { // by a signal: the call it interrupted has used some of cleanupTime
-		limit = removeTime
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx, cancel := l.cleanUp(ctx)
 	defer cancel()
-	return l.engine.Remove(ctx, id)
+	return l.retryRemove(ctx, id)
+}
+
+// retryRemove removes a container, and tries again for a while if the connection to the engine is lost.
+func (l *launch) retryRemove(ctx context.Context, id string) error {
+	for deadline := time.Now().Add(removeRetry); ; {
+		err := l.engine.Remove(ctx, id)
+		if !docker.IsUnreachable(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(removePause):
+		}
+	}
+}
+
+// cleanUp returns a context for what is left to do when ctx has ended or may end. It ends cleanupTime after the signal.
+func (l *launch) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
+	cleaning, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	detach := context.AfterFunc(ctx, func() {
+		select {
+		case <-cleaning.Done():
+		case <-time.After(l.timeLeft()):
+			cancel(errNoTime)
+		}
+	})
+	return cleaning, func() {
+		detach()
+		cancel(nil)
+	}
+}
+
+// errNoTime ends what is still under way when the peer is about to kill this program.
+var errNoTime = fmt.Errorf("not done within %v of the signal", cleanupTime)
+
+// timeLeft returns how much of cleanupTime is left, or all of it if no signal has come.
+func (l *launch) timeLeft() time.Duration {
+	if signalled := l.signalled.Load(); signalled != nil {
+		return cleanupTime - time.Since(*signalled)
+	}
+	return cleanupTime
 }
 
 // report logs how the chaincode ended, as the last line: the peer logs nothing about a chaincode that ends after it was
 // ready.
-func (l *launch) report(e end, lived time.Duration) {
+func (l *launch) report(id string, e end, lived time.Duration) {
 	fields := []any{"chaincode_id", l.chaincode.ID, "exit_status", e.status, "lived", lived.Round(time.Millisecond)}
 	switch {
+	case e.left != nil:
+		l.log.Warn("the chaincode was stopped, but its container was not removed in time: the next run of this chaincode removes it",
+			append(fields, "reason", e.stopped, "container", l.containerName(), "container_id", id, "error", e.left)...)
+	case e.notStarted:
+		l.log.Info("stopped before the chaincode started", "chaincode_id", l.chaincode.ID, "reason", e.stopped)
 	case e.stopped != "":
 		l.log.Info("the chaincode was stopped", append(fields, "reason", e.stopped)...)
 	case e.takenOver:

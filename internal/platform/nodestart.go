@@ -63,11 +63,14 @@ status=$?
 if [ -n "$stop" ]; then
 	wait $!
 	status=$?
-	while kill -0 -1 2>/dev/null; do
+` + awaitOthers + `fi
+exit $status
+`
+
+// awaitOthers waits until the script's is the only process in the container.
+const awaitOthers = `	while kill -0 -1 2>/dev/null; do
 		sleep 0.02
 	done
-fi
-exit $status
 `
 
 // npmStart returns what is needed to start the package without npm, or nil if npm would do more than run the shim's
@@ -81,7 +84,11 @@ func (r request) npmStart(m npmManifest) *metadata.NPMStart {
 }
 
 func startNode(l launch) []string {
-	command := []string{"/bin/sh", "-c", nodeStart, "start", l.peerAddress}
+	script := nodeStart
+	if mode := l.settings.VM.Docker.HostConfig.PidMode; mode != "" && mode != "private" { // the others are also the host's
+		script = strings.Replace(script, awaitOthers, "", 1)
+	}
+	command := []string{"/bin/sh", "-c", script, "start", l.peerAddress}
 	npm := l.record.NPMStart
 	if npm == nil {
 		return command

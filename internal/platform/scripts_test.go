@@ -552,6 +552,18 @@ func TestTheNodeBuildScriptEndsInAnExec(t *testing.T) {
 	assert.True(t, strings.HasPrefix(lines[len(lines)-1], "exec "))
 }
 
+// With PidMode host, the script would wait for everybody's processes, until the engine kills the chaincode.
+func TestNodeStartInASharedPIDNamespaceWaitsForNobodyElse(t *testing.T) {
+	for mode, waits := range map[string]bool{"": true, "private": true, "host": false, "container:other": false} {
+		settings := config.Defaults()
+		settings.VM.Docker.HostConfig.PidMode = mode
+		command, err := platform.StartCommand(metadata.Record{Type: "node"}, settings, "peer:7052")
+		require.NoError(t, err)
+		assert.Equal(t, waits, strings.Contains(command[2], "kill -0 -1"), mode)
+		assert.True(t, strings.HasSuffix(command[2], "\nfi\nexit $status\n"), "%s: %s", mode, command[2])
+	}
+}
+
 // An init forwards SIGTERM to all processes. The shells and npm exit at once, but the container must keep running until
 // node has shut down.
 func TestNodeStartScriptWaitsForTheLastProcess(t *testing.T) {

@@ -243,10 +243,16 @@ func TestABrokenChaincodeFile(t *testing.T) {
 // runByHand calls run as the peer would, without the peer knowing.
 func runByHand(t *testing.T, p *testPeer, id string) *program {
 	t.Helper()
+	return start(t, p.options.BuilderPath, "run", p.Build(id).Output, runMetadata(t, id))
+}
+
+// runMetadata returns a RUN_METADATA_DIR for a chaincode without TLS.
+func runMetadata(t *testing.T, id string) string {
+	t.Helper()
 	dir := t.TempDir()
 	text := fmt.Sprintf(`{"chaincode_id":%q,"peer_address":"127.0.0.1:7052","mspid":"Org1MSP","client_cert":"","client_key":"","root_cert":""}`, id)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "chaincode.json"), []byte(text), 0o600))
-	return start(t, p.options.BuilderPath, "run", p.Build(id).Output, dir)
+	return dir
 }
 
 func lastLine(text string) string {

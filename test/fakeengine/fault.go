@@ -98,6 +98,22 @@ func Hang() Fault {
 	}
 }
 
+// NoAnswer lets the engine handle the call, but never answers.
+func NoAnswer() Fault {
+	return func(c *Call) {
+		c.w = unsent{}
+		c.Pass()
+		Hang()(c)
+	}
+}
+
+// unsent is an answer that is not sent.
+type unsent struct{}
+
+func (unsent) Header() http.Header         { return http.Header{} }
+func (unsent) Write(p []byte) (int, error) { return len(p), nil }
+func (unsent) WriteHeader(int)             {}
+
 // Drop closes the connection, without the engine handling the call.
 func Drop() Fault {
 	return func(*Call) { panic(http.ErrAbortHandler) }
