@@ -41,7 +41,7 @@ func (s *stage) containers(ctx context.Context, kinds ...string) ([]container, e
 	}), nil
 }
 
-// unnamedImages returns the images without a name, and their labels. Where an image with a name has the same ID, none is
+// unnamedImages returns the programs' images without a name, and their labels. Where an image with a name has the same ID, none is
 // lost: containerd's image store makes a second, unnamed entry of an image that is loaded again, and removes it with the name.
 func (s *stage) unnamedImages(ctx context.Context) (map[string]string, error) {
 	all, err := s.images(ctx, "true")
@@ -58,13 +58,13 @@ func (s *stage) unnamedImages(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// images returns the labels of images by ID, of those without a name or of the others.
+// images returns the labels of the programs' images by ID, of those without a name or of the others.
 func (s *stage) images(ctx context.Context, dangling string) (map[string]string, error) {
 	var all []struct {
 		ID     string `json:"Id"`
 		Labels map[string]string
 	}
-	filters := url.QueryEscape(fmt.Sprintf(`{"dangling":[%q]}`, dangling))
+	filters := url.QueryEscape(fmt.Sprintf(`{"dangling":[%q],"label":[%q]}`, dangling, metadata.LabelKind))
 	if err := s.engine.Get(ctx, "/images/json?filters="+filters, &all); err != nil {
 		return nil, fmt.Errorf("listing images: %w", err)
 	}
