@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +77,26 @@ func printedBy(t *testing.T, id string) string {
 		framed = framed[8+size:]
 	}
 	return text.String()
+}
+
+// commandsIn returns the commands of the processes in a container, from the kernel of this machine, which is the engine's:
+// podman's list of them fails for some images.
+func commandsIn(t *testing.T, id string) []string {
+	t.Helper()
+	var inspected struct{ State struct{ Pid int } }
+	require.NoError(t, world.engine.Get(timeout(t), "/containers/"+id+"/json", &inspected))
+	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", inspected.State.Pid))
+	require.NoError(t, err)
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	var commands []string
+	for _, process := range processes {
+		if its, _ := os.Readlink(process + "/ns/pid"); its == namespace { // it may have ended meanwhile
+			command, _ := os.ReadFile(process + "/cmdline")
+			commands = append(commands, strings.TrimSpace(strings.ReplaceAll(string(command), "\x00", " ")))
+		}
+	}
+	return commands
 }
 
 // watchNetworks looks at the networks of the chaincodes of a peer while it runs. The result of stop has them by container;
