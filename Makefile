@@ -51,6 +51,12 @@ bench: build $(WITHENGINE)
 	$(GO) build -o .work/tools/bench ./test/bench
 	$(WITHENGINE) -- .work/tools/bench -write docs/performance.md $(BENCH)
 
+# Stops, kills and prunes during builds and runs, for minutes. FAULTS="-only pruned -seed 7" repeats a part of a run.
+.PHONY: faults
+faults: build $(WITHENGINE)
+	$(GO) build -o .work/tools/faults ./test/faults
+	$(WITHENGINE) --program busybox -- .work/tools/faults $(FAULTS)
+
 # Removes the programs, and the engine of demo and test with its images and caches.
 .PHONY: clean
 clean: $(WITHENGINE)

@@ -36,7 +36,8 @@ func (m *maker) extend(ctx context.Context, name string, r recipe) (err error) {
 		"container": {id}, "repo": {repository + name}, "tag": {tag},
 		"changes": m.changes(name, r),
 	}
-	if err := m.client.Post(ctx, "/commit?"+query.Encode(), nil, nil); err != nil {
+	// podman wants a configuration in the body, and ignores it.
+	if err := m.client.Post(ctx, "/commit?"+query.Encode(), struct{}{}, nil); err != nil {
 		return fmt.Errorf("committing %s: %w", reference(name), err)
 	}
 	return nil

@@ -115,7 +115,7 @@ func (m *maker) importTree(ctx context.Context, root, name string, r recipe) err
 		return err
 	}
 	query := url.Values{
-		"fromSrc": {"-"}, "repo": {repository + name}, "tag": {tag},
+		"fromSrc": {"-"}, "repo": {reference(name)}, // podman ignores a tag of its own
 		"changes": m.changes(name, r),
 	}
 	err = m.client.Stream(ctx, "/images/create?"+query.Encode(), tree, nil)

@@ -201,6 +201,9 @@ func TestWhatAKilledBuilderLeavesIsRemoved(t *testing.T) {
 	u := unpack(t, "node", "slow_1.0", slowNode(t)...)
 	p := start(t, builder(t, config("  buildTimeout: 4s\n")), "build", u.source, u.metadata, u.output)
 	left := awaitContainer(t, metadata.LabelKind, metadata.KindBuild, "running")
+	require.Eventually(t, func() bool { // what has no time-out stays for an hour
+		return len(containers(t, metadata.LabelKind, metadata.KindAssembly)) == 0
+	}, limit, 20*time.Millisecond)
 	require.NoError(t, p.Process.Kill())
 	assert.Equal(t, -1, p.status(t))
 	assert.Equal(t, left.ID, awaitContainer(t, metadata.LabelKind, metadata.KindBuild, "exited").ID)

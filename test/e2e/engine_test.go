@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +31,14 @@ func socketPath(t *testing.T) string {
 	socket, ok := strings.CutPrefix(world.host, "unix://")
 	require.True(t, ok, "these tests need an engine on a socket, not at %s", world.host)
 	return socket
+}
+
+// isPodman reports whether the engine is podman, where it differs on purpose.
+func isPodman(t *testing.T) bool {
+	t.Helper()
+	var version struct{ Components []struct{ Name string } }
+	require.NoError(t, world.engine.Get(timeout(t), "/version", &version))
+	return len(version.Components) > 0 && strings.HasPrefix(version.Components[0].Name, "Podman")
 }
 
 // createNetwork creates a network that is removed when the test ends.
@@ -72,45 +79,61 @@ func printedBy(t *testing.T, id string) string {
 	return text.String()
 }
 
-// engineTime returns the engine's time.
-func engineTime(t *testing.T) time.Time {
+// commandsIn returns the commands of the processes in a container, from the kernel of this machine, which is the engine's:
+// podman's list of them fails for some images.
+func commandsIn(t *testing.T, id string) []string {
 	t.Helper()
-	var info struct{ SystemTime time.Time }
-	require.NoError(t, world.engine.Get(timeout(t), "/info", &info))
-	return info.SystemTime
-}
-
-// networksJoined returns, by container, the networks of all chaincodes of a peer that were started in a period. The
-// containers may have been removed since.
-func networksJoined(t *testing.T, since, until time.Time, peerAddress string) map[string][]string {
-	t.Helper()
-	moment := func(at time.Time) string { return fmt.Sprintf("%d.%09d", at.Unix(), at.Nanosecond()) }
-	query := url.Values{"since": {moment(since)}, "until": {moment(until)}, "filters": {`{"type":["container","network"]}`}}
-	stream, err := world.engine.Read(timeout(t), "/events?"+query.Encode())
+	var inspected struct{ State struct{ Pid int } }
+	require.NoError(t, world.engine.Get(timeout(t), "/containers/"+id+"/json", &inspected))
+	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", inspected.State.Pid))
 	require.NoError(t, err)
-	joined := map[string][]string{}
-	for events := json.NewDecoder(bytes.NewReader(stream)); ; {
-		var event struct {
-			Type, Action string
-			Actor        struct {
-				ID         string
-				Attributes map[string]string
-			}
-		}
-		err := events.Decode(&event)
-		if errors.Is(err, io.EOF) {
-			return joined
-		}
-		require.NoError(t, err)
-		switch attributes := event.Actor.Attributes; {
-		case event.Type == "container" && event.Action == "create" && attributes[metadata.LabelPeerAddress] == peerAddress:
-			joined[event.Actor.ID] = nil
-		case event.Type == "network" && event.Action == "connect":
-			if names, ours := joined[attributes["container"]]; ours {
-				joined[attributes["container"]] = append(names, attributes["name"])
-			}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	var commands []string
+	for _, process := range processes {
+		if its, _ := os.Readlink(process + "/ns/pid"); its == namespace { // it may have ended meanwhile
+			command, _ := os.ReadFile(process + "/cmdline")
+			commands = append(commands, strings.TrimSpace(strings.ReplaceAll(string(command), "\x00", " ")))
 		}
 	}
+	return commands
+}
+
+// watchNetworks looks at the networks of the chaincodes of a peer while it runs. The result of stop has them by container;
+// podman has no events that tell.
+func watchNetworks(t *testing.T, peerAddress string) (stop func() map[string][]string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(timeout(t))
+	joined := map[string][]string{}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			for _, c := range runningFor(ctx, peerAddress) {
+				var found connections
+				if world.engine.Get(ctx, "/containers/"+c.ID+"/json", &found) == nil && len(found.networks()) > 0 {
+					joined[c.ID] = found.networks()
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	return func() map[string][]string {
+		cancel()
+		<-ended
+		return joined
+	}
+}
+
+// runningFor returns the running containers of a peer's chaincodes. Errors are left to the next look.
+func runningFor(ctx context.Context, peerAddress string) []containerState {
+	var all []containerState
+	filters := url.QueryEscape(fmt.Sprintf(`{"label":[%q],"status":["running"]}`, metadata.LabelPeerAddress+"="+peerAddress))
+	_ = world.engine.Get(ctx, "/containers/json?filters="+filters, &all)
+	return all
 }
 
 // connections holds the networks and mounts of a container.

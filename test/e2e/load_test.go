@@ -131,12 +131,13 @@ func buildCopied(t *testing.T, config, salt string) string {
 	return image
 }
 
-// loaded builds until the engine is known to load images: some have to export the base image first.
+// loaded builds until the engine is known to load images: some have to export the base image first. On podman images are
+// always committed, and have to be as good.
 func loaded(t *testing.T, config, salt string) string {
 	t.Helper()
 	for range 5 {
 		image := buildCopied(t, config, salt)
-		if inspect(t, image).Created.Unix() == 0 {
+		if isPodman(t) || inspect(t, image).Created.Unix() == 0 {
 			return image
 		}
 		require.NoError(t, world.engine.Delete(timeout(t), "/images/"+image+"?force=1"))
@@ -162,8 +163,10 @@ func TestALoadedImageIsAsACommittedOne(t *testing.T) {
 	} {
 		assert.Equal(t, two.Config[field], one.Config[field], field)
 	}
-	for _, field := range []string{"Shell", "Healthcheck"} { // a commit loses these two
-		assert.Equal(t, inspect(t, base).Config[field], one.Config[field], field)
+	if !isPodman(t) { // a commit loses these two
+		for _, field := range []string{"Shell", "Healthcheck"} {
+			assert.Equal(t, inspect(t, base).Config[field], one.Config[field], field)
+		}
 	}
 	assert.Equal(t, []string{two.Os, two.Architecture, two.Variant}, []string{one.Os, one.Architecture, one.Variant})
 	assert.Len(t, two.RootFS.Layers, len(one.RootFS.Layers))
@@ -259,8 +262,8 @@ func importImage(t *testing.T, from, image, platform string) {
 	container := createContainer(t, "", map[string]any{"Image": from, "Cmd": []string{"true"}})
 	files, err := world.engine.Read(timeout(t), "/containers/"+container+"/export")
 	require.NoError(t, err)
-	repository, tag, _ := strings.Cut(image, ":")
-	query := url.Values{"fromSrc": {"-"}, "repo": {repository}, "tag": {tag}, "platform": {platform}, "changes": {"USER 0"}}
+	// podman ignores a tag of its own.
+	query := url.Values{"fromSrc": {"-"}, "repo": {image}, "platform": {platform}, "changes": {"USER 0"}}
 	require.NoError(t, world.engine.Stream(timeout(t), "/images/create?"+query.Encode(), bytes.NewReader(files), nil))
 	forgetLater(t, image)
 }
@@ -294,6 +297,11 @@ func TestADiskThatIsFullIsNamed(t *testing.T) {
 	u := unpack(t, "golang", "full_1.0", append(entries(t, filepath.Join(world.samples, "dies")), peer.File("src/salt.txt", rand.Text()))...)
 	mountTmpfs(t, u.output, "64k")
 	p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+	if isPodman(t) { // it commits, and no layer is stored
+		assert.Equal(t, 0, p.status(t), p.stderr)
+		removeBuilt(t, builtImage(t, u))
+		return
+	}
 	assert.Equal(t, 1, p.status(t), p.stderr)
 	assert.Contains(t, p.stderr.String(), "storing the image's layer in "+u.output)
 	assert.Contains(t, p.stderr.String(), "no space left on device")

@@ -185,7 +185,7 @@ func (p containedPeer) run(t *testing.T) {
 		core,
 	)))
 	require.NoError(t, world.engine.Post(timeout(t), "/networks/"+state+"/connect", map[string]any{"Container": id}, nil))
-	since := engineTime(t)
+	joined := watchNetworks(t, name+":7052")
 	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/start", nil, nil))
 	var ended struct{ StatusCode int }
 	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, &ended))
@@ -194,9 +194,9 @@ func (p containedPeer) run(t *testing.T) {
 	assert.Contains(t, said, "\nblue\n")
 	assert.NotContains(t, said, "[WARN]", "all is as it should be")
 
-	joined := networksJoined(t, since, engineTime(t), name+":7052")
-	assert.Len(t, joined, 2, "one for each launch")
-	for _, names := range joined {
+	seen := joined()
+	assert.Len(t, seen, 2, "one for each launch")
+	for _, names := range seen {
 		assert.Equal(t, []string{network}, names, "not all of the peer's")
 	}
 	noContainers(t, metadata.LabelPeerAddress, name+":7052")
