@@ -49,7 +49,7 @@ type end struct {
 
 // supervise forwards the chaincode's output until its container ends, and returns its exit status as a [cli.Status].
 func (l *launch) supervise(ctx context.Context, s *session) error {
-	defer func() { s.stopWait() }() // a reconnect has registered another wait
+	defer func() { s.stopWait() }()                                // a reconnect has registered another wait
 	freeing := time.AfterFunc(freeMemoryAfter, debug.FreeOSMemory) // a peer has one run per chaincode, and most of them only wait
 	defer freeing.Stop()
 	started := time.Now()
