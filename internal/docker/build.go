@@ -71,11 +71,15 @@ func (e *Engine) build(ctx context.Context, b Build, output io.Writer) error {
 	defer response.Body.Close()
 	progress := newBuildkitProgress(output)
 	defer progress.close()
-	err = readMessages(response.Body, func(m message) error { return showMessage(m, progress, output) })
+	told := false // in plain text, by engines that do not build with BuildKit
+	err = readMessages(response.Body, func(m message) error {
+		told = told || m.Stream != ""
+		return showMessage(m, progress, output)
+	})
 	var failed failedMessage
 	if errors.As(err, &failed) {
 		progress.close()
-		return &BuildError{Message: strings.TrimSpace(string(failed)), StepUnknown: !progress.failed()}
+		return &BuildError{Message: strings.TrimSpace(string(failed)), StepUnknown: !told && !progress.failed()}
 	}
 	return err
 }

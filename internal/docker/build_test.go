@@ -48,6 +48,20 @@ func TestBuildShowsProgressAndOutput(t *testing.T) {
 	}
 }
 
+// Podman tells which step failed in plain text, and BuildKit in its trace.
+func TestWhetherAnEngineSaysWhichStepFailed(t *testing.T) {
+	for body, unknown := range map[string]bool{
+		`{"stream":"STEP 2/2: RUN false\n"}{"error":"exit status 1","errorDetail":{"message":"exit status 1"}}`: false,
+		`{"error":"exit status 1","errorDetail":{"message":"exit status 1"}}`:                                   true,
+	} {
+		engine, client := connect(t)
+		engine.On(fakeengine.Build, fakeengine.Answer(http.StatusOK, body))
+		var failed *docker.BuildError
+		require.ErrorAs(t, client.Build(t.Context(), docker.Build{Name: "cc:1", Context: strings.NewReader("")}, io.Discard), &failed)
+		assert.Equal(t, unknown, failed.StepUnknown, body)
+	}
+}
+
 func TestBuildSendsItsOptions(t *testing.T) {
 	engine, client := connect(t)
 	var sent string

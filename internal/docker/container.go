@@ -46,7 +46,7 @@ type Container struct {
 	ID        string
 	Name      string
 	Labels    map[string]string
-	Status    string // created, running, paused, restarting, removing, exited, dead; podman: stopped, right after the end
+	Status    string // created, running, paused, restarting, removing, exited, dead; podman: stopped, while it unmounts the files
 	Created   time.Time
 	Started   time.Time
 	Finished  time.Time
@@ -55,8 +55,8 @@ type Container struct {
 	Error     string // why the container could not be started
 }
 
-// Ended reports whether the container has run and is no longer running.
-func (c Container) Ended() bool { return c.Status == "exited" || c.Status == "stopped" }
+// Ended reports whether the container has run, is no longer running, and can be read.
+func (c Container) Ended() bool { return c.Status == "exited" }
 
 // IsGoing reports whether the container is being removed, or is what a failed removal has left.
 func (c Container) IsGoing() bool { return c.Status == "removing" || c.Status == "dead" }

@@ -81,6 +81,9 @@ func socketHint(path string) string {
 	if !ok {
 		return "this user may not open the socket"
 	}
+	if info.Mode().Perm()&0o060 != 0o060 {
+		return fmt.Sprintf("its mode is %v, so that its group may not open it either", info.Mode().Perm())
+	}
 	gid := strconv.FormatUint(uint64(owner.Gid), 10)
 	if group, err := user.LookupGroupId(gid); err == nil {
 		gid = fmt.Sprintf("%s (%s)", gid, group.Name)

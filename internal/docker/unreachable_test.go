@@ -22,6 +22,9 @@ func TestPermissionDeniedNamesTheSocketsGroup(t *testing.T) {
 	require.NoError(t, err)
 	defer listener.Close()
 
+	require.NoError(t, os.Chmod(socket, 0o600))
+	assert.Contains(t, socketReason(socket, fs.ErrPermission), "its mode is -rw-------, so that its group may not open it either")
+	require.NoError(t, os.Chmod(socket, 0o660))
 	reason := socketReason(socket, fs.ErrPermission)
 	assert.Regexp(t, `^permission denied for uid \d+: add this user to the socket's group \d+( \(\S+\))? \(for a container: --group-add\)$`, reason)
 	reason = socketReason(filepath.Join(dir, "hidden", "engine.sock"), fs.ErrPermission)

@@ -36,7 +36,8 @@ type follower struct {
 func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.Container) (result, error) {
 	skew, err := b.clockSkew(ctx)
 	if err != nil {
-		return settled, err
+		b.Log.Debug("counting from now how long the other builder has taken", "error", err)
+		skew = time.Until(other.Created)
 	}
 	b.Log.Info("another builder is building the same content: waiting for it", "container_id", other.ID, "image", j.image)
 	f := &follower{Builder: b, job: j, attempt: attempt, id: other.ID, skew: skew, began: time.Now()}

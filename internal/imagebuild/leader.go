@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"fabric-builder-docker/internal/config"
@@ -14,9 +15,18 @@ import (
 	"fabric-builder-docker/internal/platform"
 )
 
-// buildCapabilities lists what a package manager that runs as root needs to manage its own files. None of it has an effect
+// rootCapabilities lists what a package manager that runs as root needs to manage its own files. None of it has an effect
 // outside the container.
-var buildCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+var rootCapabilities = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER"}
+
+// capabilities returns the capabilities of a build container. Docker gives them to root alone, podman to any user.
+func capabilities(builder docker.Image) []string {
+	user, _, _ := strings.Cut(builder.User, ":")
+	if user == "" || user == "0" || user == "root" {
+		return rootCapabilities
+	}
+	return nil
+}
 
 // createBuildContainer creates a build container and returns its ID. If another builder has created it already, it returns
 // that builder's container.
@@ -30,7 +40,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		NetworkMode: b.networkMode(j.plan),
 		Init:        !b.Limits.NoInit,
 		LogOptions:  logOptions,
-		Security:    docker.Security{Capabilities: buildCapabilities},
+		Security:    docker.Security{Capabilities: capabilities(j.builder)},
 		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
 	}
 	if spec.Volumes, err = b.volumes(ctx, j); err != nil {
@@ -152,7 +162,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 // exitResult returns the result of a build that has ended. A build succeeded only if its container still exists and has
 // exited, because a wait also reports 0 for a container that was removed.
 func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
-	container, err := b.Engine.Inspect(ctx, id)
+	container, err := b.awaitExited(ctx, id)
 	failed := &Failed{code, false}
 	if err == nil && container.Ended() {
 		failed = &Failed{container.ExitCode, container.OOMKilled}
@@ -166,6 +176,26 @@ func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 		return fmt.Errorf("the build ended but its container is %s", container.Status)
 	}
 	return nil
+}
+
+// stopped is the status of a container on podman between its end and the moment at which its files can be read again.
+const stopped = "stopped"
+
+// awaitExited inspects a container that has ended, and waits while it is in podman's state in between.
+func (b *Builder) awaitExited(ctx context.Context, id string) (docker.Container, error) {
+	for late := time.After(drainTime); ; {
+		container, err := b.Engine.Inspect(ctx, id)
+		if err != nil || container.Status != stopped {
+			return container, err
+		}
+		select {
+		case <-ctx.Done():
+			return docker.Container{}, context.Cause(ctx)
+		case <-late:
+			return container, nil
+		case <-time.After(b.Periods.Poll):
+		}
+	}
 }
 
 // show copies the output of a build to stderr, with the package's label on each line. When all output has been copied, it

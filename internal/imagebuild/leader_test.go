@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/test/shells"
 )
 
@@ -34,6 +35,13 @@ func TestABuildsCommandEndsAtItsTimeOut(t *testing.T) {
 			assert.Equal(t, "begun\n", output)
 			assert.Equal(t, -1, status, "killed")
 		})
+	}
+}
+
+// Docker gives no capability to other users, but podman does.
+func TestOnlyRootGetsCapabilitiesInABuild(t *testing.T) {
+	for user, root := range map[string]bool{"": true, "0": true, "root": true, "0:0": true, "root:root": true, "chaincode": false, "500:0": false, "00": false} {
+		assert.Equal(t, root, len(capabilities(docker.Image{User: user})) > 0, "%q", user)
 	}
 }
 

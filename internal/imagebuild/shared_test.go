@@ -209,6 +209,18 @@ func TestOnlyOneFollowerMakesTheImageBesideALeader(t *testing.T) {
 	}
 }
 
+// Podman takes a second and more for the answer if it has hundreds of images.
+func TestAnEngineThatDoesNotTellTheTimeFailsNoBuild(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Info, fakeengine.Fail(http.StatusInternalServerError, "busy"))
+	engine.AddContainer("left-by-somebody", "ccenv:1")
+	for _, o := range together(t, engine, compile) {
+		require.NoError(t, o.err)
+		assertImage(t, engine, o.image)
+	}
+	assertLeft(t, engine, "left-by-somebody")
+}
+
 // A client that has stopped reading a download makes every inspect of the container hang, but not the list of containers.
 func TestAFollowerIsNotHeldUpByALeaderThatHasStopped(t *testing.T) {
 	engine := newEngine(t)

@@ -82,8 +82,11 @@ func (b *Builder) expired(container docker.Container, now time.Time) bool {
 // timeoutGrace is how long after its time-out a builder may take to clean up. The list of containers gives whole seconds.
 const timeoutGrace = 5 * time.Second
 
-// clockSkew returns how far the engine's clock is ahead.
+// clockSkew returns how far the engine's clock is ahead. Podman takes a second for the answer if it has hundreds of images,
+// and much longer if it is busy as well.
 func (b *Builder) clockSkew(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
 	now, err := b.Engine.Clock(ctx)
 	if err != nil {
 		return 0, err

@@ -22,20 +22,22 @@ var errPassed = errors.New("read far enough")
 // so the place is found by content, and by time where several places fit.
 //
 // A place fits if what comes before it in the log and the lines that were printed last are the same, as far back as both
-// go. If only equal lines are there, several places fit. Unless both go back to the beginning, the one counts before which
-// the stamps are nearest to the arrival of the last lines, and of those within a burst of lines the one with the longest
-// match: a burst is rarely the middle of a longer one.
+// go. If lines repeat, several places fit. If the log still has its beginning, the one counts that comes after as many bytes
+// as were printed. Otherwise it is the one before which the stamps are nearest to the arrival of the last lines, and of those
+// within a burst of lines the one with the longest match: a burst is rarely the middle of a longer one.
 type joint struct {
 	whole, partial []byte // see printed.lines
-	all            bool   // nothing was printed before, and the log is read from its beginning
+	total          int    // bytes that were printed, up to the end of the whole lines
+	fromStart      bool   // the log is read from its beginning
 	when           time.Time
 	ends           []time.Time // the arrival of the last lines, by the engine's clock
 	pieces         []docker.LogPiece
 }
 
 func newJoint(p *printed, clock func(time.Time) time.Time) *joint {
-	j := &joint{all: p.all, when: clock(p.mark())}
+	j := &joint{when: clock(p.mark())}
 	j.whole, j.partial = p.lines()
+	j.total = p.total - len(j.partial)
 	for _, end := range p.ends {
 		j.ends = append(j.ends, clock(end))
 	}
@@ -89,7 +91,7 @@ func (j *joint) best() (pieces, length int) {
 	for i, match := range matches {
 		end += len(j.pieces[i].Data)
 		switch {
-		case j.all && match > 0 && end == len(j.whole):
+		case j.fromStart && match > 0 && end == j.total:
 			return i + 1, match
 		case match > matches[best] && j.pieces[i].Time.Sub(j.pieces[nearest].Time).Abs() <= jointBurst:
 			best = i

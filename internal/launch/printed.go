@@ -12,7 +12,7 @@ const remembered = 32 << 10
 // printed is the end of what has come of one stream through an attach, to find the place in the log again.
 type printed struct {
 	older, recent []byte
-	all           bool        // nothing of it has been forgotten
+	total         int         // bytes of it
 	last          time.Time   // when the last of it came
 	ends          []time.Time // when the last newlines came, at most rememberedEnds
 }
@@ -21,7 +21,7 @@ type printed struct {
 const rememberedEnds = 32
 
 func (p *printed) add(data []byte) {
-	p.all = p.all || p.last.IsZero()
+	p.total += len(data)
 	p.last = time.Now()
 	for range min(bytes.Count(data, []byte("\n")), rememberedEnds) {
 		if len(p.ends) == rememberedEnds {
@@ -31,9 +31,8 @@ func (p *printed) add(data []byte) {
 	}
 	switch {
 	case len(data) > remembered:
-		p.older, p.recent, data, p.all = p.older[:0], p.recent[:0], data[len(data)-remembered:], false
+		p.older, p.recent, data = p.older[:0], p.recent[:0], data[len(data)-remembered:]
 	case len(p.recent)+len(data) > remembered:
-		p.all = p.all && len(p.older) == 0
 		p.older, p.recent = p.recent, p.older[:0]
 	}
 	p.recent = append(p.recent, data...)

@@ -194,7 +194,7 @@ func (l *launch) locate(ctx context.Context, s *session, clock func(time.Time) t
 			_, unlogged[stderr] = s.writer(stderr).printed.lines()
 			continue
 		}
-		j.all = j.all && (start.IsZero() || !older)
+		j.fromStart = start.IsZero() || !older
 		pieces, rest, ok := j.find()
 		if !ok {
 			return false, nil

@@ -70,7 +70,10 @@ func (e *Engine) download(c *Call) {
 	}
 	root := path.Clean(c.Query.Get("path"))
 	file, ok := found.files.Get(root)
-	if !ok {
+	e.mu.Lock()
+	unmounting := found.status == "stopped"
+	e.mu.Unlock()
+	if !ok || unmounting {
 		c.fail(http.StatusNotFound, "Could not find the file %s in container %s", root, found.id)
 		return
 	}

@@ -22,7 +22,7 @@ type container struct {
 	files    *Files
 	networks []string // that it was connected to after its creation
 
-	status                     string // created, running, exited, removing
+	status                     string // created, running, stopped (podman), exited, removing
 	created, started, finished time.Time
 	exitCode                   int
 	oomKilled                  bool

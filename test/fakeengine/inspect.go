@@ -20,7 +20,7 @@ type Container struct {
 	Labels     map[string]string
 	Network    string
 	Networks   []string // that it was connected to after its creation
-	Status     string   // created, running, exited, removing
+	Status     string   // created, running, stopped (podman), exited, removing
 	ExitCode   int
 	Files      *Files
 }

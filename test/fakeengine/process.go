@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Program is the code of a container's process, and returns its exit status. A long-running program must return when
@@ -93,7 +94,24 @@ func (e *Engine) finish(c *container, code int) {
 	c.process, c.status, c.exitCode, c.finished = nil, "exited", code, e.nowLocked()
 	c.exits++
 	c.endLog()
+	if e.podman {
+		c.status = "stopped"
+		time.AfterFunc(stoppedFor, func() { e.settle(c) })
+	}
 	c.notify()
+}
+
+// stoppedFor is how long a container of podman is stopped before it is exited. Meanwhile, its files are unmounted.
+const stoppedFor = 5 * time.Millisecond
+
+// settle ends podman's state right after the end of a container.
+func (e *Engine) settle(c *container) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.status == "stopped" {
+		c.status = "exited"
+		c.notify()
+	}
 }
 
 func (e *Engine) killLocked(c *container) {
