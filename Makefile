@@ -55,7 +55,7 @@ bench: build $(WITHENGINE)
 .PHONY: faults
 faults: build $(WITHENGINE)
 	$(GO) build -o .work/tools/faults ./test/faults
-	$(WITHENGINE) --program busybox -- .work/tools/faults $(FAULTS)
+	$(WITHENGINE) --program busybox --bare -- .work/tools/faults $(FAULTS)
 
 # Removes the programs, and the engine of demo and test with its images and caches.
 .PHONY: clean

@@ -1,13 +1,14 @@
 // Withengine runs a command that needs a Docker engine and base images, and checks that the command leaves nothing
 // behind.
 //
-//	withengine [--work-dir DIR] [--program NAME] [--] COMMAND [ARGUMENT...]
+//	withengine [--work-dir DIR] [--program NAME] [--bare] [--] COMMAND [ARGUMENT...]
 //	withengine [--work-dir DIR] --keep | --stop | --clean
 //
 // It uses the engine that DOCKER_HOST names, or else the machine's. If there is none, it starts one and stops it at the
 // end. NAME is a program that COMMAND needs: if it is missing, it is installed from the Debian package of that name,
 // where the engine could be installed too. COMMAND gets DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
-// FBD_TEST_JAVAENV and FBD_TEST_ENGINE_OWN (1 if the engine is withengine's own, else 0) in its environment. The exit
+// FBD_TEST_JAVAENV (not with --bare, which makes no base images) and FBD_TEST_ENGINE_OWN (1 if the engine is withengine's own,
+// else 0) in its environment. The exit
 // status is COMMAND's, or 1 if something was left behind.
 package main
 
@@ -51,11 +52,12 @@ func main() {
 type arguments struct {
 	workDir           string
 	keep, stop, clean bool
+	bare              bool // no base images
 	programs          []string // needed by the command
 	command           []string
 }
 
-const usage = `usage: withengine [--work-dir DIR] [--program NAME] [--] COMMAND [ARGUMENT...]
+const usage = `usage: withengine [--work-dir DIR] [--program NAME] [--bare] [--] COMMAND [ARGUMENT...]
        withengine [--work-dir DIR] --keep | --stop | --clean
 `
 
@@ -68,6 +70,7 @@ func parse(args []string, out io.Writer) (arguments, error) {
 	flags.BoolVar(&parsed.keep, "keep", false, "leave the engine running and print its variables")
 	flags.BoolVar(&parsed.stop, "stop", false, "stop an engine that --keep left running")
 	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove its data and images")
+	flags.BoolVar(&parsed.bare, "bare", false, "make no base images, for a command that needs none")
 	flags.Func("program", "install a `program` that the command needs from the Debian package of that name, if it is missing", func(name string) error {
 		parsed.programs = append(parsed.programs, name)
 		return nil

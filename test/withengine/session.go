@@ -19,14 +19,17 @@ const cleanupTimeout = 90 * time.Second
 type session struct {
 	engine *engine.Engine
 	client *engine.Client
-	images baseimages.Images
+	images []string // the variables that name them; none with --bare
 	// kept reports whether the engine was started with --keep. Others may be using it, and --stop stops it.
 	kept bool
 }
 
 // open starts the engine and provides the images. If it fails, it stops what it started.
 func open(ctx context.Context, args arguments, s environment, opts engine.Options) (*session, error) {
-	opts.Packages = append(baseimages.Packages(), args.programs...)
+	opts.Packages = args.programs
+	if !args.bare {
+		opts.Packages = append(baseimages.Packages(), args.programs...)
+	}
 	e, err := engine.Ensure(ctx, opts)
 	if err != nil {
 		return nil, err
@@ -37,15 +40,22 @@ func open(ctx context.Context, args arguments, s environment, opts engine.Option
 	if err == nil {
 		err = engine.InstallPrograms(ctx, opts, args.programs...)
 	}
-	if err == nil {
-		session.images, err = baseimages.Ensure(ctx, e.Host, baseimages.Options{
-			WorkDir: args.workDir, Log: s.log, HTTPProxy: s.httpProxy,
-		})
+	if err == nil && !args.bare {
+		session.images, err = makeImages(ctx, e.Host, args, s)
 	}
 	if err != nil {
 		return nil, errors.Join(err, session.close(ctx))
 	}
 	return session, nil
+}
+
+// makeImages provides the base images, and returns the variables that name them.
+func makeImages(ctx context.Context, host string, args arguments, s environment) ([]string, error) {
+	images, err := baseimages.Ensure(ctx, host, baseimages.Options{WorkDir: args.workDir, Log: s.log, HTTPProxy: s.httpProxy})
+	if err != nil {
+		return nil, err
+	}
+	return images.Env(), nil
 }
 
 // close stops withengine's own engine, unless it is to be kept.
@@ -68,7 +78,7 @@ func (s *session) env() []string {
 		own = "1"
 	}
 	env := []string{"DOCKER_HOST=" + s.engine.Host, "FBD_TEST_ENGINE_OWN=" + own}
-	return append(env, s.images.Env()...)
+	return append(env, s.images...)
 }
 
 // keep starts an engine, leaves it running, and prints the variables for using it.
