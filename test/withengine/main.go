@@ -52,7 +52,7 @@ func main() {
 type arguments struct {
 	workDir           string
 	keep, stop, clean bool
-	bare              bool // no base images
+	bare              bool     // no base images
 	programs          []string // needed by the command
 	command           []string
 }
