@@ -36,6 +36,6 @@ type Images struct {
 	Engine  Engine
 	Log     hclog.Logger
 	Pulls   Pulls
-	Prefix  string        // of container names, builder.prefix
-	Cleanup time.Duration // limit for the removal of a container
+	Prefix  string               // of container names, builder.prefix
+	Cleanup func() time.Duration // limit for the removal of a container that begins now
 }

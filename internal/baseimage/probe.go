@@ -32,7 +32,7 @@ func (i Images) WithContainer(ctx context.Context, image string, read func(id st
 // Discard removes a container within Cleanup, even if ctx has ended, and tries again if the engine does not answer. If that
 // fails it only logs a warning: nothing depends on it, and a later build removes the container.
 func (i Images) Discard(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.Cleanup)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.Cleanup())
 	defer cancel()
 	for {
 		err := i.Engine.Remove(ctx, id)
@@ -41,7 +41,7 @@ func (i Images) Discard(ctx context.Context, id string) {
 		}
 		select {
 		case <-ctx.Done():
-			i.Log.Warn("cannot remove a container of this build: unless the engine still does, a later build will", "container_id", id, "error", err)
+			i.Log.Warn("cannot remove a container of this build: a later build will remove it", "container_id", id, "error", err)
 			return
 		case <-time.After(retryInterval):
 		}

@@ -58,6 +58,11 @@ type Container struct {
 // Ended reports whether the container has run, is no longer running, and can be read.
 func (c Container) Ended() bool { return c.Status == "exited" }
 
+// IsRunning reports whether the container has processes.
+func (c Container) IsRunning() bool {
+	return c.Status == "running" || c.Status == "paused" || c.Status == "restarting"
+}
+
 // IsGoing reports whether the container is being removed, or is what a failed removal has left.
 func (c Container) IsGoing() bool { return c.Status == "removing" || c.Status == "dead" }
 
@@ -150,32 +155,31 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 	return nil
 }
 
-// Remove kills a container and removes it with its anonymous volumes. It is not an error if the container is already
-// gone.
+// Remove kills a container and removes it with its anonymous volumes. It is not an error if the container is already gone.
+// If another client is removing it, Remove waits until it is gone.
 func (e *Engine) Remove(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, heavyTimeout)
 	defer cancel()
-	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err == nil || errdefs.IsNotFound(err) {
-		return nil
-	}
-	return e.awaitRemoval(ctx, id, fmt.Errorf("removing container %q: %w", id, err))
-}
-
-// awaitRemoval waits until a container whose removal failed with cause is gone, if another client is removing it.
-func (e *Engine) awaitRemoval(ctx context.Context, id string, cause error) error {
-	for {
-		found, err := e.Lookup(ctx, id)
-		switch {
-		case errors.Is(err, ErrNoContainer):
+	for began := time.Now(); ; {
+		err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		if err == nil || errdefs.IsNotFound(err) {
 			return nil
-		case err != nil || found.Status != "removing":
-			return cause
 		}
+		if _, lookErr := e.Lookup(ctx, id); errors.Is(lookErr, ErrNoContainer) {
+			return nil
+		}
+		if !errdefs.IsConflict(err) || time.Since(began) > conflictTimeout {
+			return fmt.Errorf("removing container %q: %w", id, err)
+		}
+		// The list of containers does not tell how that removal goes: it may say "running" at first, and "removing" for ever
+		// after a failure. So Remove asks again.
 		select {
 		case <-ctx.Done():
-			return cause
-		case <-time.After(50 * time.Millisecond):
+			return fmt.Errorf("removing container %q: %w", id, err)
+		case <-time.After(createInterval):
 		}
 	}
 }
+
+// conflictTimeout is how long Remove waits for another client's removal of the container.
+const conflictTimeout = 10 * time.Second

@@ -185,8 +185,8 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 	tolerated := map[string]int{"stop": http.StatusNotFound, "remove": http.StatusNotFound, "volume": http.StatusNotFound}
 	for name, test := range calls {
 		for status, class := range classes {
-			if tolerated[name] == status || name == "remove" && status == http.StatusConflict {
-				continue // tolerated
+			if tolerated[name] == status {
+				continue
 			}
 			t.Run(name+" "+http.StatusText(status), func(t *testing.T) {
 				engine, client := connect(t)
@@ -276,24 +276,40 @@ func TestRemoveKillsAndToleratesAMissingContainer(t *testing.T) {
 	}
 }
 
+// While another client removes a running container, the list of containers may still call it running.
 func TestRemoveWaitsForAnotherClientsRemoval(t *testing.T) {
-	for name, flavour := range flavours {
-		t.Run(name, func(t *testing.T) {
-			engine, client := connect(t, flavour...)
+	for status, begin := range map[string]func(*fakeengine.Engine){
+		"removing": func(e *fakeengine.Engine) { e.BeginRemoval("one") },
+		"running": func(e *fakeengine.Engine) {
+			e.On(fakeengine.Remove, fakeengine.Fail(http.StatusConflict, "already in progress"))
+		},
+	} {
+		t.Run(status, func(t *testing.T) {
+			engine, client := connect(t)
 			id := create(t, client)
-			engine.BeginRemoval("one")
+			begin(engine)
 			engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(func() { engine.RemoveContainer("one") })))
 			require.NoError(t, client.Remove(t.Context(), id))
 			assert.Empty(t, engine.Containers(), "it returns when the container is gone")
 
-			engine, client = connect(t, flavour...)
+			engine, client = connect(t)
 			id = create(t, client)
-			engine.BeginRemoval("one")
+			begin(engine)
 			ctx, cancel := context.WithCancel(t.Context())
 			engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(cancel)))
 			assert.ErrorContains(t, client.Remove(ctx, id), "removing container")
 		})
 	}
+}
+
+// After a removal that has failed, the list of containers says "removing" for ever.
+func TestRemoveDoesNotWaitForARemovalThatHasFailed(t *testing.T) {
+	engine, client := connect(t)
+	id := create(t, client)
+	engine.BeginRemoval("one")
+	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "unlinkat x: operation not permitted"))
+	assert.ErrorContains(t, client.Remove(t.Context(), id), "operation not permitted")
+	assert.Len(t, engine.Calls(fakeengine.Remove), 1)
 }
 
 // A holder that is going is waited for. If that takes long, callers may want another name.

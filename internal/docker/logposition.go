@@ -68,9 +68,9 @@ type streamPosition struct {
 	pieces []uint64  // hashes of what was read with that stamp
 	whole  bool      // the last of them ended a line
 
-	repeating bool       // what comes with the last stamp may have been read before
-	held      []LogPiece // what has come with it
-	found     bool       // see LogPosition.found
+	repeating bool        // what comes with the last stamp may have been read before
+	held      []heldPiece // what has come with it
+	found     bool        // see LogPosition.found
 }
 
 var seed = maphash.MakeSeed()
@@ -105,12 +105,28 @@ func (s *streamPosition) take(piece LogPiece) []LogPiece {
 		s.add(piece)
 		return []LogPiece{piece}
 	}
-	piece.Data = bytes.Clone(piece.Data)
-	s.held = append(s.held, piece)
+	s.hold(piece)
 	if len(s.held) < len(s.pieces) {
 		return nil
 	}
 	return s.settle()
+}
+
+// heldPiece is a piece of which it is not known yet whether it is new.
+type heldPiece struct {
+	LogPiece
+	hash  uint64
+	known bool // it is not new, and its data is not kept
+}
+
+// hold keeps a piece. A line of any length has one stamp, so what repeats such a line from its beginning is known at once.
+func (s *streamPosition) hold(piece LogPiece) {
+	n, hash := len(s.held), hashOf(piece)
+	known := piece.Time.Nanosecond() != 0 && n < len(s.pieces) && hash == s.pieces[n] && (n == 0 || s.held[n-1].known)
+	if piece.Data = bytes.Clone(piece.Data); known {
+		piece.Data = nil
+	}
+	s.held = append(s.held, heldPiece{piece, hash, known})
 }
 
 // repeats reports whether a piece with the last stamp begins a repetition within one read. Only the pieces of one line share
@@ -128,14 +144,18 @@ func (s *streamPosition) settle() []LogPiece {
 	if !s.repeating {
 		return nil
 	}
-	hashes := make([]uint64, len(s.held))
-	for i, piece := range s.held {
-		hashes[i] = hashOf(piece)
+	hashes, known := make([]uint64, len(s.held)), 0
+	for i, held := range s.held {
+		hashes[i] = held.hash
+		if held.known {
+			known++
+		}
 	}
-	known := overlap(s.pieces, hashes)
-	fresh := s.held[known:]
-	for _, piece := range fresh {
-		s.add(piece)
+	known = max(known, overlap(s.pieces, hashes))
+	var fresh []LogPiece
+	for _, held := range s.held[known:] {
+		s.add(held.LogPiece)
+		fresh = append(fresh, held.LogPiece)
 	}
 	s.found = s.found || known > 0
 	s.held, s.repeating = nil, false

@@ -209,7 +209,7 @@ func (b *Builder) loadArchive(ctx context.Context, form way, image imagearchive.
 // fails. containerd's store names the image before it unpacks it, and does not fail if a layer is missing or broken. A load
 // that failed or was cancelled is checked, too, and to its end: the name may already be that of another builder's good image.
 func (b *Builder) checkLoaded(ctx context.Context, image string, loadErr error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cleanupLeft())
 	defer cancel()
 	err := b.images().WithContainer(ctx, image, func(string) error { return nil })
 	switch {
@@ -236,7 +236,7 @@ func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBas
 func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []string) error {
 	made := name + "-" + metadata.RandomID()
 	if err := b.Engine.Commit(ctx, id, made, instructions); err != nil {
-		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cleanupLeft())
 		defer cancel()
 		if untagErr := b.Engine.Untag(cleanup, made); untagErr != nil { // after a signal, the engine may have committed it
 			b.Log.Debug("an image with a temporary name may be left", "image", made, "error", untagErr)

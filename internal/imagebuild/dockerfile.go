@@ -89,7 +89,7 @@ func (b *Builder) rename(ctx context.Context, made, name string) error {
 	if errors.Is(err, docker.ErrNoImage) {
 		err = b.Engine.Tag(ctx, made, name)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Periods.Cleanup)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cleanupLeft())
 	defer cancel()
 	return errors.Join(err, b.Engine.Untag(ctx, made))
 }

@@ -45,7 +45,7 @@ var periods = imagebuild.Periods{
 	Build:   5 * time.Minute,
 	Created: time.Minute,
 	Ended:   time.Minute,
-	Look:    time.Minute,
+	Inspect: time.Minute,
 	Poll:    2 * time.Millisecond,
 	Learn:   10 * time.Millisecond,
 	Cleanup: time.Minute,

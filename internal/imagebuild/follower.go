@@ -15,7 +15,7 @@ const (
 	pending   result = iota // the wait goes on
 	settled                 // the image exists, or the build has failed
 	vanished                // the other builder's container is gone; there may be an image
-	late                    // the other builder does not go on, but may still be alive
+	late                    // the other builder makes no progress, but may still be alive
 	lateBuilt               // the same, but its build has succeeded
 )
 
@@ -55,7 +55,7 @@ func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.
 
 // step looks at the other builder's container once.
 func (f *follower) step(ctx context.Context) (result, error) {
-	container, err := f.look(ctx, f.id)
+	container, err := f.inspectOrList(ctx, f.id)
 	switch {
 	case errors.Is(err, docker.ErrNoContainer):
 		return f.onGone(ctx)
@@ -125,7 +125,11 @@ func (f *follower) onEnded(ctx context.Context, container docker.Container) (res
 func (f *follower) onGone(ctx context.Context) (result, error) {
 	exit := f.watch.awaitExit(ctx)
 	failed := &Failed{Status: exit.Code}
-	if exit.Err != nil || exit.Code <= 0 || !failed.isOwn() {
+	switch {
+	case exit.Err != nil:
+		return vanished, nil
+	case exit.Code <= 0 || !failed.isOwn():
+		f.watch.drain(ctx, f.Builder)
 		return vanished, nil
 	}
 	return f.fail(ctx, failed)
@@ -149,10 +153,10 @@ func (f *follower) patience(period time.Duration) time.Duration {
 	return period << min(f.attempt-1, 10)
 }
 
-// look returns the state of another builder's container. While a client that downloads from it has stopped reading, an engine
+// inspectOrList returns the state of another builder's container. While a client that downloads from it has stopped reading, an engine
 // does not answer an inspect; the list of containers then says all but how the container ended.
-func (b *Builder) look(ctx context.Context, id string) (docker.Container, error) {
-	short, cancel := context.WithTimeout(ctx, b.Periods.Look)
+func (b *Builder) inspectOrList(ctx context.Context, id string) (docker.Container, error) {
+	short, cancel := context.WithTimeout(ctx, b.Periods.Inspect)
 	defer cancel()
 	found, err := b.Engine.Inspect(short, id)
 	if err == nil || errors.Is(err, docker.ErrNoContainer) {
@@ -171,7 +175,7 @@ func (f *follower) collecting(ctx context.Context) bool {
 	if f.job.plan.Modules == nil {
 		return false
 	}
-	collector, err := f.look(ctx, collectorName(f.job.name))
+	collector, err := f.inspectOrList(ctx, collectorName(f.job.name))
 	switch {
 	case err != nil:
 		return !errors.Is(err, docker.ErrNoContainer)

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -63,7 +64,7 @@ type Periods struct {
 	Build   time.Duration // limit of one build, including the time spent following
 	Created time.Duration // patience with a build container that is not started: an upload may be under way
 	Ended   time.Duration // patience with a build container that has ended and left no image
-	Look    time.Duration // limit for an inspect of another builder's container
+	Inspect time.Duration // limit for an inspect of another builder's container
 	Poll    time.Duration // the longest pause between two polls of another builder's work
 	Learn   time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup time.Duration // limit for removing what was created, also after a signal
@@ -75,7 +76,7 @@ func DefaultPeriods(build time.Duration) Periods {
 		Build:   build,
 		Created: time.Minute,
 		Ended:   5 * time.Second,
-		Look:    2 * time.Second,
+		Inspect: 2 * time.Second,
 		Poll:    200 * time.Millisecond,
 		Learn:   3 * time.Second,
 		Cleanup: 30 * time.Second,
@@ -93,6 +94,8 @@ type Builder struct {
 	Limits  Limits
 	Pulls   baseimage.Pulls
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
+
+	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
 
 // Program holds what a Builder needs from the program that it runs in.
@@ -121,7 +124,27 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 
 // images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
-	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.Periods.Cleanup}
+	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.cleanupLeft}
+}
+
+// noteEnd records when ctx ends, until stop is called.
+func (b *Builder) noteEnd(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		now := time.Now()
+		b.ended.Store(&now)
+	})
+}
+
+// minCleanup is enough to send a request. An engine completes a removal even if its client has gone.
+const minCleanup = 200 * time.Millisecond
+
+// cleanupLeft returns how much of Periods.Cleanup is left. After a signal, all removals together have that time: whoever has
+// sent it will not wait longer.
+func (b *Builder) cleanupLeft() time.Duration {
+	if ended := b.ended.Load(); ended != nil {
+		return max(b.Periods.Cleanup-time.Since(*ended), minCleanup)
+	}
+	return b.Periods.Cleanup
 }
 
 // Image is a chaincode's image.
@@ -154,6 +177,7 @@ func (f *Failed) Error() string {
 func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
+	defer b.noteEnd(ctx)()
 	build := b.build
 	switch plan.Kind {
 	case platform.Prebuilt:
@@ -232,7 +256,10 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 		if other == nil {
 			return b.buildAsLeader(ctx, j, id, built)
 		}
-		result, err := b.follow(ctx, j, n, *other)
+		result := late // a container that cannot be removed would hold up its content for ever
+		if !other.IsGoing() {
+			result, err = b.follow(ctx, j, n, *other)
+		}
 		switch result {
 		case settled:
 			return err
@@ -243,7 +270,7 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 			b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)
 			n = 1
 		case late, lateBuilt:
-			b.Log.Warn("another builder does not go on: building beside it", "container_id", other.ID, "image", j.image)
+			b.Log.Warn("the other builder makes no progress: starting another attempt", "container_id", other.ID, "image", j.image)
 			if n++; result == lateBuilt {
 				built = other.ID
 			}

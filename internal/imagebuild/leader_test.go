@@ -1,6 +1,7 @@
 package imagebuild
 
 import (
+	"context"
 	"errors"
 	"os/exec"
 	"testing"
@@ -36,6 +37,19 @@ func TestABuildsCommandEndsAtItsTimeOut(t *testing.T) {
 			assert.Equal(t, -1, status, "killed")
 		})
 	}
+}
+
+// The removals after a signal have one time for all, since the peer does not wait longer for run.
+func TestTheRemovalsAfterASignalShareTheirTime(t *testing.T) {
+	b := &Builder{Periods: Periods{Cleanup: time.Hour}}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer b.noteEnd(ctx)()
+	assert.Equal(t, time.Hour, b.cleanupLeft())
+	cancel()
+	require.Eventually(t, func() bool { return b.cleanupLeft() < time.Hour }, time.Minute, time.Millisecond)
+	long := time.Now().Add(-2 * time.Hour)
+	b.ended.Store(&long)
+	assert.Positive(t, b.cleanupLeft(), "enough to send a request")
 }
 
 // Docker gives no capability to other users, but podman does.

@@ -235,7 +235,7 @@ func TestAFollowerIsNotHeldUpByALeaderThatHasStopped(t *testing.T) {
 		})
 	}
 	b := newBuilder(t, engine)
-	b.Periods.Look, b.Periods.Ended = 10*time.Millisecond, 50*time.Millisecond
+	b.Periods.Inspect, b.Periods.Ended = 10*time.Millisecond, 50*time.Millisecond
 	image, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assertImage(t, engine, image)
@@ -372,14 +372,26 @@ func TestWhatAnotherBuilderHasLeft(t *testing.T) {
 				assertImage(t, engine, image)
 				if test.left {
 					assertLeft(t, engine, lock)
-					assert.Contains(t, b.output.String(), "building beside it")
+					assert.Contains(t, b.output.String(), "starting another attempt")
 				} else {
 					assertNothingLeft(t, engine)
-					assert.Contains(t, b.output.String(), "removing the container of a build whose time is over")
+					assert.Contains(t, b.output.String(), "removing a build container past its time-out")
 				}
 			})
 		}
 	}
+}
+
+// An engine may fail to remove a container, and call it "removing" for ever.
+func TestAContainerThatCannotBeRemovedHoldsNobodyUp(t *testing.T) {
+	lock := lockName(t)
+	engine := newEngine(t)
+	engine.AddContainer(lock, "ccenv:1")
+	engine.BeginRemoval(lock)
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assertImage(t, engine, image)
+	assertLeft(t, engine, lock)
 }
 
 // A leader's time-out is its own: one with a shorter time gives up for itself.

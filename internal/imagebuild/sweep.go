@@ -61,7 +61,7 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 func isNew(container docker.Container) bool { return time.Since(container.Created).Abs() < time.Minute }
 
 func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container) {
-	b.Log.Warn("removing the container of a build whose time is over", "container", container.Name, "status", container.Status)
+	b.Log.Warn("removing a build container past its time-out", "container", container.Name, "status", container.Status)
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
 	if err := b.Engine.Remove(ctx, container.ID); err != nil {

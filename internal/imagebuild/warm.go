@@ -15,6 +15,7 @@ import (
 func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
+	defer b.noteEnd(ctx)()
 	return b.explain(ctx, b.warm(ctx, plan, pkg, label))
 }
 

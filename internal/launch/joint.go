@@ -13,6 +13,7 @@ const (
 	jointBefore = 5 * time.Second       // how far before the last output the log is read first
 	jointAfter  = time.Second           // how much later than it arrived a line may be stamped
 	jointBurst  = 20 * time.Millisecond // between lines whose order of arrival cannot be told by time
+	maxSearched = 16 << 20              // bytes of each stream that are kept to find the place in
 )
 
 // errPassed ends a read of the log that has gone beyond the place to be found.
@@ -22,13 +23,15 @@ var errPassed = errors.New("read far enough")
 // so the place is found by content, and by time where several places fit.
 //
 // A place fits if what comes before it in the log and the lines that were printed last are the same, as far back as both
-// go. If lines repeat, several places fit. If the log still has its beginning, the one counts that comes after as many bytes
-// as were printed. Otherwise it is the one before which the stamps are nearest to the arrival of the last lines, and of those
-// within a burst of lines the one with the longest match: a burst is rarely the middle of a longer one.
+// go. If lines repeat, several places fit. The one counts before which the stamps are nearest to the arrival of the last lines.
+// Of those within a burst, it is the one that comes after as many bytes as were printed, if the log still has its beginning,
+// else the one with the longest match: a burst is rarely the middle of a longer one.
 type joint struct {
 	whole, partial []byte // see printed.lines
 	total          int    // bytes that were printed, up to the end of the whole lines
 	fromStart      bool   // the log is read from its beginning
+	before         int    // bytes of pieces that are not kept
+	size           int    // bytes of pieces
 	when           time.Time
 	ends           []time.Time // the arrival of the last lines, by the engine's clock
 	pieces         []docker.LogPiece
@@ -49,8 +52,12 @@ func (j *joint) take(piece docker.LogPiece) (passed bool) {
 	if piece.Time.After(j.when.Add(jointAfter)) {
 		return true
 	}
-	piece.Data = bytes.Clone(piece.Data)
+	piece.Data = asLogged(bytes.Clone(piece.Data)) // some log drivers keep what is not UTF-8
 	j.pieces = append(j.pieces, piece)
+	for j.size += len(piece.Data); j.size > maxSearched; j.pieces = j.pieces[1:] {
+		dropped := len(j.pieces[0].Data)
+		j.size, j.before = j.size-dropped, j.before+dropped
+	}
 	return false
 }
 
@@ -87,11 +94,11 @@ func (j *joint) best() (pieces, length int) {
 	if nearest < 0 {
 		return 0, 0
 	}
-	best, end := nearest, 0
+	best, end := nearest, j.before
 	for i, match := range matches {
 		end += len(j.pieces[i].Data)
 		switch {
-		case j.fromStart && match > 0 && end == j.total:
+		case j.fromStart && match > 0 && end == j.total && (j.total == len(j.whole) || j.distance(i) <= shortest+jointBurst):
 			return i + 1, match
 		case match > matches[best] && j.pieces[i].Time.Sub(j.pieces[nearest].Time).Abs() <= jointBurst:
 			best = i
@@ -161,8 +168,8 @@ func (j *joint) findInLine() (pieces int, unlogged []byte, ok bool) {
 	return 0, nil, false
 }
 
-// fallbacks returns, for each beginning of pattern, the length of the longest shorter one with which it ends (the table of
-// Knuth, Morris and Pratt).
+// fallbacks returns, for each prefix of pattern, the length of its longest proper prefix that is also a suffix of it (the
+// table of Knuth, Morris and Pratt).
 func fallbacks(pattern []byte) []int {
 	table := make([]int, len(pattern))
 	for i, k := 1, 0; i < len(pattern); i++ {
@@ -172,7 +179,7 @@ func fallbacks(pattern []byte) []int {
 	return table
 }
 
-// extend returns how much of the beginning of pattern a text ends with that goes on with next, given how much before.
+// extend returns the length of the longest prefix of pattern that is a suffix of text and next, given that of text alone.
 func extend(pattern []byte, table []int, matched int, next byte) int {
 	for matched > 0 && pattern[matched] != next {
 		matched = table[matched-1]

@@ -39,7 +39,7 @@ func (l *launch) run(ctx context.Context) error {
 		l.log.Info("a later run of this chaincode has already started: exiting", "chaincode_id", l.chaincode.ID)
 		return nil
 	case err != nil && ctx.Err() != nil:
-		l.log.Info("stopped before the chaincode started", "chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx))
+		l.reportNotStarted(ctx, err)
 		return exitStopped
 	case err != nil:
 		return fmt.Errorf("starting chaincode %s: %w", l.chaincode.ID, err)
@@ -108,10 +108,38 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 	case errors.Is(err, errNoAnswer):
 		return s, nil
 	case err != nil:
-		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.remove(ctx, id))
+		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.removeNew(ctx, id))
 	}
 	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", id, "image", p.spec.Image)
 	return s, nil
+}
+
+// notRemoved is the error for a container that was created and could not be removed.
+type notRemoved struct {
+	id  string
+	err error
+}
+
+func (n *notRemoved) Error() string { return n.err.Error() }
+func (n *notRemoved) Unwrap() error { return n.err }
+
+// removeNew removes a container that could not be started.
+func (l *launch) removeNew(ctx context.Context, id string) error {
+	if err := l.remove(ctx, id); err != nil {
+		return &notRemoved{id, err}
+	}
+	return nil
+}
+
+// reportNotStarted logs, as the last line, that a signal came before the chaincode started.
+func (l *launch) reportNotStarted(ctx context.Context, err error) {
+	fields := []any{"chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx)}
+	if left := (*notRemoved)(nil); errors.As(err, &left) {
+		l.log.Warn("stopped before the chaincode started, but its container was not removed in time: the next run of this chaincode removes it",
+			append(fields, "container", l.containerName(), "container_id", left.id, "error", left.err)...)
+		return
+	}
+	l.log.Info("stopped before the chaincode started", fields...)
 }
 
 // startContainer connects the container to its networks, delivers the TLS files, opens the session, removes older
@@ -176,13 +204,25 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 }
 
 // replace removes an older container of this chaincode. It renames it first: from the new name the older run, if it is
-// still alive, learns that it was replaced.
+// still alive, learns that it was replaced. A container that cannot be removed stops the launch only if it still runs: two
+// live containers of a chaincode would break the peer's connection to it.
 func (l *launch) replace(ctx context.Context, other docker.Container) error {
 	l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
-	if err := l.engine.Rename(ctx, other.ID, metadata.ReplacedName(other.Name, other.ID)); err != nil {
-		l.log.Debug("cannot rename the older container", "error", err)
+	if !metadata.IsReplacedName(other.Name) {
+		if err := l.engine.Rename(ctx, other.ID, metadata.ReplacedName(other.Name, other.ID)); err != nil {
+			l.log.Debug("cannot rename the older container", "error", err)
+		}
 	}
-	return l.engine.Remove(ctx, other.ID)
+	err := l.engine.Remove(ctx, other.ID)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	now, lookErr := l.engine.Lookup(ctx, other.ID)
+	if lookErr == nil && !now.IsRunning() {
+		l.log.Warn("cannot remove an older container of this chaincode, which has ended", "container", now.Name, "error", err)
+		return nil
+	}
+	return err
 }
 
 // findOthers looks for other containers of this chaincode of this peer, whatever their names: these change with the
@@ -191,10 +231,7 @@ func (l *launch) replace(ctx context.Context, other docker.Container) error {
 func (l *launch) findOthers(ctx context.Context, id string) <-chan []docker.Container {
 	found := make(chan []docker.Container, 1)
 	go func() {
-		labels := l.labels()
-		delete(labels, metadata.LabelVersion)
-		delete(labels, metadata.LabelBegan)
-		all, err := l.engine.List(ctx, labels)
+		all, err := l.engine.List(ctx, l.identity())
 		if err != nil && ctx.Err() == nil {
 			l.log.Warn("cannot look for older containers of this chaincode", "chaincode_id", l.chaincode.ID, "error", err)
 		}

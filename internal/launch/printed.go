@@ -57,7 +57,7 @@ func (p *printed) mark() time.Time {
 	return p.ends[len(p.ends)-1]
 }
 
-// asLogged returns text as engines log it, who write JSON: each byte that is not UTF-8 becomes a replacement character. A
+// asLogged returns text as it is in a log in JSON, the default: each byte that is not UTF-8 is a replacement character. A
 // character at the end that is not complete is kept.
 func asLogged(text []byte) []byte {
 	if utf8.Valid(text) {

@@ -28,6 +28,7 @@ type Engine interface {
 	network.Engine
 	baseimage.Reader
 	Inspect(ctx context.Context, id string) (docker.Container, error)
+	Lookup(ctx context.Context, id string) (docker.Container, error)
 	Image(ctx context.Context, ref string) (docker.Image, error)
 	CreateOrInspect(ctx context.Context, spec docker.Spec) (id string, holder *docker.Container, err error)
 	Connect(ctx context.Context, id, network string, aliases []string) error

@@ -67,14 +67,20 @@ func (l *launch) spec(image string) (docker.Spec, error) {
 
 // labels returns the labels of the chaincode's container.
 func (l *launch) labels() map[string]string {
+	labels := l.identity()
+	labels[metadata.LabelVersion] = cli.Release()
+	labels[metadata.LabelBegan] = l.began.UTC().Format(time.RFC3339Nano)
+	return labels
+}
+
+// identity returns the labels that all containers of this chaincode of this peer share.
+func (l *launch) identity() map[string]string {
 	return map[string]string{
 		metadata.LabelKind:         metadata.KindChaincode,
-		metadata.LabelVersion:      cli.Release(),
 		metadata.LabelChaincodeID:  l.chaincode.ID,
 		metadata.LabelMSPID:        l.chaincode.MSPID,
 		metadata.LabelPeerAddress:  l.chaincode.PeerAddress,
 		metadata.LabelInstallToken: l.record.InstallToken,
-		metadata.LabelBegan:        l.began.UTC().Format(time.RFC3339Nano),
 	}
 }
 

@@ -30,8 +30,8 @@ const (
 	removePause     = 200 * time.Millisecond // between two attempts
 )
 
-// minRemoveTime is the part of cleanupTime that a stop leaves for the removal.
-const minRemoveTime = time.Second
+// lastSteps is the part of cleanupTime that a stop leaves for the last output and the removal.
+const lastSteps = quickDrain + 500*time.Millisecond
 
 // exitUnknown is run's exit status if the container was removed before its exit status could be read.
 const exitUnknown = 1
@@ -44,7 +44,7 @@ type end struct {
 	gone       bool   // the container was removed, by a later run or by hand
 	stopped    string // why this run stopped it; empty if it did not
 	notStarted bool   // it was stopped before it ran
-	left       error  // why its container could not be removed in time
+	removeErr  error  // why its container could not be removed in time
 }
 
 // supervise forwards the chaincode's output until its container ends, and returns its exit status as a [cli.Status].
@@ -169,68 +169,6 @@ func (l *launch) catchUp(ctx context.Context, s *session) {
 	}
 }
 
-// stop stops and removes the container after a signal, all within cleanupTime.
-func (l *launch) stop(ctx context.Context, s *session) (end, error) {
-	e := end{status: int(exitStopped), stopped: context.Cause(ctx).Error()}
-	ctx, cancel := l.cleanUp(ctx)
-	defer cancel()
-	stopErr := l.stopContainer(ctx, s, &e)
-	if s.finish != nil {
-		l.drain(ctx, s, quickDrain) // while there is a log
-	}
-	// The removal also kills the container, so a failed stop matters only if the removal fails, too. An engine completes a
-	// removal that has begun even when its client is gone, so the container may still go.
-	if err := l.retryRemove(ctx, s.id); err != nil {
-		e.left = errors.Join(err, stopErr)
-	}
-	if s.finish == nil {
-		l.drain(ctx, s, quickDrain)
-	}
-	return e, nil
-}
-
-// stopContainer lets the chaincode end, and returns as soon as it has, or has had its time: an engine that is busy may
-// report an exit seconds before it answers the call.
-func (l *launch) stopContainer(ctx context.Context, s *session, e *end) error {
-	left := l.timeLeft()
-	grace := max(0, min(l.settings.Builder.StopGrace, left-minRemoveTime)).Truncate(time.Second)
-	answers := make(chan error, 1)
-	go func() { answers <- l.engine.Stop(ctx, s.id, grace) }()
-	exits, late := s.exits, time.After(grace+max(0, min(stopTime, (left-grace)/2)))
-	var stopErr error
-	for {
-		select {
-		case exit := <-exits:
-			if exit.Err == nil {
-				e.status = exit.Code
-				return nil
-			}
-			exits = nil // the connection is lost
-		case stopErr = <-answers:
-			if exits == nil || stopErr != nil {
-				return errors.Join(stopErr, l.look(ctx, s.id, e))
-			}
-			answers, late = nil, time.After(usualExitLag)
-		case <-late:
-			return errors.Join(stopErr, l.look(ctx, s.id, e))
-		}
-	}
-}
-
-// look reads how a container has ended of which no exit was reported, if the engine tells soon.
-func (l *launch) look(ctx context.Context, id string, e *end) error {
-	ctx, cancel := context.WithTimeout(ctx, usualExitLag)
-	defer cancel()
-	container, err := l.engine.Inspect(ctx, id)
-	switch {
-	case err == nil && container.Ended():
-		e.status = container.ExitCode
-	case err == nil && container.Status == "created":
-		e.notStarted = true
-	}
-	return err
-}
-
 // drain waits up to limit for output that is still on its way, and closes the session. A signal shortens the wait to
 // quickDrain.
 func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
@@ -252,63 +190,14 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 	}
 }
 
-// remove removes a container, also when ctx has ended.
-func (l *launch) remove(ctx context.Context, id string) error {
-	ctx, cancel := l.cleanUp(ctx)
-	defer cancel()
-	return l.retryRemove(ctx, id)
-}
-
-// retryRemove removes a container, and tries again for a while if the connection to the engine is lost.
-func (l *launch) retryRemove(ctx context.Context, id string) error {
-	for deadline := time.Now().Add(removeRetry); ; {
-		err := l.engine.Remove(ctx, id)
-		if !docker.IsUnreachable(err) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(removePause):
-		}
-	}
-}
-
-// cleanUp returns a context for what is left to do when ctx has ended or may end. It ends cleanupTime after the signal.
-func (l *launch) cleanUp(ctx context.Context) (context.Context, context.CancelFunc) {
-	cleaning, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	detach := context.AfterFunc(ctx, func() {
-		select {
-		case <-cleaning.Done():
-		case <-time.After(l.timeLeft()):
-			cancel(errNoTime)
-		}
-	})
-	return cleaning, func() {
-		detach()
-		cancel(nil)
-	}
-}
-
-// errNoTime ends what is still under way when the peer is about to kill this program.
-var errNoTime = fmt.Errorf("not done within %v of the signal", cleanupTime)
-
-// timeLeft returns how much of cleanupTime is left, or all of it if no signal has come.
-func (l *launch) timeLeft() time.Duration {
-	if signalled := l.signalled.Load(); signalled != nil {
-		return cleanupTime - time.Since(*signalled)
-	}
-	return cleanupTime
-}
-
 // report logs how the chaincode ended, as the last line: the peer logs nothing about a chaincode that ends after it was
 // ready.
 func (l *launch) report(id string, e end, lived time.Duration) {
 	fields := []any{"chaincode_id", l.chaincode.ID, "exit_status", e.status, "lived", lived.Round(time.Millisecond)}
 	switch {
-	case e.left != nil:
+	case e.removeErr != nil:
 		l.log.Warn("the chaincode was stopped, but its container was not removed in time: the next run of this chaincode removes it",
-			append(fields, "reason", e.stopped, "container", l.containerName(), "container_id", id, "error", e.left)...)
+			append(fields, "reason", e.stopped, "container", l.containerName(), "container_id", id, "error", e.removeErr)...)
 	case e.notStarted:
 		l.log.Info("stopped before the chaincode started", "chaincode_id", l.chaincode.ID, "reason", e.stopped)
 	case e.stopped != "":

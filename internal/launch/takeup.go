@@ -68,7 +68,7 @@ func (l *launch) attachAgain(ctx context.Context, s *session, ended <-chan struc
 	l.log.Warn("what the chaincode has printed since is lost: the engine cannot read from its log driver (see vm.docker.hostConfig.LogConfig.Type)",
 		"chaincode_id", l.chaincode.ID)
 	container, err := l.engine.Inspect(ctx, s.id)
-	if err != nil || container.Status != "running" {
+	if err != nil || !container.IsRunning() {
 		return err
 	}
 	output, err := l.engine.Attach(ctx, s.id, nil)

@@ -110,6 +110,11 @@ func ReplacedName(name, containerID string) string {
 	return name + "-replaced-" + containerID[:min(12, len(containerID))]
 }
 
+var replaced = regexp.MustCompile(`-replaced-[0-9a-f]{12}$`)
+
+// IsReplacedName reports whether a chaincode container has been given another name by a later run.
+func IsReplacedName(name string) bool { return replaced.MatchString(name) }
+
 var forbidden = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
 
 // sanitise replaces the characters that Docker does not allow in container names, as the built-in controller does. The

@@ -212,7 +212,7 @@ func TestWhatAKilledBuilderLeavesIsRemoved(t *testing.T) {
 		u := unpack(t, "node", "other_1.0", append(slowNode(t), peer.File("src/slow.sh", "exit 1"))...)
 		p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
 		assert.Equal(t, 1, p.status(t))
-		return strings.Contains(p.stderr.String(), "removing the container of a build whose time is over")
+		return strings.Contains(p.stderr.String(), "removing a build container past its time-out")
 	}, limit, 100*time.Millisecond)
 	noContainers(t, metadata.LabelKind, metadata.KindBuild)
 }
