@@ -168,7 +168,7 @@ func TestAnOutputThatArrivesInPartMakesNoImage(t *testing.T) {
 
 func TestTheOutputThatIsCutDoesNotDecideTheBuild(t *testing.T) {
 	engine := newEngine(t)
-	engine.On(fakeengine.Attach, fakeengine.Cut(10)) // in the middle of a frame
+	engine.On(fakeengine.Logs, fakeengine.Cut(10)) // in the middle of a frame
 	b := newBuilder(t, engine)
 	image, err := b.build(t.Context(), t)
 	require.NoError(t, err)
@@ -281,7 +281,7 @@ func TestABuildEndsWithItsTimeOut(t *testing.T) {
 func TestASignalLeavesNoContainerBehind(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
-		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Create, fakeengine.Attach,
+		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Create, fakeengine.Logs,
 		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Stat, fakeengine.Load,
 	} {
 		for _, part := range []string{buildPart, assemblyPart, ""} {
@@ -307,7 +307,7 @@ func TestASignalLeavesNoContainerBehind(t *testing.T) {
 func TestASignalEndsACallThatHangs(t *testing.T) {
 	signal := signalled{}
 	for _, route := range []fakeengine.Route{
-		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Attach,
+		fakeengine.ImageInspect, fakeengine.VolumeInspect, fakeengine.VolumeCreate, fakeengine.Logs,
 		fakeengine.Wait, fakeengine.Upload, fakeengine.Start, fakeengine.Inspect, fakeengine.Download, fakeengine.Load,
 	} {
 		t.Run(string(route), func(t *testing.T) {
@@ -346,7 +346,6 @@ func TestWhatIsPrunedInBetweenIsMadeAgain(t *testing.T) {
 		route fakeengine.Route
 		part  string
 	}{
-		"before the attach":            {fakeengine.Attach, buildPart},
 		"before the wait":              {fakeengine.Wait, buildPart},
 		"before the upload":            {fakeengine.Upload, buildPart},
 		"before the start":             {fakeengine.Start, buildPart},
@@ -410,7 +409,6 @@ func TestAWaitThatAnswersWhileTheBuildRunsIsNoSuccess(t *testing.T) {
 	engine := newEngine(t)
 	engine.SetProgram(fakeengine.Serve(0))
 	engine.On(fakeengine.Wait, fakeengine.Answer(http.StatusOK, `{"StatusCode":0}`))
-	engine.On(fakeengine.Start, fakeengine.After(func() { engine.Disconnect(fakeengine.Attach) }))
 	_, err := newBuilder(t, engine).build(t.Context(), t)
 	require.ErrorContains(t, err, "the build ended but its container is running")
 	assert.Empty(t, engine.Calls(fakeengine.Commit))

@@ -42,13 +42,15 @@ var plan = platform.Plan{
 
 // periods are such that nothing happens by the clock unless a test makes a container older.
 var periods = imagebuild.Periods{
-	Build:   5 * time.Minute,
-	Created: time.Minute,
-	Ended:   time.Minute,
-	Inspect: time.Minute,
-	Poll:    2 * time.Millisecond,
-	Learn:   10 * time.Millisecond,
-	Cleanup: time.Minute,
+	Build:     5 * time.Minute,
+	Created:   time.Minute,
+	Ended:     time.Minute,
+	Inspect:   time.Minute,
+	Poll:      2 * time.Millisecond,
+	Output:    2 * time.Millisecond,
+	Reconnect: time.Minute,
+	Learn:     10 * time.Millisecond,
+	Cleanup:   time.Minute,
 }
 
 // newEngine has both base images, and containers that build well.
@@ -161,11 +163,18 @@ func create(t *testing.T, engine *fakeengine.Engine, name, image string) (client
 	client, err := docker.Connect(t.Context(), engine.Host())
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
-	labels := map[string]string{metadata.LabelKind: metadata.KindBuild, metadata.LabelTimeout: "300"}
-	id, leader, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}, Labels: labels})
+	id, leader, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: image, Command: []string{"compile"}, Labels: buildLabels(name)})
 	require.NoError(t, err)
 	require.Nil(t, leader)
 	return client, id
+}
+
+// buildLabels returns the labels of a build container.
+func buildLabels(name string) map[string]string {
+	_, digest, _ := strings.Cut(name, buildPart)
+	return map[string]string{
+		metadata.LabelKind: metadata.KindBuild, metadata.LabelDigest: strings.TrimSuffix(digest, "-c"), metadata.LabelTimeout: "300",
+	}
 }
 
 // runLock starts the lock container by hand and returns when it has ended.

@@ -28,7 +28,9 @@ type follower struct {
 	skew    time.Duration // how far the engine's clock is ahead
 	began   time.Time
 	ended   time.Time // when the follower saw that the container had ended
+	lost    time.Time // since when the engine has not answered; zero if it does
 	watch   *watch    // nil until the follower sees the container running
+	shown   docker.LogPosition
 }
 
 // follow waits for another builder: it shows the output of that builder's container and takes over its result. It removes
@@ -44,6 +46,9 @@ func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.
 	defer func() { f.watch.close() }()
 	for {
 		result, err := f.step(ctx)
+		if f.mayComeBack(err) {
+			result, err = pending, nil
+		}
 		if err != nil || result != pending {
 			return result, err
 		}
@@ -51,6 +56,20 @@ func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.
 			return settled, err
 		}
 	}
+}
+
+// mayComeBack reports whether err means that the engine cannot be reached, and not for long. With live restore, the build goes
+// on meanwhile.
+func (f *follower) mayComeBack(err error) bool {
+	switch {
+	case !docker.IsUnreachable(err):
+		f.lost = time.Time{}
+		return false
+	case f.lost.IsZero():
+		f.lost = time.Now()
+		f.Log.Warn("lost the connection to the engine: reconnecting", "error", err)
+	}
+	return time.Since(f.lost) <= f.Periods.Reconnect
 }
 
 // step looks at the other builder's container once.
@@ -74,8 +93,12 @@ func (f *follower) step(ctx context.Context) (result, error) {
 	if container.Status == "created" {
 		return f.onCreated(ctx, container), nil
 	}
+	if f.watch.isLost() {
+		f.watch.close()
+		f.watch = nil
+	}
 	if f.watch == nil {
-		f.watch = f.startWatch(ctx, f.job, f.id)
+		f.watch = f.startWatch(ctx, f.job, f.id, &f.shown)
 	}
 	return pending, nil
 }
@@ -98,7 +121,7 @@ func (f *follower) onEnded(ctx context.Context, container docker.Container) (res
 		return f.fail(ctx, failed)
 	}
 	if f.watch == nil && known && failed.Status == 0 {
-		f.watch = f.startWatch(ctx, f.job, f.id)
+		f.watch = f.startWatch(ctx, f.job, f.id, &f.shown)
 	}
 	if exists, err := f.exists(ctx, f.job); err != nil || exists {
 		f.watch.drain(ctx, f.Builder)
@@ -135,7 +158,7 @@ func (f *follower) onGone(ctx context.Context) (result, error) {
 	return f.fail(ctx, failed)
 }
 
-// fail takes over a failure, unless the follower came too late to show what the build printed.
+// fail takes over a failure, unless the follower could not show all that the build printed: the reason comes last.
 func (f *follower) fail(ctx context.Context, failed *Failed) (result, error) {
 	if f.watch.drain(ctx, f.Builder) || f.job.needsC(failed) {
 		return settled, failed

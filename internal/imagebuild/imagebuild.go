@@ -46,7 +46,6 @@ type Engine interface {
 	List(ctx context.Context, labels map[string]string) ([]docker.Container, error)
 	Clock(ctx context.Context) (time.Time, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
-	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	FollowLog(ctx context.Context, id string, position *docker.LogPosition) (*docker.Output, error)
 	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
@@ -61,25 +60,29 @@ type Engine interface {
 
 // Periods holds the time limits of a builder. See [DefaultPeriods].
 type Periods struct {
-	Build   time.Duration // limit of one build, including the time spent following
-	Created time.Duration // patience with a build container that is not started: an upload may be under way
-	Ended   time.Duration // patience with a build container that has ended and left no image
-	Inspect time.Duration // limit for an inspect of another builder's container
-	Poll    time.Duration // the longest pause between two polls of another builder's work
-	Learn   time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
-	Cleanup time.Duration // limit for removing what was created, also after a signal
+	Build     time.Duration // limit of one build, including the time spent following
+	Created   time.Duration // patience with a build container that is not started: an upload may be under way
+	Ended     time.Duration // patience with a build container that has ended and left no image
+	Inspect   time.Duration // limit for an inspect of another builder's container
+	Poll      time.Duration // the longest pause between two polls of another builder's work
+	Output    time.Duration // pause between two reads of the build's output
+	Reconnect time.Duration // how long the engine may be away during a build
+	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
+	Cleanup   time.Duration // limit for removing what was created, also after a signal
 }
 
 // DefaultPeriods returns the standard periods with the given build timeout.
 func DefaultPeriods(build time.Duration) Periods {
 	return Periods{
-		Build:   build,
-		Created: time.Minute,
-		Ended:   5 * time.Second,
-		Inspect: 2 * time.Second,
-		Poll:    200 * time.Millisecond,
-		Learn:   3 * time.Second,
-		Cleanup: 30 * time.Second,
+		Build:     build,
+		Created:   time.Minute,
+		Ended:     5 * time.Second,
+		Inspect:   2 * time.Second,
+		Poll:      200 * time.Millisecond,
+		Output:    100 * time.Millisecond,
+		Reconnect: 30 * time.Second,
+		Learn:     3 * time.Second,
+		Cleanup:   30 * time.Second,
 	}
 }
 
@@ -256,8 +259,8 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 		if other == nil {
 			return b.buildAsLeader(ctx, j, id, built)
 		}
-		result := late // a container that cannot be removed would hold up its content for ever
-		if !other.IsGoing() {
+		result := late // what cannot be removed, or is not a build of this content, would hold it up for ever
+		if j.isBuiltIn(*other) && !other.IsGoing() {
 			result, err = b.follow(ctx, j, n, *other)
 		}
 		switch result {

@@ -121,3 +121,9 @@ func (j *job) linePrefix() string {
 	}
 	return j.label + " | "
 }
+
+// isBuiltIn reports whether a builder of the same content has created a container. Anybody else can give a container the name
+// of one.
+func (j *job) isBuiltIn(container docker.Container) bool {
+	return container.Labels[metadata.LabelKind] == metadata.KindBuild && container.Labels[metadata.LabelDigest] == j.digest
+}

@@ -10,7 +10,6 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
-	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -121,11 +120,6 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 
 // run runs the build and shows its output.
 func (b *Builder) run(ctx context.Context, j *job, id string) error {
-	output, err := b.Engine.Attach(ctx, id, nil)
-	if err != nil {
-		return err
-	}
-	defer output.Close()
 	exits, err := b.Engine.Wait(ctx, id)
 	if err != nil {
 		return err
@@ -141,21 +135,58 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}
-	shown := b.show(output, j)
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case exit := <-exits:
-		if exit.Err != nil {
-			return exit.Err
+	ended, shown := make(chan struct{}), make(chan error, 1)
+	go func() { shown <- b.newLogReader(j, id, &docker.LogPosition{}).poll(ctx, ended) }()
+	code, err := b.awaitExit(ctx, id, exits)
+	close(ended)
+	if drainErr := b.drain(ctx, shown); drainErr != nil && ctx.Err() == nil {
+		b.Log.Warn("the build's output is incomplete", "container_id", id, "error", drainErr)
+	}
+	if err != nil {
+		return err
+	}
+	return b.exitResult(ctx, id, code)
+}
+
+// maxReconnects limits how often the connection to the engine may be lost during a build.
+const maxReconnects = 10
+
+// awaitExit returns the exit status of a build container. If the connection to the engine is lost, it waits for the engine to
+// come back: with live restore, the build goes on meanwhile.
+func (b *Builder) awaitExit(ctx context.Context, id string, exits <-chan docker.Exit) (int, error) {
+	for lost := 0; ; lost++ {
+		var exit docker.Exit
+		select {
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case exit = <-exits:
 		}
-		if err := b.drain(ctx, shown); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			b.Log.Warn("the build's output is incomplete", "container_id", id, "error", err)
+		if exit.Err == nil {
+			return exit.Code, nil
 		}
-		return b.exitResult(ctx, id, exit.Code)
+		if lost == maxReconnects || ctx.Err() != nil || errors.Is(exit.Err, docker.ErrNoContainer) {
+			return 0, exit.Err
+		}
+		b.Log.Warn("lost the connection to the build's container: reconnecting", "container_id", id, "error", exit.Err)
+		var err error
+		if exits, err = b.waitAgain(ctx, id); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// waitAgain waits for a container again, once the engine answers.
+func (b *Builder) waitAgain(ctx context.Context, id string) (<-chan docker.Exit, error) {
+	for began := time.Now(); ; {
+		exits, err := b.Engine.WaitEnded(ctx, id)
+		if err == nil || errors.Is(err, docker.ErrNoContainer) || time.Since(began) > b.Periods.Reconnect {
+			return exits, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(b.Periods.Poll):
+		}
 	}
 }
 
@@ -196,19 +227,6 @@ func (b *Builder) awaitExited(ctx context.Context, id string) (docker.Container,
 		case <-time.After(b.Periods.Poll):
 		}
 	}
-}
-
-// show copies the output of a build to stderr, with the package's label on each line. When all output has been copied, it
-// sends the error of the copy to the channel and closes it.
-func (b *Builder) show(output *docker.Output, j *job) <-chan error {
-	done := make(chan error, 1)
-	go func() {
-		defer close(done)
-		stdout, stderr := loglines.NewWriter(b.Stderr, j.linePrefix()), loglines.NewWriter(b.Stderr, j.linePrefix())
-		err := output.Copy(stdout, stderr)
-		done <- errors.Join(err, stdout.Close(), stderr.Close())
-	}()
-	return done
 }
 
 // drainTime limits how long the last output of a container may take to arrive after its exit.

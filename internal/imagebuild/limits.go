@@ -37,8 +37,8 @@ func LimitsOf(settings config.Settings) Limits {
 	return limits
 }
 
-// logOptions limits what the engine keeps of a build's output, which followers read: 20 seconds of yes made a log of 1.6 GB.
-// The leader loses nothing: it is attached.
+// logOptions limits what the engine keeps of a build's output: 20 seconds of yes made a log of 1.6 GB. Builders read the output
+// there as it is printed, so they lose none that comes more slowly than they read.
 var logOptions = map[string]string{"max-size": "20m", "max-file": "5"}
 
 // onHostNetwork reports, without contacting the engine, whether chaincodes use the host's network: because the settings say

@@ -3,6 +3,7 @@ package imagebuild_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,7 +214,7 @@ func TestOnlyOneFollowerMakesTheImageBesideALeader(t *testing.T) {
 func TestAnEngineThatDoesNotTellTheTimeFailsNoBuild(t *testing.T) {
 	engine := newEngine(t)
 	engine.On(fakeengine.Info, fakeengine.Fail(http.StatusInternalServerError, "busy"))
-	engine.AddContainer("left-by-somebody", "ccenv:1")
+	engine.AddContainer("left-by-somebody", "ccenv:1", nil)
 	for _, o := range together(t, engine, compile) {
 		require.NoError(t, o.err)
 		assertImage(t, engine, o.image)
@@ -386,12 +387,58 @@ func TestWhatAnotherBuilderHasLeft(t *testing.T) {
 func TestAContainerThatCannotBeRemovedHoldsNobodyUp(t *testing.T) {
 	lock := lockName(t)
 	engine := newEngine(t)
-	engine.AddContainer(lock, "ccenv:1")
+	create(t, engine, lock, "ccenv:1")
 	engine.BeginRemoval(lock)
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
 	assertImage(t, engine, image)
 	assertLeft(t, engine, lock)
+}
+
+// Anybody can give a container the name of a build's. Its output is not the build's.
+func TestAForeignContainerWithTheNameOfABuildIsNotFollowed(t *testing.T) {
+	lock := lockName(t)
+	engine := newEngine(t)
+	engine.AddContainer(lock, "ccenv:1", nil)
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assertImage(t, engine, image)
+	assertLeft(t, engine, lock)
+}
+
+// With live restore, containers go on while the engine restarts.
+func TestABuildGoesOnAfterTheEngineWasAway(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, flavour...)
+			outcomes := together(t, engine, func(p *fakeengine.Process) int {
+				p.Stdout.Write([]byte("before\n"))
+				engine.On(fakeengine.Inspect, fakeengine.Nth(2, fakeengine.Drop()))
+				engine.On(fakeengine.List, fakeengine.Once(fakeengine.Drop()))
+				engine.On(fakeengine.Wait, fakeengine.Once(fakeengine.Drop()))
+				before := len(engine.Calls(fakeengine.Wait))
+				engine.Disconnect(fakeengine.Wait, fakeengine.Logs)
+				engine.Await(t, fakeengine.Wait, before+builders)
+				engine.AwaitStreams(t, fakeengine.Wait, builders)
+				return compile(p)
+			})
+			for _, o := range outcomes {
+				require.NoError(t, o.err, o.output.String())
+				assertBuilt(t, engine, o.image)
+				assert.Equal(t, 1, strings.Count(o.output.String(), "basic_1.0 | before\n"), o.output.String())
+			}
+			assert.Len(t, engine.Calls(fakeengine.Start), 1)
+		})
+	}
+}
+
+// A leader whose stderr is not read keeps nobody waiting: an attach would stop the build's own writes.
+func TestALeaderIsNotAttached(t *testing.T) {
+	engine := newEngine(t)
+	image, err := newBuilder(t, engine).build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+	assert.Empty(t, engine.Calls(fakeengine.Attach))
 }
 
 // A leader's time-out is its own: one with a shorter time gives up for itself.
@@ -556,7 +603,7 @@ func TestAFollowerBuildsWhenTheLeaderIsToldToStop(t *testing.T) {
 		if len(engine.Calls(fakeengine.Start)) > 1 {
 			return compile(p)
 		}
-		engine.Await(t, fakeengine.Logs, 1)
+		engine.AwaitStreams(t, fakeengine.Wait, 2) // the follower's, too
 		cancel(signalled{})
 		return p.Serve(0)
 	})
@@ -583,7 +630,7 @@ func TestAFollowerSurvivesLeadersThatComeAndGo(t *testing.T) {
 	leaders := 0
 	engine.On(fakeengine.Create, fakeengine.Of(buildPart, fakeengine.Before(func() {
 		if leaders++; leaders < 10 {
-			engine.AddContainer(lock, "ccenv:1")
+			engine.AddContainer(lock, "ccenv:1", buildLabels(lock))
 		}
 	})))
 	image, err := newBuilder(t, engine).build(t.Context(), t)

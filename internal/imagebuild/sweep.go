@@ -49,7 +49,7 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 		return err
 	}
 	for _, container := range all {
-		if b.expired(container, time.Now().Add(skew)) && !container.IsGoing() {
+		if b.expired(container, time.Now().Add(skew)) {
 			b.removeAbandoned(ctx, container)
 		}
 	}

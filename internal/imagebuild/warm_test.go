@@ -57,7 +57,7 @@ func TestABuildDoesNotFollowAWarmingUp(t *testing.T) {
 
 // Whatever a builder does when it is told to stop, it leaves no container.
 func TestASignalWhileWarmingLeavesNoContainer(t *testing.T) {
-	for _, route := range []fakeengine.Route{fakeengine.Create, fakeengine.Attach, fakeengine.Upload, fakeengine.Start} {
+	for _, route := range []fakeengine.Route{fakeengine.Create, fakeengine.Wait, fakeengine.Upload, fakeengine.Start} {
 		engine := newEngine(t)
 		engine.SetProgram(fakeengine.Serve(0))
 		ctx, stop := context.WithCancelCause(t.Context())

@@ -3,12 +3,10 @@ package imagebuild
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"time"
 
 	"fabric-builder-docker/internal/docker"
-	"fabric-builder-docker/internal/loglines"
 )
 
 // watch shows the output of another builder's running container, and waits for its exit. A nil watch watches nothing.
@@ -21,9 +19,9 @@ type watch struct {
 	noticed bool       // whether the follower has been woken by the exit
 }
 
-// startWatch begins to watch a container. It does not wait for the engine's answers, because there are none while a client
-// that downloads from the container has stopped reading.
-func (b *Builder) startWatch(ctx context.Context, j *job, id string) *watch {
+// startWatch begins to watch a container, whose output is shown from the given position of its log on. It does not wait for
+// the engine's answers, because there are none while a client that downloads from the container has stopped reading.
+func (b *Builder) startWatch(ctx context.Context, j *job, id string, position *docker.LogPosition) *watch {
 	ctx, stop := context.WithCancel(ctx)
 	w := &watch{stop: stop, over: make(chan struct{}), shown: make(chan error, 1)}
 	w.calls.Go(func() {
@@ -37,43 +35,22 @@ func (b *Builder) startWatch(ctx context.Context, j *job, id string) *watch {
 	})
 	w.calls.Go(func() {
 		defer close(w.shown)
-		w.shown <- b.showLog(ctx, j, id)
+		w.shown <- b.newLogReader(j, id, position).follow(ctx)
 	})
 	return w
 }
 
-// showLog shows what the engine's log holds of another builder's output: first by following it, then what following has lost
-// because the engine has rotated the log meanwhile, if the container still exists.
-func (b *Builder) showLog(ctx context.Context, j *job, id string) error {
-	var position docker.LogPosition
-	output, err := b.Engine.FollowLog(ctx, id, &position)
-	if err != nil {
-		return err
+// isLost reports whether the connection to the engine was lost.
+func (w *watch) isLost() bool {
+	if w == nil {
+		return false
 	}
-	defer output.Close()
-	stdout, stderr := loglines.NewWriter(b.Stderr, j.linePrefix()), loglines.NewWriter(b.Stderr, j.linePrefix())
-	if err = output.Copy(stdout, stderr); err == nil {
-		err = b.showRest(ctx, id, &position, stdout, stderr)
+	select {
+	case <-w.over:
+		return w.exit.Err != nil
+	default:
+		return false
 	}
-	return errors.Join(err, stdout.Close(), stderr.Close())
-}
-
-func (b *Builder) showRest(ctx context.Context, id string, position *docker.LogPosition, stdout, stderr io.Writer) error {
-	complete, err := b.Engine.ReadLog(ctx, id, position, func(piece docker.LogPiece) error {
-		out := stdout
-		if piece.Stderr {
-			out = stderr
-		}
-		_, err := out.Write(piece.Data)
-		return err
-	})
-	switch {
-	case errors.Is(err, docker.ErrNoContainer):
-		return nil
-	case err == nil && !complete:
-		return errors.New("the engine's log has lost lines by rotation")
-	}
-	return err
 }
 
 // close ends the watch, and waits until its output is written.
@@ -112,15 +89,14 @@ func (w *watch) awaitExit(ctx context.Context) docker.Exit {
 	}
 }
 
-// drain waits until all output of a container that has exited is shown. It returns false if the container was gone before its
-// log could be read.
+// drain waits until all output of a container that has exited is shown. It returns false if it could not be shown completely.
 func (w *watch) drain(ctx context.Context, b *Builder) bool {
 	if w == nil {
 		return false
 	}
 	err := b.drain(ctx, w.shown)
-	if err != nil && !errors.Is(err, docker.ErrNoContainer) && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil {
 		b.Log.Warn("the output of the other builder's container is incomplete", "error", err)
 	}
-	return !errors.Is(err, docker.ErrNoContainer)
+	return err == nil
 }

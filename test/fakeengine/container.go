@@ -328,10 +328,10 @@ func (e *Engine) Kill(name string) {
 }
 
 // AddContainer adds a container that is not started, as another client would create it.
-func (e *Engine) AddContainer(name, image string) {
+func (e *Engine) AddContainer(name, image string, labels map[string]string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.addContainer(name, config{Image: image}, e.findImage(e.images, image))
+	e.addContainer(name, config{Image: image, Labels: labels}, e.findImage(e.images, image))
 }
 
 // Prune removes all containers that are not running, including those that were never started.

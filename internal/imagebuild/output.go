@@ -1,0 +1,92 @@
+package imagebuild
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/loglines"
+)
+
+// logReader shows the output of a build from the engine's log of its container, with the package's label on each line. An
+// attach would hold the build up, for all who wait for it, while this program has stopped or its stderr is read slowly.
+type logReader struct {
+	*Builder
+	id             string
+	position       *docker.LogPosition
+	stdout, stderr *loglines.Writer
+}
+
+func (b *Builder) newLogReader(j *job, id string, position *docker.LogPosition) *logReader {
+	return &logReader{
+		Builder: b, id: id, position: position,
+		stdout: loglines.NewWriter(b.Stderr, j.linePrefix()), stderr: loglines.NewWriter(b.Stderr, j.linePrefix()),
+	}
+}
+
+// follow shows the log until the container has exited. It has the log open by then, so it also shows the end of a container
+// that is removed at once. What the engine leaves out when it rotates the log is read again, if the container still exists.
+func (r *logReader) follow(ctx context.Context) error {
+	output, err := r.Engine.FollowLog(ctx, r.id, r.position)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	if err = output.Copy(r.stdout, r.stderr); err == nil {
+		if err = r.read(ctx); errors.Is(err, docker.ErrNoContainer) {
+			err = nil
+		}
+	}
+	return errors.Join(err, r.stdout.Close(), r.stderr.Close())
+}
+
+// poll shows the log until ended is closed, and then the rest. It reads the log again and again, since following loses lines
+// when the engine rotates the log. The container must exist until poll returns.
+func (r *logReader) poll(ctx context.Context, ended <-chan struct{}) error {
+	for {
+		last := isClosed(ended)
+		err := r.read(ctx)
+		if last || errors.Is(err, docker.ErrNoContainer) {
+			return errors.Join(err, r.stdout.Close(), r.stderr.Close())
+		}
+		if err != nil {
+			r.Log.Debug("cannot read the build's output: trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ended:
+		case <-time.After(r.Periods.Output):
+		}
+	}
+}
+
+// errLost means that the engine's log no longer holds what comes next.
+var errLost = errors.New("the engine's log has lost lines by rotation")
+
+// read shows what is new in the log.
+func (r *logReader) read(ctx context.Context) error {
+	complete, err := r.Engine.ReadLog(ctx, r.id, r.position, func(piece docker.LogPiece) error {
+		var out io.Writer = r.stdout
+		if piece.Stderr {
+			out = r.stderr
+		}
+		_, err := out.Write(piece.Data)
+		return err
+	})
+	if err == nil && !complete {
+		return errLost
+	}
+	return err
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
