@@ -15,16 +15,16 @@ func (b *bench) javaCases() []benchCase {
 }
 
 func (b *bench) javaCasesOf(of sample, name, section, label string) []benchCase {
-	add := func(name string, of unit, goal asked) *row {
-		return b.report.add(row{section: section, name: name, unit: of, way: builtIn, asked: goal})
+	add := func(name string, goal asked) *row {
+		return b.report.add(row{section: section, name: name, unit: seconds, way: builtIn, asked: goal})
 	}
 	l := b.language(of, b.sources.plain(of), label)
-	first := add("first install, no caches", seconds, asked{cost, 1.2})
-	firstCPU := add("the same: CPU time", seconds, asked{cost, 1.2})
+	first := add("first install, no caches", asked{cost, 1.2})
+	firstCPU := add("the same: CPU time", asked{cost, 1.2})
 	size := b.report.add(row{section: section, name: "size of its snapshot", unit: megabytes})
 	again := b.report.add(row{section: section, name: "same package again", unit: seconds, way: builtIn, beside: first.beside, note: ofFirst})
-	changed := add("one line changed", seconds, asked{gain, 2.4})
-	changedCPU := add("the same: CPU time", seconds, asked{})
+	changed := add("one line changed", asked{gain, 2.4})
+	changedCPU := add("the same: CPU time", asked{})
 	cases := []benchCase{
 		{name: name + " first", rows: []*row{first, firstCPU, size}, measure: func(ctx context.Context, round int) error {
 			if err := l.forget(ctx); err != nil {
