@@ -29,6 +29,10 @@ import (
 // patience is how long a program waits for a full stderr to be read before it drops lines.
 const patience = time.Second
 
+// slowReader is how long after a signal a reader of stderr may be slow: the peer kills run after 5 s, and by then the last
+// line is to be written.
+const slowReader = 3 * time.Second
+
 // usageStatus is the exit status for wrong arguments.
 const usageStatus = 2
 
@@ -131,6 +135,7 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 		os.Exit(interruptedStatus)
 	})
 	defer stop()
+	defer context.AfterFunc(ctx, func() { lines.Hurry(time.Now().Add(slowReader)) })()
 	err := phase(ctx, Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: log, name: p.Name, logger: &log})
 	return exitStatus(err, log)
 }

@@ -213,7 +213,9 @@ func (l *launch) replace(ctx context.Context, other docker.Container) error {
 			l.log.Debug("cannot rename the older container", "error", err)
 		}
 	}
-	err := l.engine.Remove(ctx, other.ID)
+	removing, cancel := l.cleanUp(ctx)
+	defer cancel()
+	err := l.engine.Remove(removing, other.ID)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

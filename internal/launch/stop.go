@@ -26,8 +26,12 @@ func (l *launch) stop(ctx context.Context, s *session) (end, error) {
 	// The removal also kills the container, so a failed stop matters only if the removal fails, too. An engine completes a
 	// removal that has begun even when its client is gone, so the container may still go.
 	if err := l.retryRemove(removing, s.id); err != nil {
-		e.removeErr = errors.Join(err, stopErr)
+		e.removeErr = err
+		if stopErr != nil {
+			e.removeErr = fmt.Errorf("%w; %w", err, stopErr)
+		}
 	}
+	e.at = time.Now()
 	if s.finish == nil {
 		l.drain(ctx, s, quickDrain)
 	}

@@ -39,6 +39,7 @@ const exitUnknown = 1
 // end describes how a container ended.
 type end struct {
 	status     int
+	at         time.Time
 	oomKilled  bool
 	takenOver  bool   // a later run of this chaincode removed the container
 	gone       bool   // the container was removed, by a later run or by hand
@@ -60,7 +61,7 @@ func (l *launch) supervise(ctx context.Context, s *session) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
-	l.report(s.id, e, time.Since(started))
+	l.report(s.id, e, e.at.Sub(started))
 	if e.status == 0 {
 		return nil
 	}
@@ -106,7 +107,7 @@ func (l *launch) onLost(ctx context.Context, s *session, err error) (end, error)
 	case ctx.Err() != nil:
 		return l.stop(ctx, s)
 	case errors.Is(err, docker.ErrNoContainer): // removed while run was not connected
-		return end{status: exitUnknown, gone: true}, nil
+		return end{status: exitUnknown, at: time.Now(), gone: true}, nil
 	}
 	return end{}, err
 }
@@ -136,11 +137,12 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 
 // onExit takes the last output of an exited container, reads how it ended, and removes it.
 func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) {
+	exited := time.Now()
 	l.drain(ctx, s, drainTime)
 	if s.cut || time.Since(s.copiedAt) > usualExitLag {
 		l.catchUp(ctx, s)
 	}
-	e := end{status: code}
+	e := end{status: code, at: exited}
 	cleaning, cancel := l.cleanUp(ctx)
 	defer cancel()
 	container, err := l.engine.Inspect(cleaning, s.id)
@@ -149,8 +151,7 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 		e.gone = true
 		return e, nil
 	case err == nil && container.Name != l.containerName():
-		e.takenOver = true
-		return e, nil
+		e.takenOver = true // the later run removes it, unless it is stopped in between
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 	}

@@ -18,7 +18,8 @@ const writeSize = 2 * MaxLine
 //
 // A slow reader slows the writers down and loses no lines. A reader is stuck if it reads nothing for longer than the
 // queue's patience: the queue then drops and counts lines, and reports the count in a separate line once the reader
-// continues. If the reader is gone (a closed pipe), all lines are discarded.
+// continues. If the reader is gone (a closed pipe), all lines are discarded. After the moment that Hurry sets, the queue waits
+// for no reader: if it is full, the newest lines take the place of the others.
 type Queue struct {
 	out      io.Writer
 	patience time.Duration
@@ -31,6 +32,7 @@ type Queue struct {
 	since    time.Time  // when the write in progress began
 	dropped  int        // lines dropped and not reported yet
 	gone     bool       // the reader has closed its end
+	hurry    time.Time  // see Hurry; zero: not called
 	closing  bool
 	finished chan struct{}
 }
@@ -56,21 +58,40 @@ func (q *Queue) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
+// Hurry makes the queue wait for no reader from that moment on, since the program is about to be killed.
+func (q *Queue) Hurry(from time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.hurry = from
+	q.moved.Broadcast()
+}
+
+// hurryTime is how long Close waits for a reader that makes progress when the queue is in a hurry.
+const hurryTime = 300 * time.Millisecond
+
 // Close writes what is left and ends the queue. It waits as long as the reader makes progress, and no longer than the
 // queue's patience for a reader that does not.
 func (q *Queue) Close() {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.closing = true
 	q.moved.Broadcast()
-	for !q.done() && !q.stuck() {
+	for began := time.Now(); !q.done() && !q.stuck() && !(q.inHurry() && time.Since(began) >= hurryTime); {
 		q.wait()
 	}
-	q.mu.Unlock()
 }
+
+func (q *Queue) inHurry() bool { return !q.hurry.IsZero() && !time.Now().Before(q.hurry) }
 
 // put queues one piece of whole lines, or drops it.
 func (q *Queue) put(piece []byte) {
 	for len(q.waiting)+len(piece) > q.limit && !q.gone {
+		if q.inHurry() {
+			q.dropped += bytes.Count(q.waiting, []byte("\n"))
+			q.waiting = q.waiting[:0]
+			q.reportDropped()
+			break
+		}
 		if q.stuck() {
 			q.dropped += bytes.Count(piece, []byte("\n"))
 			return
@@ -99,7 +120,11 @@ func (q *Queue) done() bool {
 
 // wait blocks until the queue changes, or until the write in progress counts as stuck.
 func (q *Queue) wait() {
-	alarm := time.AfterFunc(q.patience, func() {
+	limit := q.patience
+	if !q.hurry.IsZero() {
+		limit = min(limit, max(time.Until(q.hurry), hurryTime/10))
+	}
+	alarm := time.AfterFunc(limit, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.moved.Broadcast()
@@ -150,11 +175,16 @@ func (q *Queue) written(err error) {
 	if err != nil {
 		q.gone, q.waiting = true, nil
 	}
+	q.reportDropped()
+	q.moved.Broadcast()
+}
+
+// reportDropped queues the report of dropped lines, if there are any.
+func (q *Queue) reportDropped() {
 	if q.dropped > 0 && !q.gone {
 		q.waiting = fmt.Appendf(q.waiting, "[WARN]  %d lines dropped here because stderr was not read\n", q.dropped)
 		q.dropped = 0
 	}
-	q.moved.Broadcast()
 }
 
 // wholeLines returns as many of the first lines as fit into size, but at least one.

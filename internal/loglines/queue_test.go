@@ -38,6 +38,35 @@ func TestQueueLosesNothingToASlowReader(t *testing.T) {
 	assert.Equal(t, want.String(), got.String())
 }
 
+// A peer that reads slowly must not keep a program from its last line until the peer kills it.
+func TestQueueInAHurryKeepsTheNewestLines(t *testing.T) {
+	reader := &gate{open: make(chan struct{})}
+	q := loglines.NewQueue(reader, time.Minute)
+	q.Hurry(time.Now())
+	const lines = 100_000 // far more than the queue holds
+	for i := range lines {
+		_, err := fmt.Fprintf(q, "line %d\n", i)
+		require.NoError(t, err)
+	}
+	_, err := q.Write([]byte("the last line\n"))
+	require.NoError(t, err)
+	close(reader.open)
+	q.Close()
+	reader.await(t, "the last line\n")
+	assert.Contains(t, reader.text(), "lines dropped here")
+	assert.True(t, strings.HasSuffix(reader.text(), fmt.Sprintf("line %d\nthe last line\n", lines-1)))
+}
+
+func TestQueueInAHurryIsClosedAlthoughItsReaderIsSlow(t *testing.T) {
+	reader := &gate{open: make(chan struct{})}
+	defer close(reader.open)
+	q := loglines.NewQueue(reader, time.Hour)
+	_, err := q.Write([]byte("a line\n"))
+	require.NoError(t, err)
+	q.Hurry(time.Now())
+	q.Close() // or else for an hour
+}
+
 func TestQueueDropsAndCountsLinesWhenTheReaderIsStuck(t *testing.T) {
 	reader := &gate{open: make(chan struct{})}
 	q := loglines.NewQueue(reader, 20*time.Millisecond)
