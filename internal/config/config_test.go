@@ -100,6 +100,7 @@ func TestDefaults(t *testing.T) {
 		"builder.registry.timeout":           10 * time.Minute,
 		"builder.registry.inactivityTimeout": time.Minute,
 		"builder.node.snapshots":             true,
+		"builder.snapshots":                  true,
 		"builder.pids":                       int64(4096),
 		"builder.security.dropCapabilities":  true,
 		"builder.security.noNewPrivileges":   true,

@@ -35,6 +35,7 @@ func Defaults() Settings {
 			BuildTimeout:    15 * time.Minute,
 			Build:           Build{Pids: 4096, OutputSize: 4 << 30, OutputFiles: 1000000},
 			Cache:           Cache{Scope: CacheEngine},
+			Snapshots:       true,
 			Node:            NodeBuilds{Snapshots: true},
 			SaveSource:      true,
 			PullPolicy:      PullMissing,

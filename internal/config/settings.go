@@ -129,6 +129,7 @@ type Builder struct {
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile
 	Cache           Cache         `key:"cache"`
+	Snapshots       bool          `key:"snapshots"` // keep the dependencies of node and java packages as images for later builds with the same ones
 	Node            NodeBuilds    `key:"node"`
 	SaveSource      bool          `key:"saveSource"` // keep the package with the build, so that run can rebuild an image that was removed
 	PullPolicy      string        `key:"pullPolicy"` // PullAlways, PullMissing, PullNever
@@ -159,14 +160,14 @@ type Build struct {
 	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
 }
 
-// Cache says which builds share a cache volume.
+// Cache says which golang builds share a cache volume.
 type Cache struct {
 	Scope string `key:"scope"` // CacheEngine, CacheMSP, CacheLabel, CacheOff
 }
 
 // NodeBuilds says how node packages are built and started.
 type NodeBuilds struct {
-	Snapshots    bool     `key:"snapshots"`    // keep installed dependencies as an image for later builds with the same ones
+	Snapshots    bool     `key:"snapshots"`    // false turns Builder.Snapshots off for node packages
 	KnownScripts []string `key:"knownScripts"` // SHA-256 sums of build.sh and start.sh of images that do what the official ones do
 }
 

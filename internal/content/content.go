@@ -29,6 +29,7 @@ type File struct {
 	Size       int64
 	SHA256     string // in hex
 	fsPath     string // path in Package.FS
+	text       string // content of a file that is not in Package.FS; fsPath is empty then
 }
 
 // metaInf is the directory at the root of a package that only release uses. It is never uploaded.
@@ -134,6 +135,17 @@ func (p *Package) Only(keep func(File) bool) *Package {
 		}
 	}
 	return part
+}
+
+// With returns the package with a file of the given text, which replaces one with the same path.
+func (p *Package) With(name, text string) *Package {
+	sum := sha256.Sum256([]byte(text))
+	added := p.Only(func(f File) bool { return f.Path != name })
+	added.Files = append(added.Files, File{Path: name, Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), text: text})
+	slices.SortFunc(added.Files, func(a, b File) int {
+		return slices.Compare(strings.Split(a.Path, "/"), strings.Split(b.Path, "/"))
+	})
+	return added
 }
 
 // Without returns the package without the files and directories that have one of the given names, at any depth or, if the

@@ -42,7 +42,7 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 		name := path.Join(layout.Dir, f.Path)
 		f.Executable = f.Executable || slices.Contains(layout.Executables, name)
 		if err := p.writeFile(archive, f, inRoot(name), layout.ModTime); err != nil {
-			return fmt.Errorf("packing %s: %w", f.fsPath, err)
+			return fmt.Errorf("packing %s: %w", f.Path, err)
 		}
 	}
 	return archive.Close()
@@ -60,7 +60,7 @@ func (p *Package) WriteLayer(w io.Writer, dir string) error {
 
 // writeFile adds the file f to the archive under the given name and with the given time.
 func (p *Package) writeFile(archive *tar.Writer, f File, name string, modTime time.Time) error {
-	opened, err := p.FS.Open(f.fsPath)
+	opened, err := p.open(f)
 	if err != nil {
 		return err
 	}
@@ -71,6 +71,13 @@ func (p *Package) writeFile(archive *tar.Writer, f File, name string, modTime ti
 	}
 	_, err = io.Copy(archive, opened)
 	return err
+}
+
+func (p *Package) open(f File) (io.ReadCloser, error) {
+	if f.fsPath == "" {
+		return io.NopCloser(strings.NewReader(f.text)), nil
+	}
+	return p.FS.Open(f.fsPath)
 }
 
 func dirHeader(name string, mode int64) *tar.Header {

@@ -31,6 +31,10 @@ const labelTLSByInput = "fabric-builder-docker.tls-by-input"
 // to the snapshot has to name them.
 const labelBlobs = "fabric-builder-docker.blobs"
 
+// labelSnapshot is the label of a chaincode's image that names the snapshot of its dependencies. A snapshot that no image names
+// only makes the next build faster.
+const labelSnapshot = "fabric-builder-docker.snapshot"
+
 // addition is what makes the image of a job out of an image that exists.
 type addition struct {
 	below  docker.Image
@@ -40,15 +44,18 @@ type addition struct {
 
 // assembleOutput makes the image from the runtime image and the output of a build container that has exited.
 func (b *Builder) assembleOutput(ctx context.Context, j *job, buildID string) error {
+	if j.snapshot != "" {
+		b.reportDownloads(ctx, j, buildID)
+	}
 	return b.assemble(ctx, j, addition{
 		below:  j.runtime,
 		lookup: j.lookup,
 		write: func(w io.Writer) error {
-			output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
+			output, err := b.Engine.Download(ctx, buildID, j.output())
 			if err != nil {
 				return err
 			}
-			return b.filterOutput(output, j, w)
+			return b.filterOutput(ctx, output, j, buildID, w)
 		},
 	})
 }
@@ -68,10 +75,10 @@ func (b *Builder) borrowOutput(ctx context.Context, j *job, buildID string) erro
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			late := time.AfterFunc(b.Periods.Ended, cancel)
-			output, err := b.Engine.Download(ctx, buildID, platform.OutputDir)
+			output, err := b.Engine.Download(ctx, buildID, j.output())
 			late.Stop()
 			if err == nil {
-				err = b.filterOutput(output, j, w)
+				err = b.filterOutput(ctx, output, j, buildID, w)
 			}
 			if err != nil && !isTooMuch(err) {
 				err = fmt.Errorf("%w: %w", errNotBorrowed, err)
@@ -145,7 +152,11 @@ var errNotLoaded = errors.New("the engine did not load the image")
 
 // load writes the new layer to a file, and lets the engine load it with the image's configuration.
 func (b *Builder) load(ctx context.Context, j *job, a addition, known knownBase) error {
-	layer, err := content.NewLayer(b.Scratch, known.Directories, a.write)
+	above := known.Directories
+	if j.resolves { // it writes those above the downloads itself, and a layer must not contain a directory twice
+		above = nil
+	}
+	layer, err := content.NewLayer(b.Scratch, above, a.write)
 	if err != nil {
 		return err
 	}
@@ -248,7 +259,13 @@ func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []
 
 // labels returns the labels of a job's image: what the built-in controller sets, and what [Builder.find] reads.
 func (j *job) labels(known knownBase) map[string]string {
-	if j.kind == metadata.KindSnapshot {
+	switch {
+	case j.resolves:
+		files, _ := j.downloads.Count(true)
+		return map[string]string{
+			metadata.LabelKind: j.kind, labelStatus: strconv.Itoa(j.downloads.Status), labelDownloads: strconv.Itoa(files),
+		}
+	case j.kind == metadata.KindSnapshot:
 		return map[string]string{metadata.LabelKind: j.kind, labelScript: j.script}
 	}
 	labels := map[string]string{
@@ -256,6 +273,9 @@ func (j *job) labels(known knownBase) map[string]string {
 		metadata.LabelChaincodeType: strings.ToUpper(j.plan.Type),
 		metadata.LabelFabricVersion: j.plan.FabricVersion,
 		labelTLSByInput:             strconv.FormatBool(known.TLSByInput),
+	}
+	if j.snapshot != "" {
+		labels[labelSnapshot] = j.snapshot
 	}
 	if known.User != nil {
 		labels[labelUser] = fmt.Sprintf("%d:%d", known.User.UID, known.User.GID)
@@ -292,8 +312,19 @@ func command(below docker.Image) []string {
 	return []string{"CMD " + string(text)}
 }
 
-// filterOutput writes the output of a build as a tar to be unpacked in the image, and closes the output.
-func (b *Builder) filterOutput(output io.ReadCloser, j *job, w io.Writer) error {
+// output returns where a build container has the output of its build.
+func (j *job) output() string {
+	if j.resolves {
+		return platform.DownloadsFile
+	}
+	return platform.OutputDir
+}
+
+// filterOutput writes the output of the build in a container as a tar to be unpacked in the image, and closes the output.
+func (b *Builder) filterOutput(ctx context.Context, output io.ReadCloser, j *job, id string, w io.Writer) error {
+	if j.resolves {
+		return b.writeDownloads(ctx, j, id, output, w)
+	}
 	defer output.Close()
 	return explainOutput(content.FilterOutput(output, w, j.plan.Target, b.Limits.Output))
 }

@@ -10,7 +10,7 @@ import (
 
 // recipe is the version of all code here and in platform that can change the result of a build. Raise it when you change
 // such code, so that images and caches of older programs are not used.
-const recipe = 4
+const recipe = 5
 
 // contentDigest returns a digest of everything that can change the result of a build, as 64 hex digits. docs/images.md lists
 // the inputs. META-INF and the label are not among them, so an upgrade that changes nothing else needs no build.

@@ -93,7 +93,8 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.environ = []string{"GOFLAGS=-tags=x"} }, func(in *inputs) { in.environ = []string{"GOTOOLCHAIN=go1.26.1"} },
 		}},
 		"`chaincode.golang.dynamicLink`": {"golang", []func(*inputs){func(in *inputs) { in.settings.Chaincode.Golang.DynamicLink = true }}},
-		"`builder.node.snapshots` and `builder.node.knownScripts`": {"node", []func(*inputs){
+		"for node and java: `builder.snapshots`; for node: `builder.node.snapshots` and `builder.node.knownScripts`": {"node", []func(*inputs){
+			func(in *inputs) { in.settings.Builder.Snapshots = false },
 			func(in *inputs) { in.settings.Builder.Node.Snapshots = false },
 			func(in *inputs) { in.settings.Builder.Node.KnownScripts = []string{strings.Repeat("0", 64)} },
 		}},

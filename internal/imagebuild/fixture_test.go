@@ -181,6 +181,12 @@ func buildLabels(name string) map[string]string {
 func runLock(t *testing.T, engine *fakeengine.Engine, name string) {
 	t.Helper()
 	client, id := create(t, engine, name, "ccenv:1")
+	runContainer(t, client, id)
+}
+
+// runContainer starts a container and returns when it has ended.
+func runContainer(t *testing.T, client *docker.Engine, id string) {
+	t.Helper()
 	require.NoError(t, client.Start(t.Context(), id))
 	exits, err := client.WaitEnded(t.Context(), id)
 	require.NoError(t, err)

@@ -14,8 +14,9 @@
 // time-out, which stands in a label. A follower that has waited too long for a container that should have gone on becomes
 // the leader of another attempt beside it, whose container's name ends in -2, -3 and so on.
 //
-// If dependencies can be installed ahead of the code, they become an image first, the snapshot. Then only the code is added
-// to it: no build container, one load or commit (snapshot.go).
+// If dependencies can be installed ahead of the code, they become an image first, the snapshot. For node, only the code is
+// added to it then: no build container, one load or commit (snapshot.go). For java, the code is built in a container of the
+// snapshot (downloads.go).
 //
 // Nothing here assumes that a container or an image still exists, because operators prune.
 package imagebuild

@@ -16,22 +16,25 @@ import (
 
 // job is the build of one image.
 type job struct {
-	plan    platform.Plan
-	pkg     *content.Package // the files to upload
-	label   string
-	builder docker.Image
-	runtime docker.Image
-	digest  string
-	image   string      // name of the image to make
-	lock    string      // name of the build container of the first attempt
-	name    string      // of the build container of the attempt that is led or followed
-	leads   time.Time   // since when this builder leads it
-	kind    string      // of the image
-	warm    bool        // fill caches only, make no image
-	script  string      // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
-	phase1  string      // ID of this builder's container in which the package turned out to need C
-	lookup  *baseLookup // what is known of the runtime image
-	made    *Image      // nil unless this builder has loaded the image
+	plan      platform.Plan
+	pkg       *content.Package // the files to upload
+	label     string
+	builder   docker.Image
+	runtime   docker.Image
+	digest    string
+	image     string              // name of the image to make
+	lock      string              // name of the build container of the first attempt
+	name      string              // of the build container of the attempt that is led or followed
+	leads     time.Time           // since when this builder leads it
+	kind      string              // of the image
+	warm      bool                // fill caches only, make no image
+	script    string              // of a snapshot: SHA-256 of the builder image's script, or [baseimage.NoScript]
+	resolves  bool                // the image is a snapshot of downloads
+	snapshot  string              // name of the snapshot of the dependencies that the package is built on or in; empty: none
+	downloads *platform.Downloads // what the build has downloaded; nil: not known
+	phase1    string              // ID of this builder's container in which the package turned out to need C
+	lookup    *baseLookup         // what is known of the runtime image
+	made      *Image              // nil unless this builder has loaded the image
 }
 
 // newJob pulls the base images if necessary and computes the content digest. The caller must close the job's base.

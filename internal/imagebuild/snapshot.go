@@ -32,16 +32,19 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return false, nil
 	}
 	s := b.snapshotJob(j)
-	var unknown unknownScript
 	snapshot, err := b.ensureSnapshot(ctx, s)
-	switch {
-	case errors.As(err, &unknown):
-		b.Log.Info("installing the dependencies together with the code", "reason", unknown)
+	if reason := s.noSnapshot(err); reason != nil {
+		b.Log.Info("installing the dependencies together with the code", "reason", reason)
 		return false, nil
-	case err != nil:
+	}
+	if err != nil {
 		return false, err
 	}
+	if s.resolves {
+		return true, b.buildInSnapshot(ctx, j, s, snapshot)
+	}
 	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
+	j.snapshot = s.image
 	lookup := b.newLookup(ctx, snapshot, j.plan.Target)
 	defer lookup.close()
 	return true, b.assemble(ctx, j, addition{
@@ -49,6 +52,22 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		lookup: lookup,
 		write:  j.packCode,
 	})
+}
+
+// noSnapshot returns the reason why a package is built without a snapshot, if err is one. Downloads are not needed: where their
+// own container has failed or they are too much for an image, the build that has the code decides.
+func (j *job) noSnapshot(err error) error {
+	var unknown unknownScript
+	var failed *Failed
+	switch {
+	case errors.As(err, &unknown):
+		return unknown
+	case !j.resolves:
+		return nil
+	case errors.As(err, &failed), isTooMuch(err), errors.Is(err, errDownloads), errors.Is(err, docker.ErrNoPath):
+		return err
+	}
+	return nil
 }
 
 // snapshotJob returns the job that installs a package's dependencies: the same plan with fewer files. A snapshot is not a
@@ -61,23 +80,45 @@ func (b *Builder) snapshotJob(j *job) *job {
 	// Only builds with the same environment share a snapshot: it may contain private dependencies, and any package built
 	// on it can read them.
 	s.plan.DigestInputs = slices.Concat(j.plan.DigestInputs, j.plan.Snapshot.Environment)
-	s.pkg = j.pkg.Only(func(f content.File) bool { return slices.Contains(j.plan.Snapshot.Files, f.Path) })
-	for i := range s.pkg.Files {
-		s.pkg.Files[i].Executable = false
+	s.pkg = j.snapshotFiles()
+	if s.resolves = j.plan.Snapshot.Command != nil; s.resolves {
+		s.plan.Command, s.plan.Target = j.plan.Snapshot.Command, "/"
 	}
 	s.setDigest(b.Prefix, contentDigest(s.plan, s.pkg, s.builder, s.runtime))
 	return &s
 }
 
-// ensureSnapshot returns the image with a package's dependencies, and makes it if it does not exist. Its error is an unknownScript if the
-// script that would make the image, or that made an existing one, is not known.
+// snapshotFiles returns the part of a package that its snapshot is made from.
+func (j *job) snapshotFiles() *content.Package {
+	from := j.plan.Snapshot
+	names := map[string]bool{}
+	for _, name := range from.Files {
+		names[name] = true
+	}
+	pkg := j.pkg.Only(func(f content.File) bool { return names[f.Path] })
+	if from.Command == nil { // npm reads these files, and executes none
+		for i := range pkg.Files {
+			pkg.Files[i].Executable = false
+		}
+	}
+	for _, placeholder := range from.Placeholders {
+		pkg = pkg.With(placeholder.Path, placeholder.Text)
+	}
+	return pkg
+}
+
+// ensureSnapshot returns the image with a package's dependencies, and makes it if it does not exist. Its error is an
+// unknownScript if the script that would make the image, or that made an existing one, is not known.
 func (b *Builder) ensureSnapshot(ctx context.Context, s *job) (docker.Image, error) {
 	found, err := b.Engine.Image(ctx, s.image)
-	if err == nil {
+	if err == nil && !s.resolves {
 		return found, s.checkScript(found.Labels[labelScript])
 	}
 	if !errors.Is(err, docker.ErrNoImage) {
-		return docker.Image{}, err
+		return found, err
+	}
+	if s.resolves {
+		return b.resolve(ctx, s)
 	}
 	if s.script, err = b.images().ScriptSum(ctx, s.builder.ID, s.plan.Snapshot.Script); err != nil {
 		return docker.Image{}, err

@@ -2,7 +2,6 @@ package imagebuild
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"fabric-builder-docker/internal/content"
@@ -55,13 +54,13 @@ func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 }
 
 func (b *Builder) warmSnapshot(ctx context.Context, j *job) error {
-	snapshot, err := b.ensureSnapshot(ctx, b.snapshotJob(j))
-	var unknown unknownScript
-	if errors.As(err, &unknown) {
-		b.Log.Info("the dependencies cannot be installed ahead of the code", "reason", unknown)
+	s := b.snapshotJob(j)
+	snapshot, err := b.ensureSnapshot(ctx, s)
+	if reason := s.noSnapshot(err); reason != nil {
+		b.Log.Info("the dependencies cannot be installed ahead of the code", "reason", reason)
 		return nil
 	}
-	if err != nil {
+	if err != nil || s.resolves { // nothing is added to a snapshot of downloads
 		return err
 	}
 	lookup := b.newLookup(ctx, snapshot, j.plan.Target)

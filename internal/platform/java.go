@@ -1,35 +1,94 @@
 package platform
 
+import "fmt"
+
 // javaTarget is the directory in which the image's start script expects the chaincode.
 const javaTarget = "/root/chaincode-java/chaincode"
 
 // javaManifests lists the files that the image's build.sh looks for. Any one of them is enough.
 var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.jar"}
 
-// javaBuild is the script of the build container. It runs the image's build.sh in the image's working directory. Since a
-// build takes only seconds, the script tells Maven's JVM to use the fast compiler and the serial garbage collector. It
-// sets no options if the operator, the image or the package sets any, because a JVM that is told to use two garbage
-// collectors does not start.
-const javaBuild = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
+// javaRun runs the image's build.sh in the image's working directory. Since a build takes only seconds, it tells Maven's JVM
+// to use the fast compiler and the serial garbage collector. It sets no options if the operator, the image or the package
+// sets any, because a JVM that is told to use two garbage collectors does not start.
+//
+// When build.sh has ended, javaRun lists in [DownloadsFile] what it has downloaded, as [ParseDownloads] describes. It looks
+// only into directories that the image and the operator choose. A file counts as new by the time of its last change, since
+// unpacked files keep older dates; BusyBox's find cannot tell that time.
+const javaRun = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
+given="$MAVEN_OPTS $MAVEN_ARGS"
 if [ -z "$others" ]; then
 	export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 fi
-exec ./build.sh
+stores() {
+	user=$(id -un 2>/dev/null) && eval "known=~$user"
+	for home in "$HOME" "$known"; do
+		echo "maven $home/.m2/repository"
+		echo "tool ${MAVEN_USER_HOME:-$home/.m2}/wrapper"
+		gradle=${GRADLE_USER_HOME:-$home/.gradle}
+		echo "tool $gradle/wrapper/dists"
+		echo "tool $gradle/jdks"
+		for dir in "$gradle"/caches/modules-*; do
+			echo "gradle $dir"
+		done
+		for settings in "$home/.m2/settings.xml" "${MAVEN_HOME:-/usr/share/maven}/conf/settings.xml"; do
+			sed -n 's|.*<localRepository>\(.*\)</localRepository>.*|maven \1|p' "$settings" 2>/dev/null | sed "s|[$]{user.home}|$home|"
+		done
+	done
+	for option in $given; do
+		case $option in -Dmaven.repo.local=*) echo "maven ${option#*=}" ;; esac
+	done
+}
+downloads() {
+	echo "status $1"
+	newer=-cnewer
+	find "$began" -cnewer "$began" >/dev/null 2>&1 || newer=-newer
+	stores | sort -u | while read -r kind dir; do
+		case $dir in /?*) ;; *) continue ;; esac
+		dir=$(cd -P "$dir" 2>/dev/null && pwd -P) || continue
+		echo "$kind $dir"
+		find "$dir" -type f $newer "$began" | sed 's/^/file /'
+		find "$dir" -name _remote.repositories $newer "$began" -exec grep -l '>=$' '{}' + | sed 's/^/installed /'
+		while [ "$dir" != / ]; do
+			dir=$(dirname "$dir")
+			stat -c 'parent %a %u %g %n' "$dir"
+		done
+	done
+}
+began=` + CacheDir + `/began
+true >"$began"
+./build.sh
+status=$?
+downloads $status >` + DownloadsFile + ` 2>/dev/null
 `
 
-// planJava plans a java package, which the image's build.sh builds. The plan has no cache: Maven and Gradle run the
+// javaBuild is the script of the build container.
+const javaBuild = javaRun + `exit $status
+`
+
+// javaResolve is the script of the container that downloads the dependencies. That build.sh fails is no error: what it builds
+// from is not all there.
+const javaResolve = javaRun + `exit 0
+`
+
+// planJava plans a java package, which the image's build.sh builds. The plan has no cache volume: Maven and Gradle run the
 // package's code, so through a cache one package could change the build of another.
 func planJava(r request) (Plan, error) {
 	r = r.findCode(javaManifests...)
 	image := Image{r.settings.Chaincode.Java.Runtime, "chaincode.java.runtime"}
+	snapshot, noSnapshotReason := r.javaSnapshot()
 	return Plan{
-		Builder:     image,
-		Runtime:     image,
-		Command:     []string{"/bin/sh", "-c", javaBuild},
-		Environment: r.buildEnvironment(proxies...),
-		CodeAtRoot:  r.atRoot,
-		Executables: []string{"src/gradlew", "src/mvnw"}, // the peer CLI drops the execute bit
-		Target:      javaTarget,
+		Builder:          image,
+		Runtime:          image,
+		Command:          []string{"/bin/sh", "-c", javaBuild},
+		Environment:      r.buildEnvironment(proxies...),
+		DigestInputs:     []string{fmt.Sprintf("builder.snapshots=%t", r.settings.Builder.Snapshots)}, // versions may be ranges
+		CodeAtRoot:       r.atRoot,
+		Executables:      []string{"src/gradlew", "src/mvnw"}, // the peer CLI drops the execute bit
+		Caches:           []Cache{{Path: CacheDir}},
+		Target:           javaTarget,
+		Snapshot:         snapshot,
+		NoSnapshotReason: noSnapshotReason,
 	}, nil
 }
 

@@ -25,9 +25,13 @@ func TestJavaPlan(t *testing.T) {
 		Builder:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
 		Runtime:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
 		Environment:   []string{"HTTPS_PROXY=http://proxy:3128"},
+		DigestInputs:  []string{"builder.snapshots=true"},
+		Caches:        []platform.Cache{{Path: platform.CacheDir}},
 		Executables:   []string{"src/gradlew", "src/mvnw"},
 		Target:        "/root/chaincode-java/chaincode",
 		FabricVersion: "3.1",
+
+		NoSnapshotReason: "the package has no code in src/SET/java or a similar directory",
 	}, got)
 }
 
@@ -49,6 +53,7 @@ func testJavaBuildScript(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
+			b.file("/chaincode/cache/x", "", 0o644)
 			b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\nexit 255\n", 0o755)
 			command := plan(t, metadata.Package{Type: "java"}, source("src/pom.xml")).Command
 			command[2] = test.before + "\n" + command[2]
@@ -66,7 +71,9 @@ func TestJavaHasNoCaches(t *testing.T) {
 		settings.Builder.Cache.Scope = scope
 		got, err := planFor(metadata.Package{Type: "java", Label: "basic_1.0"}, source("src/pom.xml"), settings, nil)
 		require.NoError(t, err)
-		assert.Empty(t, got.Caches)
+		for _, cache := range got.Caches {
+			assert.Empty(t, cache.Name, "a directory of the container, no volume")
+		}
 	}
 }
 

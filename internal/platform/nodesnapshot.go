@@ -10,15 +10,6 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// Snapshot describes an image with the installed dependencies of a package. It is built ahead of the code and without
-// it, and reused by builds with the same Files, settings and base image.
-type Snapshot struct {
-	Files       []string // the files of the package that determine the dependencies; paths in SOURCE_DIR
-	Script      string   // build script of the builder image, which the build runs if it exists
-	Known       []string // SHA-256 of the build scripts that only copy the code and install its dependencies
-	Environment []string // KEY=VALUE; builds share the snapshot only if they have the same values
-}
-
 // nodeBuildScript is the build script of the official Node image.
 const nodeBuildScript = "/chaincode/build.sh"
 
@@ -51,6 +42,8 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReas
 	locks := slices.DeleteFunc(slices.Clone(npmLocks), func(name string) bool { return !r.isFile("src/" + name) })
 	rootScript := m.firstScript(rootEvents...)
 	switch {
+	case !r.settings.Builder.Snapshots:
+		return nil, "builder.snapshots is false"
 	case !r.settings.Builder.Node.Snapshots:
 		return nil, "builder.node.snapshots is false"
 	case m.invalid != "":
@@ -95,7 +88,7 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReas
 // the image, since an install script of a dependency may look at the code if it is there.
 func (r request) snapshotInputs() []string {
 	node := r.settings.Builder.Node
-	return append([]string{fmt.Sprintf("builder.node.snapshots=%t", node.Snapshots)}, node.KnownScripts...)
+	return append([]string{fmt.Sprintf("builder.node.snapshots=%t", r.settings.Builder.Snapshots && node.Snapshots)}, node.KnownScripts...)
 }
 
 // npmLock is a lock file of any version. Packages exists since version 2, Dependencies up to version 2.

@@ -21,6 +21,8 @@ var (
 	goSample   = sample{"golang", "go", "main.go", "kv: starting"}
 	nodeSample = sample{"node", "node", "lib/kv.js", "no value for key"}
 	javaSample = sample{"java", "java", "src/main/java/org/example/kv/KV.java", "no value for key"}
+
+	modulesSample = sample{"java", "java-modules", "app/src/main/java/org/example/app/Main.java", "last words"}
 )
 
 // sources holds directories with chaincodes, each created once.
