@@ -406,7 +406,7 @@ func TestASnapshotOfDownloadsThatIsPrunedIsMadeAgain(t *testing.T) {
 // Whatever a builder does when it is told to stop, it leaves no container.
 func TestASignalWhileTheDependenciesAreDownloadedLeavesNoContainer(t *testing.T) {
 	for _, route := range []fakeengine.Route{
-		fakeengine.ImageInspect, fakeengine.Create, fakeengine.Attach, fakeengine.Upload, fakeengine.Start, fakeengine.Download, fakeengine.Load,
+		fakeengine.ImageInspect, fakeengine.Create, fakeengine.Logs, fakeengine.Upload, fakeengine.Start, fakeengine.Download, fakeengine.Load,
 	} {
 		for _, first := range []bool{true, false} {
 			engine := newJavaEngine(t)
