@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/fakeengine"
 )
@@ -141,4 +142,29 @@ func TestTLSFilesBelongToTheChaincodesUser(t *testing.T) {
 	assert.Contains(t, environment, "CORE_PEER_TLS_ENABLED=true")
 	assert.Contains(t, environment, "CORE_TLS_CLIENT_KEY_PATH="+dir+"client.key")
 	assert.NotContains(t, r.output.String(), "PRIVATE")
+}
+
+// Some engines have removed the container by the time at which the older run looks. It is told apart from a removal by hand by
+// the later run's container.
+func TestWhoHasRemovedTheContainer(t *testing.T) {
+	for name, later := range map[string]bool{"a later run of this chaincode has taken over": true, "was removed, by a later run or by hand": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			r.engine.SetProgram(fakeengine.Serve(0))
+			_, ended := r.start(t)
+			r.awaitRunning(t)
+			client := r.connect(t)
+			r.engine.On(fakeengine.Inspect, fakeengine.Once(fakeengine.After(func() {
+				if later {
+					spec := docker.Spec{Name: r.name(), Image: imageName, Command: []string{"chaincode"}, Labels: r.launchOn(client).labels()}
+					_, _, err := client.CreateOrInspect(t.Context(), spec)
+					assert.NoError(t, err)
+				}
+			})))
+			r.engine.RemoveContainer(r.name())
+			<-ended
+			r.assertLastLine(t, "[INFO]", name)
+		})
+	}
 }

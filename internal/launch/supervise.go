@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"fabric-builder-docker/internal/cli"
@@ -28,6 +29,7 @@ const (
 	reconnectWait   = time.Second            // between two attempts
 	removeRetry     = 15 * time.Second       // for an engine to come back, so that a container can be removed
 	removePause     = 200 * time.Millisecond // between two attempts
+	takeOverTime    = 500 * time.Millisecond // for a later run to create its container, once it has removed this one
 )
 
 // lastSteps is the part of cleanupTime that a stop leaves for the last output and the removal.
@@ -148,7 +150,8 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 	container, err := l.engine.Inspect(cleaning, s.id)
 	switch {
 	case errors.Is(err, docker.ErrNoContainer):
-		e.gone = true
+		e.takenOver = l.awaitLaterRun(cleaning)
+		e.gone = !e.takenOver
 		return e, nil
 	case err == nil && container.Name != l.containerName():
 		e.takenOver = true // the later run removes it, unless it is stopped in between
@@ -159,6 +162,26 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "container_id", s.id, "error", err)
 	}
 	return e, nil
+}
+
+// awaitLaterRun reports whether a later run of this chaincode has removed the container: it creates its own right afterwards.
+func (l *launch) awaitLaterRun(ctx context.Context) bool {
+	for late := time.After(takeOverTime); ; {
+		others, err := l.engine.List(ctx, l.identity())
+		if slices.ContainsFunc(others, l.isLater) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-late:
+			return false
+		case <-time.After(takeOverTime / 10):
+		}
+	}
 }
 
 // catchUp reads what the chaincode printed between a lost connection and its exit.
