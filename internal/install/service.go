@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
-	"text/template/parse"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/imagebuild"
@@ -82,7 +81,7 @@ func render(text string, values map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := checkLoops(parsed.Root); err != nil {
+	if err := checkTemplate(parsed.Root); err != nil {
 		return "", err
 	}
 	var rendered bytes.Buffer
@@ -90,29 +89,6 @@ func render(text string, values map[string]any) (string, error) {
 		return "", err
 	}
 	return rendered.String(), nil
-}
-
-// checkLoops returns an error for what repeats a part of a template: nothing else ends a package's template that goes on for
-// ever, and no time limit applies to it.
-func checkLoops(list *parse.ListNode) error {
-	if list == nil {
-		return nil
-	}
-	for _, node := range list.Nodes {
-		var branch parse.BranchNode
-		switch node := node.(type) {
-		case *parse.RangeNode, *parse.TemplateNode:
-			return fmt.Errorf("%.40q is not supported: expected values and conditions alone", node)
-		case *parse.IfNode:
-			branch = node.BranchNode
-		case *parse.WithNode:
-			branch = node.BranchNode
-		}
-		if err := errors.Join(checkLoops(branch.List), checkLoops(branch.ElseList)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // checkKeys checks certificates and keys, which the peer would otherwise refuse only at the first transaction.
