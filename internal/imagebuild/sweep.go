@@ -39,7 +39,7 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, slices.DeleteFunc(found, isNew)...)
+		all = append(all, slices.DeleteFunc(found, b.isNew)...)
 	}
 	if len(all) == 0 {
 		return nil
@@ -56,9 +56,11 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 	return nil
 }
 
-// isNew reports whether a container is seconds old, unless the engine's clock differs from the local one. Most are: for these,
-// the engine need not be asked for its time, which costs it a look at all it has.
-func isNew(container docker.Container) bool { return time.Since(container.Created).Abs() < time.Minute }
+// isNew reports whether a container cannot be past its time-out yet, unless the engine's clock differs from the local one. Most
+// cannot: for these, the engine need not be asked for its time, which costs it a look at all it has.
+func (b *Builder) isNew(container docker.Container) bool {
+	return time.Since(container.Created).Abs() < min(time.Minute, b.timeoutOf(container))
+}
 
 func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container) {
 	b.Log.Warn("removing a build container past its time-out", "container", container.Name, "status", container.Status)
@@ -72,11 +74,15 @@ func (b *Builder) removeAbandoned(ctx context.Context, container docker.Containe
 // expired reports whether the time of the builder that created a container is over. The container may be removed then, and
 // not before.
 func (b *Builder) expired(container docker.Container, now time.Time) bool {
-	limit := max(unlabelled, b.Periods.Build)
+	return now.Sub(container.Created) > b.timeoutOf(container)+timeoutGrace
+}
+
+// timeoutOf returns the time-out of the builder that created a container.
+func (b *Builder) timeoutOf(container docker.Container) time.Duration {
 	if seconds, err := strconv.ParseInt(container.Labels[metadata.LabelTimeout], 10, 64); err == nil {
-		limit = time.Duration(seconds) * time.Second
+		return time.Duration(seconds) * time.Second
 	}
-	return now.Sub(container.Created) > limit+timeoutGrace
+	return max(unlabelled, b.Periods.Build)
 }
 
 // timeoutGrace is how long after its time-out a builder may take to clean up. The list of containers gives whole seconds.
