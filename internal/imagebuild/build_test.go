@@ -176,6 +176,31 @@ func TestTheOutputThatIsCutDoesNotDecideTheBuild(t *testing.T) {
 	assertBuilt(t, engine, image)
 }
 
+// A build that prints faster than its output is read loses lines, which is said even if all that comes later is there.
+func TestLinesThatTheLogHasLostAreReported(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		p.Stdout.Write([]byte("first\n"))
+		engine.Await(t, fakeengine.Logs, len(engine.Calls(fakeengine.Logs))+3) // it has been read
+		engine.On(fakeengine.Logs, fakeengine.Once(fakeengine.Before(func() {
+			for range 100 {
+				p.Stdout.Write([]byte("lost\n"))
+			}
+			p.Stdout.Write([]byte("kept\n"))
+			engine.Rotate(p.Container.Name, 1)
+		})))
+		engine.Await(t, fakeengine.Logs, len(engine.Calls(fakeengine.Logs))+3)
+		return compile(p)
+	})
+	b := newBuilder(t, engine)
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
+	assert.Contains(t, b.output.String(), "basic_1.0 | kept\n")
+	assert.Contains(t, b.output.String(), "the build's output is incomplete")
+	assert.Contains(t, b.output.String(), "lost lines by rotation")
+}
+
 func TestABaseImageIsPulledWhereItIsMissing(t *testing.T) {
 	engine := newEngine(t)
 	engine.RemoveImage("ccenv:1")

@@ -5,7 +5,7 @@
 // is the lock: whoever creates the container is the leader.
 //
 //	newJob    pulls missing base images and computes the digest; if the image exists, nothing else happens
-//	leader    creates, attaches to, fills and starts the build container, and shows its output
+//	leader    creates, fills and starts the build container, and shows its output
 //	follower  shows the output of the leader's container, and takes over its result
 //	assemble  loads the output as one layer on the runtime image; engines that load no such image commit a container instead
 //	sweep     removes build containers whose builder's time is over

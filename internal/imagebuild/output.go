@@ -45,11 +45,14 @@ func (r *logReader) follow(ctx context.Context) error {
 // poll shows the log until ended is closed, and then the rest. It reads the log again and again, since following loses lines
 // when the engine rotates the log. The container must exist until poll returns.
 func (r *logReader) poll(ctx context.Context, ended <-chan struct{}) error {
-	for {
+	for lost := error(nil); ; {
 		last := isClosed(ended)
 		err := r.read(ctx)
+		if errors.Is(err, errLost) { // reported at the end, and read on
+			lost, err = err, nil
+		}
 		if last || errors.Is(err, docker.ErrNoContainer) {
-			return errors.Join(err, r.stdout.Close(), r.stderr.Close())
+			return errors.Join(lost, err, r.stdout.Close(), r.stderr.Close())
 		}
 		if err != nil {
 			r.Log.Debug("cannot read the build's output: trying again", "error", err)
