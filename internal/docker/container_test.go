@@ -162,7 +162,7 @@ func TestErrorsKeepTheirClassAndNameTheObject(t *testing.T) {
 		"rename":  {fakeengine.Rename, func(ctx context.Context, c *docker.Engine) error { return c.Rename(ctx, "one", "two") }, `renaming container "one" to "two": `},
 		"remove":  {fakeengine.Remove, func(ctx context.Context, c *docker.Engine) error { return c.Remove(ctx, "one") }, `removing container "one": `},
 		"logs": {fakeengine.Logs, func(ctx context.Context, c *docker.Engine) error {
-			_, err := c.Logs(ctx, "one", time.Time{})
+			_, err := c.FollowLog(ctx, "one", &docker.LogPosition{})
 			return err
 		}, `reading the logs of container "one": `},
 		"wait": {fakeengine.Wait, func(ctx context.Context, c *docker.Engine) error { _, err := c.Wait(ctx, "one"); return err }, `waiting for container "one": `},

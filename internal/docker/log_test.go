@@ -264,14 +264,10 @@ func TestAnInvalidFrameIsAnError(t *testing.T) {
 			engine, client := connect(t)
 			id := create(t, client)
 			engine.On(fakeengine.Logs, fakeengine.Answer(http.StatusOK, frame))
-			plain, err := client.Logs(t.Context(), id, time.Time{})
+			followed, err := client.FollowLog(t.Context(), id, &docker.LogPosition{})
 			require.NoError(t, err)
-			_, _, err = output(t, plain)
-			if name == "without a stamp" {
-				assert.NoError(t, err)
-			} else {
-				assert.ErrorContains(t, err, "reading the container's output: ")
-			}
+			_, _, err = output(t, followed)
+			assert.ErrorContains(t, err, "reading the container's output: ")
 			var position docker.LogPosition
 			var got collected
 			_, err = client.ReadLog(t.Context(), id, &position, got.deliver)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -51,7 +50,7 @@ func TestAnErrorSaysWhatIsMissing(t *testing.T) {
 			return err
 		}, "gone", "", container},
 		"logs": {func(ctx context.Context, e *docker.Engine, id string) error {
-			_, err := e.Logs(ctx, id, time.Time{})
+			_, err := e.FollowLog(ctx, id, &docker.LogPosition{})
 			return err
 		}, "gone", "", container},
 		"wait": {func(ctx context.Context, e *docker.Engine, id string) error {
@@ -110,7 +109,7 @@ func TestAContainerThatIsGoingCountsAsGone(t *testing.T) {
 			"inspect": func(ctx context.Context, e *docker.Engine) error { _, err := e.Inspect(ctx, "one"); return err },
 			"start":   func(ctx context.Context, e *docker.Engine) error { return e.Start(ctx, "one") },
 			"logs": func(ctx context.Context, e *docker.Engine) error {
-				_, err := e.Logs(ctx, "one", time.Time{})
+				_, err := e.FollowLog(ctx, "one", &docker.LogPosition{})
 				return err
 			},
 			"upload":   func(ctx context.Context, e *docker.Engine) error { return e.Upload(ctx, "one", "/", http.NoBody) },

@@ -116,16 +116,6 @@ func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.Hijac
 	return types.HijackedResponse{}, context.Cause(ctx)
 }
 
-// Logs returns the output of a container from the engine's log, and follows it until the container ends. Output before
-// since is left out, unless since is zero. Output that the log has rotated away is missing.
-func (e *Engine) Logs(ctx context.Context, id string, since time.Time) (*Output, error) {
-	options := container.LogsOptions{Follow: true}
-	if !since.IsZero() {
-		options.Since = formatSince(since)
-	}
-	return e.openLog(ctx, id, options)
-}
-
 // Exit is the result of a wait. Code 0 does not prove that the container ran: engines also report 0 for a container that
 // was removed before it started.
 type Exit struct {

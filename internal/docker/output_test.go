@@ -64,7 +64,7 @@ func TestCloseEndsACopy(t *testing.T) {
 	attached, err := client.Attach(t.Context(), id, nil)
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
-	logs, err := client.Logs(t.Context(), id, time.Time{})
+	logs, err := client.FollowLog(t.Context(), id, &docker.LogPosition{})
 	require.NoError(t, err)
 	for _, o := range []*docker.Output{attached, logs} {
 		ended := make(chan struct{})
@@ -120,7 +120,7 @@ func TestAttachErrorNamesTheContainer(t *testing.T) {
 	assert.NotErrorIs(t, err, docker.ErrNoContainer)
 }
 
-func TestLogsSince(t *testing.T) {
+func TestFollowLogFromAPosition(t *testing.T) {
 	engine, client := connect(t)
 	between := make(chan time.Time, 1)
 	engine.SetProgram(func(p *fakeengine.Process) int {
@@ -135,12 +135,13 @@ func TestLogsSince(t *testing.T) {
 	id := create(t, client)
 	require.NoError(t, client.Start(t.Context(), id))
 	since := <-between
-	all, err := client.Logs(t.Context(), id, time.Time{})
+	all, err := client.FollowLog(t.Context(), id, &docker.LogPosition{})
 	require.NoError(t, err)
 	stdout, stderr, err := output(t, all)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"before\n", "after\n"}, []string{stdout, stderr})
-	rest, err := client.Logs(t.Context(), id, since)
+	position := docker.LogPositionAt(since, since)
+	rest, err := client.FollowLog(t.Context(), id, &position)
 	require.NoError(t, err)
 	stdout, stderr, err = output(t, rest)
 	require.NoError(t, err)
