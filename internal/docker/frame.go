@@ -1,23 +1,16 @@
 package docker
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 )
 
-// The streams of a frame, which its header names.
-const (
-	stdinFrame  = 0 // engines have used it for stdout
-	stdoutFrame = 1
-	stderrFrame = 2
-	errorFrame  = 3 // an error of the engine
-)
-
 // headerSize is the size of a frame's header: one byte for the stream, three of padding, four for the frame's length.
 const headerSize = 8
+
+// maxStream is the highest number of a stream in a frame's header: 0 and 1 are stdout, 2 is stderr, 3 an error of the engine.
+const maxStream = 3
 
 // maxFrame is the longest frame that is accepted. A longer one means that the stream is damaged, and must not make this
 // program allocate what a header promises. Docker sends up to 32 KiB from an attach and 16 KiB from a log, or 256 KiB with
@@ -30,32 +23,47 @@ type frame struct {
 	data   []byte // valid until the next frame is read
 }
 
-// frameReader reads frames from a multiplexed stream.
-type frameReader struct {
-	stream io.Reader
-	buffer bytes.Buffer
+// frameTaker passes each frame of one stream on: stdcopy writes a frame at a time.
+type frameTaker struct {
+	stderr bool
+	take   func(frame) error
 }
 
-// next reads one frame. It returns io.EOF at the end of the stream, and io.ErrUnexpectedEOF if the stream ends inside a
-// frame, because then the connection was lost.
-func (f *frameReader) next() (frame, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(f.stream, header[:]); err != nil {
-		return frame{}, err
+func (t frameTaker) Write(data []byte) (int, error) {
+	if err := t.take(frame{t.stderr, data}); err != nil {
+		return 0, err
 	}
-	size := int64(binary.BigEndian.Uint32(header[4:]))
-	if header[0] > errorFrame || size > maxFrame {
-		return frame{}, fmt.Errorf("invalid frame: stream %d, %d bytes", header[0], size)
-	}
-	f.buffer.Reset()
-	n, err := f.buffer.ReadFrom(io.LimitReader(f.stream, size)) // grows with what arrives
-	switch {
-	case err != nil:
-		return frame{}, err
-	case n < size:
-		return frame{}, io.ErrUnexpectedEOF
-	case header[0] == errorFrame:
-		return frame{}, fmt.Errorf("the engine reports: %w", errors.New(f.buffer.String()))
-	}
-	return frame{header[0] == stderrFrame, f.buffer.Bytes()}, nil
+	return len(data), nil
 }
+
+// frameGuard reads a multiplexed stream, checks the headers of its frames, and tracks the position in them.
+type frameGuard struct {
+	stream io.Reader
+	header []byte // the part of the next frame's header that has been read
+	left   int64  // bytes of the current frame still to read
+}
+
+func (g *frameGuard) Read(p []byte) (int, error) {
+	n, err := g.stream.Read(p)
+	for read := p[:n]; len(read) > 0; {
+		if g.left > 0 {
+			data := min(g.left, int64(len(read)))
+			g.left, read = g.left-data, read[data:]
+			continue
+		}
+		part := min(headerSize-len(g.header), len(read))
+		g.header, read = append(g.header, read[:part]...), read[part:]
+		if len(g.header) < headerSize {
+			continue
+		}
+		g.left = int64(binary.BigEndian.Uint32(g.header[4:]))
+		if stream := g.header[0]; stream > maxStream || g.left > maxFrame {
+			return n, fmt.Errorf("invalid frame: stream %d, %d bytes", stream, g.left)
+		}
+		g.header = g.header[:0]
+	}
+	return n, err
+}
+
+// insideFrame reports whether a frame has been read in part.
+func (g *frameGuard) insideFrame() bool { return g.left > 0 || len(g.header) > 0 }

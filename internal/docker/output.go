@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // Output is the output of a container: stdout and stderr, multiplexed in frames by the engine.
@@ -37,18 +38,15 @@ func (o *Output) Copy(stdout, stderr io.Writer) error {
 
 // read calls take with each frame until the output ends.
 func (o *Output) read(take func(frame) error) error {
-	for frames := (&frameReader{stream: o.stream}); ; {
-		f, err := frames.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = take(f)
-		}
-		if err != nil {
-			return fmt.Errorf("reading the container's output: %w", err)
-		}
+	guard := &frameGuard{stream: o.stream}
+	_, err := stdcopy.StdCopy(frameTaker{false, take}, frameTaker{true, take}, guard)
+	if err == nil && guard.insideFrame() {
+		err = io.ErrUnexpectedEOF // StdCopy takes this for a clean end
 	}
+	if err != nil {
+		return fmt.Errorf("reading the container's output: %w", err)
+	}
+	return nil
 }
 
 // Close ends the output, and a Copy in progress. It may be called more than once.
