@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -260,4 +261,28 @@ func TestRelativeFilesBeginWhereTheyAreNamed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, filepath.Join(dir, "key.pem"), settings.VM.Docker.TLS.Key.File)
 	assert.Equal(t, "/ca.pem", settings.VM.Docker.TLS.CA.File)
+}
+
+// Nobody writes to the FIFO, so every program would wait for ever.
+func TestSettingsThatAreNotInAFile(t *testing.T) {
+	const want = ": it is a FIFO, not a regular file"
+	dir := t.TempDir()
+	path := filepath.Join(dir, config.File)
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	_, err := config.Load(dir, nil)
+	assert.EqualError(t, err, path+want)
+	_, err = config.LoadTypes(dir, nil)
+	assert.EqualError(t, err, path+want)
+
+	core := t.TempDir()
+	path = filepath.Join(core, "core.yaml")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	_, err = config.Load(t.TempDir(), []string{"FABRIC_CFG_PATH=" + core})
+	assert.EqualError(t, err, path+want)
+
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Truncate(path, 1<<40))
+	_, err = config.Load(t.TempDir(), []string{"FABRIC_CFG_PATH=" + core})
+	assert.EqualError(t, err, path+": the file is larger than 16 MiB")
 }

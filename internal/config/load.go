@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"fabric-builder-docker/internal/regular"
 )
 
 // File is the name of the settings file, in the directory that holds bin/.
@@ -70,7 +71,10 @@ func (l *loader) apply(path string, document any, d decoder) error {
 }
 
 // readFile is a variable for tests, which run as root and cannot make a file unreadable.
-var readFile = os.ReadFile
+var readFile = func(path string) ([]byte, error) { return regular.ReadFile(path, maxFile) }
+
+// maxFile is the size of the largest settings file in bytes.
+const maxFile = 16 << 20
 
 // read parses a YAML file. It returns nil if the file does not exist or is empty.
 func read(path string) (any, error) {

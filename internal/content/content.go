@@ -10,8 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/regular"
 )
 
 // Package is a chaincode package, or a part of one. Files are sorted by name, and each directory precedes its contents.
@@ -38,7 +43,10 @@ const metaInf = "META-INF"
 // rootFS makes an [os.Root] an fs.FS. Unlike the result of Root.FS, it accepts names that are not valid UTF-8.
 type rootFS struct{ root *os.Root }
 
-func (r rootFS) Open(name string) (fs.File, error) { return r.root.Open(name) }
+// Open does not wait for a FIFO that has taken the place of a file.
+func (r rootFS) Open(name string) (fs.File, error) {
+	return r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
 
 // Open reads the package in SOURCE_DIR. The caller must close it when done, and cannot read its files afterwards.
 func Open(sourceDir string) (*Package, error) {
@@ -53,6 +61,21 @@ func Open(sourceDir string) (*Package, error) {
 	}
 	pkg.close = root.Close
 	return pkg, nil
+}
+
+// driveLetter matches the beginning of a path of Windows.
+var driveLetter = regexp.MustCompile(`^[A-Za-z]:(/|$)`)
+
+// CheckNames returns an error if the package was made on Windows, with backslashes between directories or with drive letters.
+// A backslash further down is taken for a part of a name: some npm packages test their tools with such names.
+func (p *Package) CheckNames() error {
+	for _, f := range p.Files {
+		dir := path.Dir(f.Path)
+		if driveLetter.MatchString(f.Path) || strings.Contains(path.Base(f.Path), `\`) && (dir == "." || dir == "src") {
+			return fmt.Errorf("reading the package: %w", metadata.WindowsName(f.Path))
+		}
+	}
+	return nil
 }
 
 // Close releases SOURCE_DIR.
@@ -100,6 +123,9 @@ func readFile(source fs.FS, name string) (File, error) {
 	info, err := opened.Stat()
 	if err != nil {
 		return File{}, err
+	}
+	if err := regular.Check(info); err != nil {
+		return File{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	hash := sha256.New()
 	size, err := io.Copy(hash, opened)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -224,4 +225,48 @@ func entries(t *testing.T, archive io.Reader) []string {
 func octal(mode int64) string {
 	digits := []byte{byte('0' + mode>>6&7), byte('0' + mode>>3&7), byte('0' + mode&7)}
 	return string(digits)
+}
+
+// The peer unpacks a path of Windows as one file.
+func TestPackagesOfWindowsAreRefused(t *testing.T) {
+	for name, other := range map[string]string{
+		`src\main.go`:             `src\z.go`,
+		`META-INF\statedb\a.json`: `src\main.go`,
+		`lib\index.js`:            "package.json",
+		`src/lib\index.js`:        "src/package.json",
+		`C:\cc\src\main.go`:       `D:\x`,
+		`\\server\cc\src\main.go`: `src`,
+		"C:/cc/src/main.go":       "x",
+	} {
+		err := open(t, write(t, map[string]string{name: "", other: "{}"})).CheckNames()
+		if drive, _, ok := strings.Cut(name, "/cc"); ok {
+			name = drive // the first name of all
+		}
+		assert.ErrorContains(t, err, "reading the package: `"+name+"` is a Windows path: names in a package need / between directories "+
+			"and no drive letter; make the package again with a tool that writes /")
+	}
+	for _, files := range []map[string]string{
+		{"src/main.go": "", "src/a:b": "", "src/C:/x": ""},
+		{"src/package.json": "{}", `src/node_modules/glob/test/a\b.js`: ""}, // tests of npm packages have such names
+	} {
+		assert.NoError(t, open(t, write(t, files)).CheckNames())
+	}
+}
+
+// A FIFO that takes the place of a file after the package was read does not hold build up.
+func TestAFIFOInAPackageIsNotRead(t *testing.T) {
+	dir := write(t, map[string]string{"src/a": "x"})
+	pkg := open(t, dir)
+	require.NoError(t, os.Remove(filepath.Join(dir, "src/a")))
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "src/a"), 0o600))
+	_, err := content.Open(dir)
+	assert.EqualError(t, err, "reading the package: src/a is neither a file nor a directory: a package may contain nothing else")
+	assert.Error(t, pkg.WriteTar(io.Discard, content.Layout{Dir: "/"}))
+
+	output := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(output, "source.tar.gz"), 0o600))
+	assert.ErrorContains(t, content.RestoreSource(output, t.TempDir()), "source.tar.gz: it is a FIFO, not a regular file")
+	assert.ErrorContains(t, pkg.Save(output), "source.tar.gz: it is a FIFO, not a regular file")
+	_, _, err = content.UnpackPackage(filepath.Join(output, "source.tar.gz"), t.TempDir())
+	assert.ErrorContains(t, err, "source.tar.gz: it is a FIFO, not a regular file")
 }

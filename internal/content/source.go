@@ -12,12 +12,13 @@ import (
 	"path/filepath"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/regular"
 )
 
 // Save writes the package to OUTPUT_DIR as a compressed tar that only its owner can read. run rebuilds the image from
 // it if the image was removed. Saving the same package always writes the same bytes.
 func (p *Package) Save(outputDir string) error {
-	file, err := os.OpenFile(filepath.Join(outputDir, metadata.SourceFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := regular.Create(filepath.Join(outputDir, metadata.SourceFile), 0o600)
 	if err != nil {
 		return fmt.Errorf("saving the source: %w", err)
 	}
@@ -37,7 +38,7 @@ func (p *Package) save(w io.Writer) error {
 
 // RestoreSource unpacks into dir the package that Save wrote to OUTPUT_DIR.
 func RestoreSource(outputDir, dir string) error {
-	file, err := os.Open(filepath.Join(outputDir, metadata.SourceFile))
+	file, err := regular.Open(filepath.Join(outputDir, metadata.SourceFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the source was not saved when the chaincode was installed (see builder.saveSource)")
 	}
@@ -70,7 +71,7 @@ func unpackFile(path, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == codeFile {
 		return errors.New("the package does not contain it: expected a package created by the peer CLI")
 	}

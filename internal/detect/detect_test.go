@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -110,4 +111,14 @@ func TestDetectWithTheWrongNumberOfArguments(t *testing.T) {
 		assert.Equal(t, 2, program.Run(args, nil, &stdout, &stderr, detect.Run))
 		assert.Contains(t, stderr.String(), "Usage: detect SOURCE_DIR METADATA_DIR")
 	}
+}
+
+// Nobody writes to the FIFO, so detect would wait for ever, and with it the peer's install.
+func TestDetectDoesNotWaitForAFIFO(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "metadata.json")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	status, stderr := run(t, dir)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] detect: reading "+path+": it is a FIFO, not a regular file\n", stderr)
 }

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,4 +44,15 @@ func TestConnectExplainsTheEndpoint(t *testing.T) {
 	_, err := engine.Connect(t.Context(), load(t, "CORE_VM_ENDPOINT=unix:///no/socket"))
 	assert.ErrorContains(t, err, "no container engine answers at unix:///no/socket: the socket does not exist (endpoint from CORE_VM_ENDPOINT; to change it set vm.endpoint ")
 	assert.True(t, docker.IsUnreachable(err))
+}
+
+// Nobody writes to the FIFO, so every program would wait for ever.
+func TestTLSFilesThatAreNotFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	for _, variable := range []string{"CA", "CERT", "KEY"} {
+		_, err := engine.Connect(t.Context(), load(t, "CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true",
+			"CORE_VM_DOCKER_TLS_CERT_FILE=/no/cert", "CORE_VM_DOCKER_TLS_KEY_FILE=/no/key", "CORE_VM_DOCKER_TLS_"+variable+"_FILE="+path))
+		assert.EqualError(t, err, "reading the engine's TLS file "+path+" (see vm.docker.tls): it is a FIFO, not a regular file", variable)
+	}
 }

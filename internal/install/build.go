@@ -27,6 +27,9 @@ func Build(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer source.Close()
+	if err := source.CheckNames(); err != nil {
+		return err
+	}
 	plan, err := platform.NewPlan(i.pkg, source, i.settings, process.Environ)
 	if err != nil {
 		return err

@@ -64,19 +64,21 @@ func TestBuildRefusesBadInputInOneLine(t *testing.T) {
 		environ      []string
 		want         string
 	}{
-		"no metadata":   {json: "", want: "reading METADATA/metadata.json: the file is empty"},
-		"no type":       {json: "{}", want: `METADATA/metadata.json has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
-		"bad label":     {json: `{"type":"golang","label":"a b"}`, want: `invalid label "a b": it must begin with a letter or a digit and contain only letters, digits, and any of _.+-`},
-		"unknown type":  {json: `{"type":"wasm","label":"a"}`, want: `unknown package type "wasm": this builder handles golang, node, java, docker, k8s, ccaas and external`},
-		"bad config":    {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: expected one of "},
-		"bad variable":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: invalid value "x": expected a whole number`},
-		"no go.mod":     {json: golang, source: []string{"src/README.md"}, want: "planning the build of a golang package: the package has neither src/go.mod nor Go files in src"},
-		"no package":    {json: node, want: "planning the build of a node package: the package has no src/package.json: Node chaincode must be an npm package"},
-		"path outside":  {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" in metadata.json is outside the package: `},
-		"bad TLS file":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true", "CORE_VM_DOCKER_TLS_CA_FILE=/not/there"}, want: `preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /not/there: no such file or directory (endpoint from CORE_VM_ENDPOINT; `},
-		"bad endpoint":  {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: invalid value "docker": expected unix:///path, tcp://host:port, http://host:port, https://host:port, or an empty value for the default`},
-		"no engine":     {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
-		"in the config": {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from vm.endpoint in HOME/config.yaml; "},
+		"no metadata":         {json: "", want: "reading METADATA/metadata.json: the file is empty"},
+		"no type":             {json: "{}", want: `METADATA/metadata.json has no "type": expected an object such as {"type":"golang","label":"basic_1.0","path":"."}`},
+		"bad label":           {json: `{"type":"golang","label":"a b"}`, want: `invalid label "a b": it must begin with a letter or a digit and contain only letters, digits, and any of _.+-`},
+		"unknown type":        {json: `{"type":"wasm","label":"a"}`, want: `unknown package type "wasm": this builder handles golang, node, java, docker, k8s, ccaas and external`},
+		"bad config":          {json: golang, source: []string{"src/go.mod"}, config: "builder:\n  pid: 1\n", want: "HOME/config.yaml: builder.pid: unknown key: expected one of "},
+		"bad variable":        {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_BUILDER_PIDS=x"}, want: `variable CORE_BUILDER_PIDS: invalid value "x": expected a whole number`},
+		"no go.mod":           {json: golang, source: []string{"src/README.md"}, want: "planning the build of a golang package: the package has neither src/go.mod nor Go files in src"},
+		"no package":          {json: node, want: "planning the build of a node package: the package has no src/package.json: Node chaincode must be an npm package"},
+		"path outside":        {json: `{"type":"golang","label":"a","path":"../x"}`, source: []string{"src/go.mod"}, want: `planning the build of a golang package: path "../x" in metadata.json is outside the package: `},
+		"bad TLS file":        {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=tcp://127.0.0.1:1", "CORE_VM_DOCKER_TLS_ENABLED=true", "CORE_VM_DOCKER_TLS_CA_FILE=/not/there"}, want: `preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /not/there: no such file or directory (endpoint from CORE_VM_ENDPOINT; `},
+		"bad endpoint":        {json: golang, source: []string{"src/go.mod"}, environ: []string{"CORE_VM_ENDPOINT=docker"}, want: `variable CORE_VM_ENDPOINT: vm.endpoint: invalid value "docker": expected unix:///path, tcp://host:port, http://host:port, https://host:port, or an empty value for the default`},
+		"of Windows":          {json: golang, source: []string{`src\go.mod`, `src\main.go`}, want: "reading the package: `src\\go.mod` is a Windows path: names in a package need / between directories "},
+		"META-INF of Windows": {json: golang, source: []string{"src/go.mod", `META-INF/statedb\a.json`}, want: "reading the package: `META-INF/statedb\\a.json` is a Windows path: "},
+		"no engine":           {json: golang, source: []string{"src/go.mod"}, environ: []string{"DOCKER_HOST=unix:///not/there.sock"}, want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from DOCKER_HOST; to change it set vm.endpoint in config.yaml beside bin/, or CORE_VM_ENDPOINT)"},
+		"in the config":       {json: golang, source: []string{"src/go.mod"}, config: "vm: {endpoint: unix:///not/there.sock}", want: "no container engine answers at unix:///not/there.sock: the socket does not exist (endpoint from vm.endpoint in HOME/config.yaml; "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

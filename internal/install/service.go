@@ -1,15 +1,12 @@
 package install
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"strings"
-	"text/template"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/imagebuild"
@@ -32,9 +29,19 @@ func renderConnection(sourceDir string, environ []string) (metadata.Connection, 
 	if err != nil {
 		return metadata.Connection{}, err
 	}
-	connection, err = connection.Render(func(text string) (string, error) { return render(text, values) })
+	templates := false
+	connection, err = connection.Render(func(text string) (string, error) {
+		if !strings.Contains(text, "{{") {
+			return text, nil
+		}
+		templates = true
+		return render(text, values)
+	})
+	if err != nil && templates {
+		return metadata.Connection{}, fmt.Errorf("%w (the values are those in %s)", err, serviceConfig)
+	}
 	if err != nil {
-		return metadata.Connection{}, fmt.Errorf("%w (set the values in %s)", err, serviceConfig)
+		return metadata.Connection{}, err
 	}
 	if err := connection.Check(); err != nil {
 		return metadata.Connection{}, err
@@ -52,13 +59,30 @@ func (i *install) writeService() error {
 	if err != nil {
 		return err
 	}
+	ignored, err := metadata.CopyServiceStateDB(i.sourceDir, i.outputDir)
+	if err != nil {
+		return err
+	}
 	if err := metadata.CopyMetaInf(i.sourceDir, i.outputDir); err != nil {
 		return err
 	}
 	if err := connection.Write(i.outputDir); err != nil {
 		return err
 	}
-	return metadata.WriteRecord(i.outputDir, newRecord(i.pkg, imagebuild.Image{}))
+	if err := metadata.WriteRecord(i.outputDir, newRecord(i.pkg, imagebuild.Image{})); err != nil {
+		return err
+	}
+	if ignored {
+		i.process.Log.Warn("the package has indexes in two places: those in META-INF/statedb are used",
+			"label", i.pkg.Label, "ignored", metadata.ServiceStateDB)
+	}
+	if connection.IsTooFast() {
+		i.process.Log.Warn("the peer will give up at once when it connects to the chaincode: dial_timeout in connection.json is shorter than 1ms; "+
+			"a number without a unit counts nanoseconds: set a duration such as 10s", "label", i.pkg.Label)
+	}
+	i.process.Log.Info("connection.json written: the peer connects to the chaincode at this address",
+		"label", i.pkg.Label, "address", connection.Address, "tls_required", connection.TLSRequired)
+	return nil
 }
 
 // serviceValues returns the values for the templates, from serviceConfig. It returns nil if the variable is not set;
@@ -75,23 +99,8 @@ func serviceValues(environ []string) (map[string]any, error) {
 	return values, nil
 }
 
-// render executes one template. A value that is not set is an error.
-func render(text string, values map[string]any) (string, error) {
-	parsed, err := template.New("template").Option("missingkey=error").Parse(text)
-	if err != nil {
-		return "", err
-	}
-	if err := checkTemplate(parsed.Root); err != nil {
-		return "", err
-	}
-	var rendered bytes.Buffer
-	if err := parsed.Execute(&rendered, values); err != nil {
-		return "", err
-	}
-	return rendered.String(), nil
-}
-
-// checkKeys checks certificates and keys, which the peer would otherwise refuse only at the first transaction.
+// checkKeys checks certificates and keys, which the peer would otherwise refuse only at the first transaction. It drops the
+// errors of the standard library, some of which show parts of a certificate.
 func checkKeys(c metadata.Connection) error {
 	if !c.TLSRequired {
 		return nil
@@ -102,14 +111,14 @@ func checkKeys(c metadata.Connection) error {
 			break
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return fmt.Errorf("%q is not a certificate: %w", "root_cert", err)
+			return fmt.Errorf("%q is not an X.509 certificate", "root_cert")
 		}
 	}
 	if !c.ClientAuthRequired {
 		return nil
 	}
 	if _, err := tls.X509KeyPair([]byte(c.ClientCert), []byte(c.ClientKey)); err != nil {
-		return fmt.Errorf("%q and %q: %w", "client_cert", "client_key", errors.New(strings.TrimPrefix(err.Error(), "tls: ")))
+		return fmt.Errorf("%q is not an X.509 certificate with the key in %q", "client_cert", "client_key")
 	}
 	return nil
 }

@@ -3,22 +3,118 @@ package install
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
+	"strings"
+	"text/template"
 	"text/template/parse"
+
+	"fabric-builder-docker/internal/metadata"
 )
 
-// templateFunctions lists the functions that a template may call. What they return is not much larger than the template and
-// its values.
-var templateFunctions = map[string]bool{
-	"and": true, "or": true, "not": true, "eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true,
-	"len": true, "index": true, "print": true, "println": true, "printf": true, "html": true, "urlquery": true,
+// maxTemplate is the size of the largest template in bytes. A root certificate may be written out beside a placeholder.
+const maxTemplate = 64 << 10
+
+// builtinFunctions and ownFunctions are the functions that a template may call. The latter replace those of text/template,
+// whose errors show the values of their arguments.
+var (
+	builtinFunctions = []string{"and", "or", "not"}
+	ownFunctions     = template.FuncMap{"eq": equal, "ne": notEqual, "index": index}
+)
+
+// render executes one template. A value that is not set is an error. No error contains a value: a package is other people's
+// program, and the values are the operator's.
+func render(text string, values map[string]any) (string, error) {
+	if len(text) > maxTemplate {
+		return "", fmt.Errorf("the template is larger than %d KiB", maxTemplate>>10)
+	}
+	parsed, err := template.New("template").Option("missingkey=error").Funcs(ownFunctions).Parse(text)
+	if err != nil {
+		return "", err
+	}
+	if len(parsed.Templates()) > 1 {
+		return "", errors.New("define and block are not supported: " + supported)
+	}
+	if err := checkTemplate(parsed.Root); err != nil {
+		return "", err
+	}
+	var rendered limitedBuilder
+	if err := parsed.Execute(&rendered, values); err != nil {
+		return "", err
+	}
+	return rendered.String(), nil
 }
 
-// wide matches a format that makes much out of little: a width or precision of four digits, or one that is a value.
-var wide = regexp.MustCompile(`%[^a-zA-Z%]*([0-9]{4}|\*)`)
+// limitedBuilder holds a result of at most metadata.MaxFile bytes. A template can repeat a long value many times.
+type limitedBuilder struct{ strings.Builder }
 
-// checkTemplate returns an error for what could make a package's template run for ever or fill the memory: loops, variables
-// and some functions. No time limit applies to a template.
+func (b *limitedBuilder) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > metadata.MaxFile {
+		return 0, fmt.Errorf("the result is larger than %d MiB", metadata.MaxFile>>20)
+	}
+	return b.Builder.Write(p)
+}
+
+// equal reports whether the first of some values of a JSON object is equal to any of the others. An object or a list is equal
+// to nothing.
+func equal(first any, others ...any) (bool, error) {
+	if len(others) == 0 {
+		return false, errors.New("missing argument for comparison")
+	}
+	for _, other := range others {
+		if isScalar(first) && number(first) == number(other) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func notEqual(first, second any) (bool, error) {
+	same, err := equal(first, second)
+	return !same, err
+}
+
+// isScalar reports whether a value can be compared: == panics for two objects.
+func isScalar(value any) bool {
+	switch value.(type) {
+	case nil, bool, string, int, float64:
+		return true
+	}
+	return false
+}
+
+// number converts a whole number that is written in a template, so that it can be compared with one in JSON.
+func number(value any) any {
+	if whole, ok := value.(int); ok {
+		return float64(whole)
+	}
+	return value
+}
+
+// index returns an entry of a JSON object or list. More keys go on in what was found. A key that is not there is an error.
+func index(value any, keys ...any) (any, error) {
+	for _, key := range keys {
+		var found bool
+		switch container := value.(type) {
+		case map[string]any:
+			name, _ := key.(string)
+			value, found = container[name]
+		case []any:
+			if at, ok := number(key).(float64); ok && at >= 0 && at < float64(len(container)) && at == float64(int(at)) {
+				value, found = container[int(at)], true
+			}
+		}
+		if !found {
+			return nil, errors.New("there is no entry for the key")
+		}
+	}
+	return value, nil
+}
+
+// supported says what a template may contain.
+const supported = "expected fields, literals, if, else, with, and, or, not, eq, ne and index"
+
+// checkTemplate returns an error for everything that a template for an address or a certificate does not need. Among that is
+// what runs for ever, fills the memory or prints all values. No time limit applies to a template.
 func checkTemplate(list *parse.ListNode) error {
 	if list == nil {
 		return nil
@@ -44,7 +140,13 @@ func checkTemplate(list *parse.ListNode) error {
 }
 
 func checkBranch(branch parse.BranchNode) error {
-	return errors.Join(checkPipe(branch.Pipe), checkTemplate(branch.List), checkTemplate(branch.ElseList))
+	if err := checkPipe(branch.Pipe); err != nil {
+		return err
+	}
+	if err := checkTemplate(branch.List); err != nil {
+		return err
+	}
+	return checkTemplate(branch.ElseList)
 }
 
 func checkPipe(pipe *parse.PipeNode) error {
@@ -61,35 +163,36 @@ func checkPipe(pipe *parse.PipeNode) error {
 
 func checkCommand(command *parse.CommandNode) error {
 	for i, arg := range command.Args {
-		switch arg := arg.(type) {
-		case *parse.IdentifierNode:
-			if !templateFunctions[arg.Ident] || arg.Ident == "printf" && !hasPlainFormat(command.Args[i+1:]) {
-				return notSupported(command)
-			}
-		case *parse.PipeNode:
-			if err := checkPipe(arg); err != nil {
-				return err
-			}
-		case *parse.ChainNode:
-			if pipe, ok := arg.Node.(*parse.PipeNode); ok {
-				if err := checkPipe(pipe); err != nil {
-					return err
-				}
-			}
+		if _, ok := arg.(*parse.DotNode); ok && i == 1 && len(command.Args) > 2 && command.Args[0].String() == "index" {
+			continue // an entry whose name cannot be written as a field, such as {{index . "peer-name"}}
+		}
+		if err := checkOperand(arg); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// hasPlainFormat reports whether the first argument of printf is a text without large widths.
-func hasPlainFormat(args []parse.Node) bool {
-	if len(args) == 0 {
-		return false
+func checkOperand(node parse.Node) error {
+	switch node := node.(type) {
+	case *parse.FieldNode, *parse.StringNode, *parse.NumberNode, *parse.BoolNode, *parse.NilNode:
+		return nil
+	case *parse.IdentifierNode:
+		if _, ok := ownFunctions[node.Ident]; ok || slices.Contains(builtinFunctions, node.Ident) {
+			return nil
+		}
+	case *parse.VariableNode:
+		if len(node.Ident) > 1 { // $.name, a field from within a with; $ alone is the same as a dot
+			return nil
+		}
+	case *parse.ChainNode:
+		return checkOperand(node.Node)
+	case *parse.PipeNode:
+		return checkPipe(node)
 	}
-	format, ok := args[0].(*parse.StringNode)
-	return ok && !wide.MatchString(format.Text)
+	return notSupported(node)
 }
 
 func notSupported(node parse.Node) error {
-	return fmt.Errorf("%.40q is not supported: expected values, conditions and simple functions", node)
+	return fmt.Errorf("%.40q is not supported: %s", node, supported)
 }

@@ -18,6 +18,7 @@ import (
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
+	"fabric-builder-docker/internal/regular"
 )
 
 // Warm fills the engine's caches ahead of the first install: Go's standard library, and the base images and dependencies of
@@ -99,6 +100,9 @@ func newJob(path, dir string, settings config.Settings, environ []string) (job, 
 	if err != nil {
 		return job{}, err
 	}
+	if err := source.CheckNames(); err != nil {
+		return job{}, err
+	}
 	plan, err := platform.NewPlan(pkg, source, settings, environ)
 	return job{target: path, label: pkg.Label, source: source, plan: plan, settings: settings}, err
 }
@@ -109,7 +113,7 @@ func packageID(label, path string) (string, error) {
 	if label == "" {
 		return "", nil
 	}
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return "", err
 	}

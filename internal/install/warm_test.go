@@ -5,6 +5,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,9 +40,12 @@ func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 	}
 	good := pkg("good.tgz", map[string]any{"type": "golang", "label": "a_1"}, peer.File("src/go.mod", "module a"), peer.File("src/main.go", "package main"))
 	write(t, filepath.Join(dir, "text.tgz"), "text")
+	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
 	for name, test := range map[string]struct{ path, want string }{
 		"missing":       {filepath.Join(dir, "missing.tgz"), "unpacking missing.tgz: open "},
 		"not a package": {filepath.Join(dir, "text.tgz"), "unpacking text.tgz: "},
+		"a FIFO":        {filepath.Join(dir, "fifo"), "unpacking fifo: open " + filepath.Join(dir, "fifo") + ": it is a FIFO, not a regular file"},
+		"of Windows":    {pkg("windows.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File(`src\go.mod`, "")), "reading the package: `src\\go.mod` is a Windows path"},
 		"bad label":     {pkg("label.tgz", map[string]any{"type": "golang", "label": "a b"}), `invalid label "a b"`},
 		"unknown type":  {pkg("type.tgz", map[string]any{"type": "wasm", "label": "a"}), `unknown package type "wasm"`},
 		"no module":     {pkg("empty.tgz", map[string]any{"type": "golang", "label": "a"}, peer.File("src/x", "")), "planning the build of a golang package"},

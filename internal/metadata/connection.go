@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
+
+	"fabric-builder-docker/internal/regular"
 )
 
 // ConnectionFile is the name of the file that tells the peer how to connect to chaincode that runs as a service. It is
@@ -25,7 +25,7 @@ var releasedServer = filepath.Join("chaincode", "server")
 
 // Connection holds the fields of connection.json. Unknown fields are preserved.
 type Connection struct {
-	Address            string   `json:"address"` // host:port
+	Address            string   `json:"address"` // host:port, or another address that gRPC takes
 	Domain             string   `json:"domain,omitempty"`
 	DialTimeout        Duration `json:"dial_timeout,omitempty"`
 	TLSRequired        bool     `json:"tls_required"`
@@ -81,14 +81,16 @@ func isConnectionField(name string) bool {
 }
 
 // Render returns the connection with every string field replaced by the result of render. If TLS is not required, it
-// removes the key and the certificates instead of rendering them.
+// removes the key and the certificates instead of rendering them. Its errors show what the package says, and never a result,
+// which may contain an operator's values.
 func (c Connection) Render(render func(text string) (string, error)) (Connection, error) {
 	fields := []struct {
-		name string
-		text *string
+		name  string
+		text  *string
+		check func(text string) error // nil: not checked alone
 	}{
-		{"address", &c.Address}, {"domain", &c.Domain}, {"dial_timeout", (*string)(&c.DialTimeout)},
-		{"root_cert", &c.RootCert}, {"client_cert", &c.ClientCert}, {"client_key", &c.ClientKey},
+		{"address", &c.Address, checkAddress}, {"domain", &c.Domain, nil}, {"dial_timeout", (*string)(&c.DialTimeout), checkTimeout},
+		{"root_cert", &c.RootCert, nil}, {"client_cert", &c.ClientCert, nil}, {"client_key", &c.ClientKey, nil},
 	}
 	if !c.TLSRequired {
 		c.ClientAuthRequired, c.RootCert, c.ClientCert, c.ClientKey = false, "", "", ""
@@ -99,12 +101,24 @@ func (c Connection) Render(render func(text string) (string, error)) (Connection
 		if err != nil {
 			return Connection{}, fmt.Errorf("rendering %q of %s: %w", field.name, ConnectionFile, err)
 		}
+		if *field.text != "" && field.check != nil {
+			if err := field.check(rendered); err != nil {
+				return Connection{}, fmt.Errorf("checking %s: invalid %q %.100q: %w", ConnectionFile, field.name, *field.text, err)
+			}
+		}
 		*field.text = rendered
 	}
 	return c, nil
 }
 
-// Check returns an error if a peer could not use the connection. The error never contains a key.
+// IsTooFast reports whether the peer would give up before any connection can be made: a number without a unit counts
+// nanoseconds. Without a time-out, the peer waits for 3 seconds.
+func (c Connection) IsTooFast() bool {
+	timeout, err := time.ParseDuration(string(c.DialTimeout))
+	return err == nil && timeout > 0 && timeout < time.Millisecond
+}
+
+// Check returns an error if a peer could not use the connection. The error contains nothing of the fields' content.
 func (c Connection) Check() error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("checking %s: %w", ConnectionFile, err)
@@ -116,14 +130,11 @@ func (c Connection) check() error {
 	if c.Address == "" {
 		return fmt.Errorf("%q is missing: expected host:port", "address")
 	}
-	host, port, err := net.SplitHostPort(c.Address)
-	if number, portErr := strconv.Atoi(port); err != nil || portErr != nil || host == "" || number < 1 || number > 65535 {
-		return fmt.Errorf("invalid %q %q: expected host:port", "address", c.Address)
+	if err := checkAddress(c.Address); err != nil {
+		return fmt.Errorf("invalid %q: %w", "address", err)
 	}
-	if c.DialTimeout != "" {
-		if timeout, err := time.ParseDuration(string(c.DialTimeout)); err != nil || timeout < 0 {
-			return fmt.Errorf("invalid %q %q: expected a duration such as 10s", "dial_timeout", c.DialTimeout)
-		}
+	if err := checkTimeout(string(c.DialTimeout)); err != nil {
+		return fmt.Errorf("invalid %q: %w", "dial_timeout", err)
 	}
 	if !c.TLSRequired {
 		return nil
@@ -135,6 +146,14 @@ func (c Connection) check() error {
 		checkPEM("client_key", c.ClientKey, "client_auth_required", "PRIVATE KEY"),
 		checkPEM("client_cert", c.ClientCert, "client_auth_required", "CERTIFICATE"),
 	)
+}
+
+// checkTimeout returns an error without the value, which may be an operator's.
+func checkTimeout(text string) error {
+	if timeout, err := time.ParseDuration(text); text != "" && (err != nil || timeout < 0) {
+		return errors.New("expected a duration such as 10s")
+	}
+	return nil
 }
 
 // checkPEM returns an error unless text contains at least one PEM block of the given kind. requiredBy is the field that
@@ -170,7 +189,7 @@ func (c Connection) Write(dir string) error {
 	if err != nil {
 		return fail(err)
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+	if err := regular.WriteFile(path, append(data, '\n'), 0o600); err != nil {
 		return fail(err)
 	}
 	return nil

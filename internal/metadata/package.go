@@ -1,7 +1,7 @@
 // Package metadata reads and writes the files of the external builder contract, and derives names and labels from
 // them: metadata.json, image.json and connection.json of a package, chaincode.json of a launch, META-INF, the build
-// record in OUTPUT_DIR, and the names of images and containers. It depends on the standard library alone, to keep
-// detect and release small.
+// record in OUTPUT_DIR, and the names of images and containers. It depends on little more than the standard library, to
+// keep detect and release small.
 package metadata
 
 import (
@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"fabric-builder-docker/internal/regular"
 )
 
 // PackageFile is the name of the file in METADATA_DIR that describes a package.
@@ -62,7 +64,7 @@ func (p Package) CheckLabel() error {
 
 // readJSON reads the file at path, which must contain one JSON document, into v. Its errors name the file once.
 func readJSON(path string, v any) error {
-	data, err := readPath(path)
+	data, err := regular.ReadFile(path, MaxFile)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, reason(err))
 	}

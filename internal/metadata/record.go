@@ -10,10 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"fabric-builder-docker/internal/regular"
 )
 
 // RecordFile is the name of the file in OUTPUT_DIR that build writes for run. The peer keeps it forever, so a newer
@@ -23,6 +24,9 @@ const RecordFile = "build-record.json"
 // SourceFile is the name of the gzipped tar in OUTPUT_DIR with the package's source. run rebuilds the image from it if
 // the image was removed.
 const SourceFile = "source.tar.gz"
+
+// maxRecord is the size of the largest record in bytes. A record lists all files of META-INF: about 400,000.
+const maxRecord = 64 << 20
 
 // recordVersion is the version of the records that this program writes. It reads all versions up to this one. Records of
 // version 1 always have a User.
@@ -92,7 +96,10 @@ func WriteRecord(outputDir string, record Record) error {
 	if err != nil {
 		return fmt.Errorf("encoding the build record: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(outputDir, RecordFile), append(data, '\n'), 0o644); err != nil {
+	if len(data) >= maxRecord {
+		return fmt.Errorf("writing the build record: it is larger than %d MiB: the package has too many files in META-INF", maxRecord>>20)
+	}
+	if err := regular.WriteFile(filepath.Join(outputDir, RecordFile), append(data, '\n'), 0o644); err != nil {
 		return fmt.Errorf("writing the build record: %w", err)
 	}
 	return nil
@@ -103,7 +110,7 @@ func WriteRecord(outputDir string, record Record) error {
 func ReadRecord(outputDir string) (Record, error) {
 	var file recordFile
 	path := filepath.Join(outputDir, RecordFile)
-	data, err := os.ReadFile(path) // of any size: build wrote it, and it lists all files of META-INF
+	data, err := regular.ReadFile(path, maxRecord)
 	if err != nil {
 		return Record{}, partial(outputDir, fmt.Errorf("reading %s: %w", path, reason(err)))
 	}
@@ -176,7 +183,7 @@ func sumFiles(dir string) (map[string]string, error) {
 }
 
 func sumFile(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return "", err
 	}

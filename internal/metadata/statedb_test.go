@@ -1,6 +1,7 @@
 package metadata_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,17 @@ func TestReleaseStateDBNamesEveryBrokenIndexAndCopiesNothing(t *testing.T) {
 	assert.Empty(t, readTree(t, release))
 }
 
+// A package with many broken indexes must not flood the peer's log.
+func TestOnlySomeBrokenIndexesAreNamed(t *testing.T) {
+	source := t.TempDir()
+	for i := range 1000 {
+		tree{fmt.Sprintf("META-INF/statedb/couchdb/indexes/%d.json", i): "{"}.write(t, source)
+	}
+	lines := strings.Split(metadata.CheckMetaInf(source).Error(), "\n")
+	require.Len(t, lines, 21)
+	assert.Equal(t, "980 more indexes cannot be read", lines[20])
+}
+
 // A link could point anywhere on the peer's machine, and the peer would reject it in RELEASE_DIR anyway.
 func TestReleaseStateDBRejectsALink(t *testing.T) {
 	elsewhere := dirWith(t, "secret.json", index)
@@ -148,6 +160,68 @@ func TestCheckMetaInf(t *testing.T) {
 				return
 			}
 			assert.ErrorContains(t, err, test.want)
+		})
+	}
+}
+
+// macOS's tar adds a file ._NAME for each file, with 84 bytes of AppleDouble. Fabric's own packager leaves hidden files out, and
+// the peer does not read them.
+func TestHiddenFilesOfMetaInfAreLeftOut(t *testing.T) {
+	const appleDouble = "\x00\x05\x16\x07"
+	source, output, release := t.TempDir(), t.TempDir(), t.TempDir()
+	tree{
+		"META-INF/statedb/couchdb/indexes/owner.json":      index,
+		"META-INF/statedb/couchdb/indexes/._owner.json":    appleDouble,
+		"META-INF/statedb/couchdb/indexes/.hidden.json":    "{",
+		"META-INF/statedb/couchdb/.git/indexes/a.json":     "{",
+		"META-INF/statedb/couchdb/.git/indexes/b/c/d.json": "{",
+		"META-INF/._statedb":                               appleDouble,
+	}.write(t, source)
+	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(source, "META-INF", ".link")))
+	require.NoError(t, metadata.CheckMetaInf(source))
+	require.NoError(t, metadata.CopyMetaInf(source, output))
+	assert.Equal(t, tree{"META-INF/statedb/couchdb/indexes/owner.json": index}, readTree(t, output))
+
+	tree{"META-INF/statedb/couchdb/indexes/._owner.json": appleDouble}.write(t, output) // of an earlier version
+	require.NoError(t, metadata.ReleaseStateDB(output, release))
+	assert.Equal(t, tree{"statedb/couchdb/indexes/owner.json": index}, readTree(t, release))
+}
+
+func TestDirectoriesOfWindowsInMetaInfAreRefused(t *testing.T) {
+	source := t.TempDir()
+	tree{`META-INF/statedb\couchdb\indexes\owner.json`: index}.write(t, source)
+	assert.ErrorContains(t, metadata.CheckMetaInf(source), "reading the package: `META-INF/statedb\\couchdb\\indexes\\owner.json` is a Windows path: names in a package need / ")
+}
+
+// Fabric's documentation of external services packs metadata beside connection.json.
+func TestCopyServiceStateDB(t *testing.T) {
+	const in, out = "metadata/statedb/couchdb/indexes/owner.json", "META-INF/statedb/couchdb/indexes/owner.json"
+	for name, test := range map[string]struct {
+		files   tree
+		want    tree
+		ignored bool
+		err     string
+	}{
+		"none":                    {files: tree{"connection.json": "{}"}, want: tree{}},
+		"other metadata":          {files: tree{"metadata/x": "y", "metadata/statedb": "y"}, want: tree{}},
+		"an index":                {files: tree{in: index, "metadata/x": "y"}, want: tree{out: index}},
+		"a hidden file":           {files: tree{in: index, "metadata/statedb/couchdb/indexes/._owner.json": "\x00"}, want: tree{out: index}},
+		"beside META-INF":         {files: tree{in: "{", out: index}, want: tree{}, ignored: true},
+		"beside another META-INF": {files: tree{in: index, "META-INF/MANIFEST.MF": "x"}, want: tree{out: index}},
+		"a broken index":          {files: tree{in: "{"}, want: tree{}, err: "owner.json: parsing JSON: line 1: unexpected end of JSON input"},
+		"backslashes":             {files: tree{`metadata/statedb/couchdb\indexes\a.json`: index}, want: tree{}, err: "is a Windows path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, output := t.TempDir(), t.TempDir()
+			test.files.write(t, source)
+			ignored, err := metadata.CopyServiceStateDB(source, output)
+			assert.Equal(t, test.ignored, ignored)
+			assert.Equal(t, test.want, readTree(t, output))
+			if test.err != "" {
+				assert.ErrorContains(t, err, test.err)
+				return
+			}
+			assert.NoError(t, err)
 		})
 	}
 }

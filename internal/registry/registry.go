@@ -31,6 +31,8 @@ import (
 	"github.com/docker/cli/cli/config/credentials"
 	"github.com/docker/docker-credential-helpers/client"
 	helpers "github.com/docker/docker-credential-helpers/credentials"
+
+	"fabric-builder-docker/internal/regular"
 )
 
 // Hub is the registry of image names without one.
@@ -41,6 +43,9 @@ const hubKey = "https://index.docker.io/v1/"
 
 // helperTimeout limits a call of a credential helper. Some request a short-lived token from a service.
 const helperTimeout = 30 * time.Second
+
+// maxFile is the size of the largest config.json in bytes.
+const maxFile = 16 << 20
 
 // Credentials authenticate a client to a registry.
 type Credentials struct {
@@ -141,7 +146,7 @@ func (f File) read() (*configfile.ConfigFile, error) {
 	if f.path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(f.path)
+	data, err := regular.ReadFile(f.path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !f.required:
 		return nil, nil

@@ -203,3 +203,11 @@ func TestHost(t *testing.T) {
 	_, err := registry.Host("Not A Name")
 	assert.ErrorContains(t, err, `"Not A Name"`)
 }
+
+// Nobody writes to the FIFO, so build would wait for ever.
+func TestCredentialsThatAreNotInAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, syscall.Mkfifo(path, 0o600))
+	_, err := registry.Locate(path, nil).Lookup(t.Context(), "registry.example.com")
+	assert.EqualError(t, err, "reading registry credentials: open "+path+": it is a FIFO, not a regular file")
+}

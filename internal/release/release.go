@@ -10,10 +10,13 @@ import (
 )
 
 // Run copies the files from OUTPUT_DIR, the first argument, to RELEASE_DIR, the second. It copies nothing if one of them is
-// invalid.
+// invalid, or if OUTPUT_DIR is not as build left it.
 func Run(_ context.Context, process cli.Process) error {
 	outputDir, releaseDir := process.Args[0], process.Args[1]
 	if err := metadata.CheckDir("output", outputDir); err != nil {
+		return err
+	}
+	if _, err := metadata.ReadRecord(outputDir); err != nil {
 		return err
 	}
 	return metadata.Release(outputDir, releaseDir)

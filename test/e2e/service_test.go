@@ -58,6 +58,26 @@ func TestAChaincodeAsAService(t *testing.T) {
 	}
 }
 
+// Fabric's documentation of chaincode as an external service packs the indexes in metadata, and macOS's tar adds hidden files.
+func TestIndexesOfAServiceReachThePeer(t *testing.T) {
+	const index, appleDouble = `{"index":{"fields":["owner"]}}`, "\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
+	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
+	for name, code := range map[string][]peer.Entry{
+		"external_metadata": {peer.File("metadata/statedb/couchdb/indexes/owner.json", index)},
+		"external_macos": {
+			peer.File("._META-INF", appleDouble), peer.File("META-INF/._statedb", appleDouble),
+			peer.File(indexPath, index), peer.File("META-INF/statedb/couchdb/indexes/._owner.json", appleDouble),
+		},
+	} {
+		pkg, err := peer.Assemble(map[string]any{"type": "external", "label": name}, append(code, peer.File("connection.json", `{"address":"cc.example.com:9999","dial_timeout":"10s","tls_required":false}`))...)
+		require.NoError(t, err)
+		indexes, err := p.Build(p.install(t, pkg)).Indexes()
+		require.NoError(t, err)
+		assert.Equal(t, map[string][]byte{strings.TrimPrefix(indexPath, "META-INF/"): []byte(index)}, indexes, name)
+	}
+	assert.Contains(t, p.said("build"), "address=cc.example.com:9999")
+}
+
 // clientAuthority creates a root certificate, and a client certificate and key issued by it, as PEM.
 func clientAuthority(t *testing.T) (root, cert, key string) {
 	t.Helper()
