@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"strings"
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/imagebuild"
@@ -29,19 +28,18 @@ func renderConnection(sourceDir string, environ []string) (metadata.Connection, 
 	if err != nil {
 		return metadata.Connection{}, err
 	}
-	templates := false
+	hint := ""
 	connection, err = connection.Render(func(text string) (string, error) {
-		if !strings.Contains(text, "{{") {
-			return text, nil
+		hint = ""
+		parsed, err := parseTemplate(text)
+		if err != nil || parsed == nil {
+			return text, err
 		}
-		templates = true
-		return render(text, values)
+		hint = fmt.Sprintf(" (set the values in %s)", serviceConfig)
+		return execute(parsed, values)
 	})
-	if err != nil && templates {
-		return metadata.Connection{}, fmt.Errorf("%w (the values are those in %s)", err, serviceConfig)
-	}
 	if err != nil {
-		return metadata.Connection{}, err
+		return metadata.Connection{}, fmt.Errorf("%w%s", err, hint)
 	}
 	if err := connection.Check(); err != nil {
 		return metadata.Connection{}, err

@@ -21,22 +21,27 @@ var (
 	ownFunctions     = template.FuncMap{"eq": equal, "ne": notEqual, "index": index}
 )
 
-// render executes one template. A value that is not set is an error. No error contains a value: a package is other people's
-// program, and the values are the operator's.
-func render(text string, values map[string]any) (string, error) {
+// parseTemplate parses and checks a template: it is other people's program, and the values are the operator's. It returns nil
+// for a text without templates.
+func parseTemplate(text string) (*template.Template, error) {
+	if !strings.Contains(text, "{{") {
+		return nil, nil
+	}
 	if len(text) > maxTemplate {
-		return "", fmt.Errorf("the template is larger than %d KiB", maxTemplate>>10)
+		return nil, fmt.Errorf("the template is larger than %d KiB", maxTemplate>>10)
 	}
 	parsed, err := template.New("template").Option("missingkey=error").Funcs(ownFunctions).Parse(text)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if len(parsed.Templates()) > 1 {
-		return "", errors.New("define and block are not supported: " + supported)
+		return nil, errors.New("define and block are not supported: " + supported)
 	}
-	if err := checkTemplate(parsed.Root); err != nil {
-		return "", err
-	}
+	return parsed, checkTemplate(parsed.Root)
+}
+
+// execute returns the result of a template. A value that is not set is an error. No error contains a value.
+func execute(parsed *template.Template, values map[string]any) (string, error) {
 	var rendered limitedBuilder
 	if err := parsed.Execute(&rendered, values); err != nil {
 		return "", err

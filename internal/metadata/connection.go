@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,6 +48,9 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	}
 	var nanoseconds float64
 	if err := json.Unmarshal(data, &nanoseconds); err == nil {
+		if math.Abs(nanoseconds) >= math.MaxInt64 {
+			return fmt.Errorf("%q is more than 292 years", "dial_timeout")
+		}
 		*d = Duration(time.Duration(nanoseconds).String())
 		return nil
 	}

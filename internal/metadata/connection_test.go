@@ -115,6 +115,7 @@ func TestReadConnectionThatIsNotJSON(t *testing.T) {
 		`{"dial_timeout":true}`:       "parsing JSON",
 		`{"tls_required":"{{.tls}}"}`: "parsing JSON",
 		"[]":                          "parsing JSON",
+		`{"dial_timeout":1e300}`:      `parsing JSON: "dial_timeout" is more than 292 years`,
 	} {
 		_, err := connection(t, content)
 		assert.ErrorContains(t, err, want, content)
