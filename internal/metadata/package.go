@@ -92,6 +92,12 @@ func jsonReason(data []byte, err error) error {
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return errors.New("the file is empty")
 	}
+	for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+		if strings.HasPrefix(string(data), mark) {
+			return errors.New("parsing JSON: the file begins with a byte order mark, as some programs on Windows write it: " +
+				"save it as UTF-8 without one")
+		}
+	}
 	offset := int64(-1)
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		offset = syntax.Offset

@@ -12,6 +12,14 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
+// PowerShell writes a byte order mark, and UTF-16 by default.
+func TestAByteOrderMarkIsReported(t *testing.T) {
+	for _, content := range []string{"\xef\xbb\xbf{}", "\xff\xfe{\x00}\x00", "\xfe\xff\x00{\x00}"} {
+		_, err := metadata.ReadPackage(dirWith(t, metadata.PackageFile, content))
+		assert.ErrorContains(t, err, "metadata.json: parsing JSON: the file begins with a byte order mark, as some programs on Windows write it: save it as UTF-8 without one")
+	}
+}
+
 func TestReadPackage(t *testing.T) {
 	tests := map[string]struct {
 		json string
