@@ -1,9 +1,7 @@
 package test_test
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,9 +100,10 @@ func TestABuildTakesTheImagesOfThePeersVersion(t *testing.T) {
 		require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+c.program+" \"$@\"\nstatus=$?\nexit $status\n"), 0o755)) // no exec
 		builds25(t, c.call(t, nil, peer, "node", "start", script))
 	})
-	t.Run("beside it", func(t *testing.T) { // docker exec
-		startBeside(t, peer)
-		builds25(t, c.call(t, nil, c.program))
+	t.Run("beside it", func(t *testing.T) { // docker exec: the parent is in another PID namespace
+		script := filepath.Join(filepath.Dir(c.program), "beside.sh")
+		require.NoError(t, os.WriteFile(script, []byte(beside), 0o755))
+		builds25(t, c.call(t, nil, isolated(script, peer, c.program)...))
 	})
 	t.Run("unless it is set", func(t *testing.T) {
 		lines := c.call(t, []string{"CORE_BUILDER_FABRICVERSION=2.4"}, peer, "node", "start", c.program)
@@ -120,22 +119,33 @@ func TestABuildTakesTheImagesOfThePeersVersion(t *testing.T) {
 		builds31(t, c.call(t, nil, peerProgram(t, "-trimpath", flags), "node", "start", c.program), "does not record a version")
 	})
 	t.Run("of which there is none", func(t *testing.T) {
-		lines := c.call(t, nil, c.program)
+		lines := c.call(t, nil, isolated(c.program)...)
 		assert.Equal(t, `[INFO]  build: building for Fabric: label=basic_1.0 version=3.1 docker_namespace=hyperledger from="the default"`, lines[0])
 	})
 }
 
-// startBeside starts a peer that runs until the test ends.
-func startBeside(t *testing.T, peer string) {
-	t.Helper()
-	cmd := exec.Command(peer, "node", "start")
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { assert.NoError(t, errors.Join(stdin.Close(), cmd.Wait())) })
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "waiting\n", line)
+// beside is a script that runs a program while a peer, which it has not started, runs in the same container.
+const beside = `#!/bin/sh
+peer=$1 program=$2
+shift 2
+mkfifo "$3/input" "$3/output"
+"$peer" node start <"$3/input" >"$3/output" &
+exec 3>"$3/input"
+read -r line <"$3/output" # it runs
+rm "$3/input" "$3/output"
+"$program" "$@"
+status=$?
+exec 3>&-
+wait
+exit $status
+`
+
+// isolated returns a command that runs in a PID namespace of its own, as in a container: peers that run on this machine are
+// not seen.
+func isolated(command ...string) []string {
+	unshare := []string{"unshare", "--pid", "--fork", "--mount-proc"}
+	if os.Getuid() != 0 {
+		unshare = append(unshare, "--user", "--map-root-user")
+	}
+	return append(unshare, command...)
 }
