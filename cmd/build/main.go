@@ -16,6 +16,7 @@ The output of the build goes to stderr as it arrives, each line prefixed with th
 For a package with image.json, the image is pulled. For one with connection.json, the templates are rendered and no
 engine is contacted.
 
+Base images are those of the peer's own version of Fabric, which its executable tells, unless a setting names others.
 Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ variables; see docs/configuration.md.
 The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 

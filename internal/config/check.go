@@ -36,7 +36,7 @@ func invalid(name string, value any, expected string) error {
 
 // check refuses values that make no sense or that every engine rejects. It checks each key independently of the others.
 func (s *Settings) check() error {
-	return firstError(s.checkEngine, s.checkHost, s.checkResources, s.checkImages, s.checkBuilder, s.checkOverrides)
+	return firstError(s.checkEngine, s.checkHost, s.checkResources, s.checkChaincode, s.checkBuilder, s.checkOverrides)
 }
 
 // firstError runs the checks in order and returns the first error.
@@ -50,7 +50,7 @@ func firstError(checks ...func() error) error {
 }
 
 func (s *Settings) checkEngine() error {
-	scheme, rest, _ := strings.Cut(s.VM.Endpoint, "://")
+	scheme, rest, _ := strings.Cut(withScheme(s.VM.Endpoint), "://")
 	if s.VM.Endpoint != "" && (rest == "" || !slices.Contains([]string{"unix", "tcp", "http", "https"}, scheme)) {
 		return invalid("vm.endpoint", s.VM.Endpoint, "unix:///path, tcp://host:port, http://host:port, https://host:port, or an empty value for the default")
 	}
@@ -102,17 +102,28 @@ const cpusAllowed = "at least 0.01, or 0 for no limit"
 
 func badCPUs(cpus float64) bool { return cpus != 0 && cpus < 0.01 || cpus > 1e6 }
 
-func (s *Settings) checkImages() error {
-	var err error
-	s.eachImage(func(name string, image *string) {
-		if err == nil && !imageReference.MatchString(s.expand(name, *image)) {
-			err = invalid(name, *image, "an image name; the placeholders are $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS)")
-		}
-	})
-	if err == nil && s.Chaincode.StartupTimeout < time.Second {
-		err = invalid("chaincode.startuptimeout", s.Chaincode.StartupTimeout, "at least 1s")
+func (s *Settings) checkChaincode() error {
+	if s.Chaincode.StartupTimeout < time.Second {
+		return invalid("chaincode.startuptimeout", s.Chaincode.StartupTimeout, "at least 1s")
 	}
-	return err
+	return nil
+}
+
+// checkImage checks the name of an image that a setting holds.
+func (s *Settings) checkImage(name, image string) error {
+	if imageReference.MatchString(s.expand(name, image)) {
+		return nil
+	}
+	return invalid(name, image, "an image name; the placeholders are $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS)")
+}
+
+// CheckImage returns an error if the setting holds no name of an image. For those in core.yaml, only a package that needs the
+// image finds that out: the peer starts with placeholders of earlier versions, too.
+func (s Settings) CheckImage(setting, image string) error {
+	if imageReference.MatchString(image) { // an override names another
+		return nil
+	}
+	return s.imageErrors[setting]
 }
 
 const imageNameAllowed = "an image name: lower-case letters and digits, separated by . _ - or /"
@@ -122,11 +133,11 @@ func (s *Settings) checkBuilder() error {
 	switch {
 	case !imageName.MatchString(b.Prefix):
 		return invalid("builder.prefix", b.Prefix, imageNameAllowed)
-	case !imageName.MatchString(b.DockerNamespace):
+	case b.DockerNamespace != "" && !imageName.MatchString(b.DockerNamespace):
 		return invalid("builder.dockerNamespace", b.DockerNamespace, imageNameAllowed)
 	case b.Registry.Mirror != "" && !imageName.MatchString(b.Registry.Mirror):
 		return invalid("builder.registry.mirror", b.Registry.Mirror, imageNameAllowed)
-	case !fabricVersion.MatchString(b.FabricVersion):
+	case b.FabricVersion != "" && !fabricVersion.MatchString(b.FabricVersion):
 		return invalid("builder.fabricVersion", b.FabricVersion, "a version such as 3.1 or 3.1.4")
 	case b.Pids < 1:
 		return invalid("builder.pids", b.Pids, "at least 1")
@@ -253,29 +264,32 @@ func (s *Settings) checkOverrides() error {
 	return nil
 }
 
-// checkTogether refuses keys that cannot be combined. It is called once all sources are read, and its errors say where a
-// key was set: sources maps the names of keys to that.
-func (s *Settings) checkTogether(sources map[string]string) error {
+// conflict is a combination of keys that makes no sense.
+type conflict struct {
+	err  error
+	keys []string // those that are wrong without each other
+}
+
+// conflictIn returns the first combination of keys that makes no sense, or nil. It is called once all sources are read; at
+// says where a key was set.
+func (s *Settings) conflictIn(at func(name string) string) *conflict {
+	const (
+		certKey, keyKey              = "vm.docker.tls.cert.file", "vm.docker.tls.key.file"
+		memoryKey, swapKey           = "vm.docker.hostConfig.Memory", "vm.docker.hostConfig.MemorySwap"
+		cpusKey, periodKey, quotaKey = "builder.cpus", "vm.docker.hostConfig.CpuPeriod", "vm.docker.hostConfig.CpuQuota"
+	)
 	host, tls := s.VM.Docker.HostConfig, s.VM.Docker.TLS
-	at := func(name string) string {
-		if source := sources[name]; strings.HasPrefix(source, "CORE_") {
-			return "variable " + source
-		} else if source != "" {
-			return source
-		}
-		return name
-	}
 	switch {
 	case tls.Enabled && tls.Cert.File != "" && tls.Key.File == "":
-		return fmt.Errorf("%s: client certificate without a key: set vm.docker.tls.key.file as well, or neither", at("vm.docker.tls.cert.file"))
+		return &conflict{fmt.Errorf("%s: client certificate without a key: set %s as well, or neither", at(certKey), keyKey), []string{certKey}}
 	case tls.Enabled && tls.Key.File != "" && tls.Cert.File == "":
-		return fmt.Errorf("%s: key without a client certificate: set vm.docker.tls.cert.file as well, or neither", at("vm.docker.tls.key.file"))
+		return &conflict{fmt.Errorf("%s: key without a client certificate: set %s as well, or neither", at(keyKey), certKey), []string{keyKey}}
 	case host.MemorySwap > 0 && host.MemorySwap < max(host.Memory, 1), host.MemorySwap > 0 && host.Memory == 0:
-		return fmt.Errorf("%s: invalid value %d: expected at least vm.docker.hostConfig.Memory, which must be set too, since the value covers memory and swap together", at("vm.docker.hostConfig.MemorySwap"), host.MemorySwap)
+		return &conflict{fmt.Errorf("%s: invalid value %d: expected at least %s, which must be set too, since the value covers memory and swap together", at(swapKey), host.MemorySwap, memoryKey), []string{swapKey}}
 	case s.Builder.CPUs > 0 && (host.CpuPeriod > 0 || host.CpuQuota > 0):
-		return fmt.Errorf("%s: cannot be combined with vm.docker.hostConfig.CpuPeriod and CpuQuota: set one or the other", at("builder.cpus"))
+		return &conflict{fmt.Errorf("%s: cannot be combined with %s and CpuQuota: set one or the other", at(cpusKey), periodKey), []string{periodKey, quotaKey}}
 	}
-	return s.checkNetworks(at)
+	return s.networkConflict(at)
 }
 
 // networkModes lists the values of NetworkMode that do not name a network. It repeats a list in internal/docker, because
@@ -288,8 +302,8 @@ func isExclusive(mode string) bool {
 	return slices.Contains(networkModes, kind) || compound && (kind == "container" || kind == "ns")
 }
 
-// checkNetworks refuses an exclusive network mode together with other networks.
-func (s *Settings) checkNetworks(at func(name string) string) error {
+// networkConflict returns an exclusive network mode together with other networks, or nil.
+func (s *Settings) networkConflict(at func(name string) string) *conflict {
 	const (
 		modeKey, networksKey = "vm.docker.hostConfig.NetworkMode", "builder.networks"
 		message              = "%s: %q cannot be combined with other networks: set it alone, or only set networks, here and in %s"
@@ -300,11 +314,11 @@ func (s *Settings) checkNetworks(at func(name string) string) error {
 	}
 	for _, name := range networks {
 		if isExclusive(name) && hasOther(append([]string{mode}, networks...), name) {
-			return fmt.Errorf(message, at(networksKey), name, modeKey)
+			return &conflict{fmt.Errorf(message, at(networksKey), name, modeKey), []string{modeKey}}
 		}
 	}
 	if isExclusive(mode) && hasOther(networks, mode) {
-		return fmt.Errorf(message, at(modeKey), mode, networksKey)
+		return &conflict{fmt.Errorf(message, at(modeKey), mode, networksKey), []string{modeKey}}
 	}
 	return nil
 }

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"fabric-builder-docker/internal/host"
 )
@@ -18,7 +22,7 @@ const coreFile = "core.yaml"
 var coreDirs = []string{"/etc/hyperledger/peercfg", "/etc/hyperledger/fabric"}
 
 // loadCore reads the first core.yaml that this user may read. Keys in it that are not settings of this builder are
-// skipped.
+// skipped. The peer starts with wrong values too, so they are warnings: see tolerate.
 func (l *loader) loadCore(environ []string) error {
 	dirs := coreDirs
 	if dir := Lookup(environ, "FABRIC_CFG_PATH"); dir != "" {
@@ -26,7 +30,7 @@ func (l *loader) loadCore(environ []string) error {
 	}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, coreFile)
-		document, err := read(path)
+		document, err := l.readCore(path)
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 			l.warnings = append(l.warnings, fmt.Sprintf("%s: permission denied: the file is ignored", path))
@@ -40,6 +44,46 @@ func (l *loader) loadCore(environ []string) error {
 		return l.apply(path, withoutBuilder(document), decoder{dir: dir, core: true, inContainer: inContainer()})
 	}
 	return nil
+}
+
+// readCore parses core.yaml. If it sets a key twice, the last one counts, as for peers up to 2.5.
+func (l *loader) readCore(path string) (any, error) {
+	document, err := read(path)
+	if err == nil || errors.Is(err, fs.ErrPermission) {
+		return document, err
+	}
+	data, readErr := readBytes(path)
+	if readErr != nil || yaml.Unmarshal(data, &document) != nil {
+		return nil, err
+	}
+	_, reason, _ := strings.Cut(err.Error(), "unmarshal errors: ")
+	l.warnings = append(l.warnings, fmt.Sprintf("%s: %s: the last one counts (peers from 3.0 on refuse the file)", path, reason))
+	return document, nil
+}
+
+// tolerate notes a wrong value in core.yaml, which leaves the value of the key as it is.
+func (l *loader) tolerate(path string, key Key, err error) {
+	l.tolerated[key.Name] = fmt.Sprintf("%s: %v; %s", path, err, key.inUse())
+}
+
+// minStartupTimeout is what the peer raises a shorter chaincode.startuptimeout to.
+const minStartupTimeout = 5 * time.Second
+
+// peerTimeout returns what the peer makes of chaincode.startuptimeout: a number without a unit stands for nanoseconds, and
+// what is no duration for none.
+func peerTimeout(value any) time.Duration {
+	var timeout time.Duration
+	switch value := value.(type) {
+	case float64:
+		timeout = time.Duration(value)
+	case string:
+		if nanoseconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+			timeout = time.Duration(nanoseconds)
+		} else if parsed, err := time.ParseDuration(value); err == nil {
+			timeout = parsed
+		}
+	}
+	return max(timeout, minStartupTimeout)
 }
 
 // withoutBuilder returns a core.yaml document without its builder section, which is not part of core.yaml: the peer does

@@ -201,17 +201,15 @@ func TestAnUnreadableConfigYAMLIsAnError(t *testing.T) {
 	assert.ErrorContains(t, err, filepath.Join(dir, config.File)+": permission denied")
 }
 
-func TestCoreYAMLIsRefusedInOneLine(t *testing.T) {
+// The peer does not start with such a file either.
+func TestCoreYAMLThatThePeerCannotReadIsRefusedInOneLine(t *testing.T) {
 	tests := map[string]struct{ yaml, want string }{
-		"not YAML":              {"vm: [", "invalid YAML: line 1: did not find expected node content"},
-		"a string":              {"hello", `expected a section with keys, got "hello"`},
-		"a value for a section": {"vm: {docker: 5}", "vm.docker: expected a section with keys, got 5"},
-		"a hostConfig field of the wrong type": {"vm: {docker: {hostConfig: {Memory: [1]}}}",
-			"vm.docker.hostConfig.Memory: expected a whole number, got a list"},
-		"a map for a list":       {"vm: {docker: {hostConfig: {Dns: {a: b}}}}", `vm.docker.hostConfig.Dns: expected a list of strings, got a map`},
-		"a string for a boolean": {"chaincode: {pull: maybe}", `chaincode.pull: invalid value "maybe": expected true or false`},
-		"an invalid value":       {"vm: {docker: {hostConfig: {BlkioWeight: 5}}}", "vm.docker.hostConfig.BlkioWeight: invalid value 5: expected 10 to 1000, or 0 for the engine's default"},
-		"a key twice":            {"peer: {ID: a, id: b}", "peer.id: set twice, as ID and as id"},
+		"not YAML":                    {"vm: [", "invalid YAML: line 1: did not find expected node content"},
+		"not YAML, and a key twice":   {"vm:\nvm:\n\tx", "invalid YAML: line 3: found character that cannot start any token"},
+		"a string":                    {"hello", `expected a section with keys, got "hello"`},
+		"a list":                      {"[a]", `expected a section with keys, got a list`},
+		"a string in several lines":   {"hello\nworld", `expected a section with keys, got "hello world"`},
+		"an anchor that is not there": {"vm: *x", "invalid YAML: unknown anchor 'x' referenced"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

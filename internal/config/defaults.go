@@ -5,7 +5,13 @@ import (
 	"time"
 )
 
-// Defaults returns the settings that apply if the operator sets nothing.
+// The release of Fabric whose images are used if neither a setting nor a peer names one.
+const (
+	defaultVersion   = "3.1"
+	defaultNamespace = "hyperledger"
+)
+
+// Defaults returns the settings that apply if the operator sets nothing and no peer says which release of Fabric it is.
 func Defaults() Settings {
 	return Settings{
 		VM: VM{Docker: VMDocker{
@@ -16,10 +22,10 @@ func Defaults() Settings {
 			},
 		}},
 		Chaincode: Chaincode{
-			Builder: "hyperledger/fabric-ccenv:3.1",
-			Golang:  Golang{Runtime: "hyperledger/fabric-baseos:3.1"},
-			Java:    Runtime{"hyperledger/fabric-javaenv:2.5"},
-			Node:    Runtime{"hyperledger/fabric-nodeenv:2.5"},
+			Builder: "$(DOCKER_NS)/fabric-ccenv:$(TWO_DIGIT_VERSION)",
+			Golang:  Golang{Runtime: "$(DOCKER_NS)/fabric-baseos:$(TWO_DIGIT_VERSION)"},
+			Java:    Runtime{"$(DOCKER_NS)/fabric-javaenv:$(TWO_DIGIT_VERSION)"},
+			Node:    Runtime{"$(DOCKER_NS)/fabric-nodeenv:$(TWO_DIGIT_VERSION)"},
 			Logging: Logging{
 				Level:  "info",
 				Shim:   "warn",
@@ -30,8 +36,8 @@ func Defaults() Settings {
 		Builder: Builder{
 			Types:           slices.Clone(KnownTypes),
 			Prefix:          "fabric-chaincode",
-			FabricVersion:   "3.1",
-			DockerNamespace: "hyperledger",
+			FabricVersion:   defaultVersion,
+			DockerNamespace: defaultNamespace,
 			BuildTimeout:    15 * time.Minute,
 			Build:           Build{Pids: 4096, OutputSize: 4 << 30, OutputFiles: 1000000},
 			Cache:           Cache{Scope: CacheEngine},

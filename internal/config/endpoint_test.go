@@ -45,7 +45,10 @@ func TestEndpointIsChosenInThisOrder(t *testing.T) {
 		"the built-in controller is off": {"vm: {endpoint: \"\"}", nil, []bool{true, true}, first, "the default"},
 		"off in a variable":              {"vm: {endpoint: tcp://file}", []string{"CORE_VM_ENDPOINT="}, []bool{true, true}, "tcp://file", "vm.endpoint in FILE"},
 		"off, with DOCKER_HOST":          {"vm: {endpoint: \"\"}", []string{"CORE_VM_ENDPOINT=", "DOCKER_HOST=tcp://docker"}, []bool{true, true}, "tcp://docker", "DOCKER_HOST"},
-		"similar names":                  {"", []string{"DOCKER_HOSTS=tcp://x", "XDOCKER_HOST=tcp://x"}, []bool{true, true}, first, "the default"},
+		"without a scheme, as older peers take it": {"vm: {endpoint: \"172.17.0.1:2375\"}", nil, []bool{true, true}, "tcp://172.17.0.1:2375", "vm.endpoint in FILE"},
+		"DOCKER_HOST without a scheme":             {"", []string{"DOCKER_HOST=engine:2375"}, []bool{true, true}, "tcp://engine:2375", "DOCKER_HOST"},
+		"a variable without a scheme":              {"", []string{"CORE_VM_ENDPOINT=[::1]:2375"}, []bool{true, true}, "tcp://[::1]:2375", "CORE_VM_ENDPOINT"},
+		"similar names":                            {"", []string{"DOCKER_HOSTS=tcp://x", "XDOCKER_HOST=tcp://x"}, []bool{true, true}, first, "the default"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -72,6 +75,56 @@ func TestEndpointIsChosenInThisOrder(t *testing.T) {
 			assert.ErrorIs(t, explained, cause)
 		})
 	}
+}
+
+func TestAnEndpointThatIsNone(t *testing.T) {
+	for _, endpoint := range []string{"/var/run/docker.sock", "docker", "host:port", ":2375", "host:0", "host:65536", "unix:", "172.17.0.1", "a:1:2"} {
+		_, err := Load(t.TempDir(), []string{"CORE_VM_ENDPOINT=" + endpoint})
+		assert.ErrorContains(t, err, "vm.endpoint: invalid value", endpoint)
+	}
+}
+
+// Docker's clients read all three.
+func TestDockerHostBringsItsTLSVariables(t *testing.T) {
+	certs := t.TempDir()
+	for _, name := range []string{"ca.pem", "cert.pem", "key.pem"} {
+		require.NoError(t, os.WriteFile(filepath.Join(certs, name), nil, 0o600))
+	}
+	home := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(home, ".docker"), 0o700))
+	all := TLS{Enabled: true, CA: PEM{certs + "/ca.pem"}, Cert: PEM{certs + "/cert.pem"}, Key: PEM{certs + "/key.pem"}}
+	tests := map[string]struct {
+		yaml    string
+		environ []string
+		want    TLS
+	}{
+		"both":                      {"", []string{"DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + certs}, all},
+		"only the directory":        {"", []string{"DOCKER_CERT_PATH=" + certs}, all},
+		"no client certificate":     {"", []string{"DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=/no"}, TLS{Enabled: true, CA: PEM{"/no/ca.pem"}}},
+		"the home directory":        {"", []string{"DOCKER_TLS_VERIFY=1", "HOME=" + home}, TLS{Enabled: true, CA: PEM{home + "/.docker/ca.pem"}}},
+		"Docker's own directory":    {"", []string{"DOCKER_TLS_VERIFY=1", "HOME=" + home, "DOCKER_CONFIG=" + certs}, all},
+		"no directory is known":     {"", []string{"DOCKER_TLS_VERIFY=1"}, TLS{Enabled: true}},
+		"neither":                   {"", []string{"HOME=" + home, "DOCKER_TLS_VERIFY="}, TLS{}},
+		"another endpoint":          {"vm: {endpoint: \"tcp://other:2376\"}", []string{"DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=" + certs}, TLS{}},
+		"settings win":              {"vm: {docker: {tls: {enabled: true, ca: {file: /ca}}}}", []string{"DOCKER_CERT_PATH=" + certs}, TLS{Enabled: true, CA: PEM{"/ca"}}},
+		"settings win, without TLS": {"vm: {docker: {tls: {enabled: false}}}", []string{"DOCKER_CERT_PATH=" + certs}, TLS{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, File), []byte(test.yaml), 0o644))
+			settings, err := Load(dir, append(test.environ, "DOCKER_HOST=tcp://docker:2376"))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, settings.VM.Docker.TLS)
+		})
+	}
+	t.Run("the shipped core.yaml, which turns TLS off", func(t *testing.T) {
+		core := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(core, "core.yaml"), []byte("vm: {docker: {tls: {enabled: false, ca: {file: docker/ca.crt}}}}"), 0o644))
+		settings, err := Load(t.TempDir(), []string{"FABRIC_CFG_PATH=" + core, "DOCKER_HOST=tcp://docker:2376", "DOCKER_CERT_PATH=" + certs})
+		require.NoError(t, err)
+		assert.Equal(t, all, settings.VM.Docker.TLS)
+	})
 }
 
 func TestTheDefaultSockets(t *testing.T) {

@@ -5,12 +5,22 @@ import (
 	"os"
 	"reflect"
 	"testing"
+
+	"fabric-builder-docker/internal/host"
 )
 
 // TestMain keeps the tests independent of a peer that may be installed on this machine.
 func TestMain(m *testing.M) {
-	coreDirs, mountinfo = nil, os.DevNull
+	coreDirs, mountinfo, findPeer = nil, os.DevNull, noPeer
 	os.Exit(m.Run())
+}
+
+func noPeer() (host.Peer, error) { return host.Peer{}, host.ErrNoPeer }
+
+// UsePeer replaces the peer that is found, or the error.
+func UsePeer(t *testing.T, peer host.Peer, err error) {
+	t.Cleanup(func() { findPeer = noPeer })
+	findPeer = func() (host.Peer, error) { return peer, err }
 }
 
 // UseCoreDirs replaces the directories that are searched for core.yaml.

@@ -21,6 +21,16 @@ func (s *Settings) Keys() []Key {
 	return keys
 }
 
+// key returns the setting with that name.
+func (s *Settings) key(name string) Key {
+	for _, key := range s.Keys() {
+		if key.Name == name {
+			return key
+		}
+	}
+	return Key{}
+}
+
 func keys(section reflect.Value, prefix string) []Key {
 	var found []Key
 	for i := range section.NumField() {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -17,34 +19,51 @@ const File = "config.yaml"
 
 // Load reads the settings from the peer's core.yaml, from config.yaml in dir, and from the CORE_ variables in environ
 // (KEY=VALUE). Later sources win, except where an older key stands for a newer one (chaincode.pull, Cpuset; see resolve). A
-// file that does not exist is skipped. An error names the file or variable, the key and what is expected.
-func Load(dir string, environ []string) (Settings, error) {
-	l := loader{settings: Defaults(), sources: map[string]string{}, dir: dir, base: dir}
+// file that does not exist is skipped. An error names the file or variable, the key and what is expected. What core.yaml sets
+// wrongly is a warning, unless a later source sets it too.
+func Load(dir string, environ []string) (Settings, error) { return LoadBuilt(dir, environ, Fabric{}) }
+
+// LoadBuilt works as [Load] for a package that was built for that release of Fabric. Only a setting wins over it. Empty
+// fields are not known.
+func LoadBuilt(dir string, environ []string, built Fabric) (Settings, error) {
+	l := loader{settings: Defaults(), sources: map[string]source{}, tolerated: map[string]string{}, dir: dir, base: dir}
 	for _, step := range []func([]string) error{l.loadCore, l.loadFile, l.loadEnvironment} {
 		if err := step(environ); err != nil {
 			return Settings{}, err
 		}
 	}
-	if err := l.settings.checkTogether(l.sources); err != nil {
+	if err := l.checkTogether(); err != nil {
 		return Settings{}, err
 	}
-	if source := l.sources["vm.endpoint"]; source != "" {
-		l.settings.endpointSource = source
-	}
+	l.chooseEndpoint(environ)
+	l.chooseFabric(built)
+	l.checkCoreImages()
 	l.settings.resolve()
 	l.warn()
-	l.settings.chooseEndpoint(environ)
 	return l.settings, nil
 }
 
 // loader collects settings from their sources.
 type loader struct {
-	settings Settings
-	sources  map[string]string // name of a key that was set -> where it was set
-	dir      string            // the directory of config.yaml
-	base     string            // where relative paths in variables start: the directory of core.yaml, as for the peer, otherwise dir
-	ignored  []string          // keys that were set but are ignored, see ignoredKeys
-	warnings []string
+	settings  Settings
+	sources   map[string]source // name of a key that was set -> where it was set
+	tolerated map[string]string // name of a key in core.yaml -> warning that its value is wrong, and what is used
+	dir       string            // the directory of config.yaml
+	base      string            // where relative paths in variables start: the directory of core.yaml, as for the peer, otherwise dir
+	ignored   []string          // keys that were set but are ignored, see ignoredKeys
+	warnings  []string
+}
+
+// source is where a key was set.
+type source struct {
+	where string // a variable, or KEY in FILE
+	core  bool   // core.yaml
+}
+
+// note remembers where a key was set. A right value in a later source replaces a wrong one in core.yaml.
+func (l *loader) note(name string, from source) {
+	l.sources[name] = from
+	delete(l.tolerated, name)
 }
 
 // loadFile reads config.yaml.
@@ -59,15 +78,82 @@ func (l *loader) loadFile([]string) error {
 
 // apply applies the document of a file and checks the result.
 func (l *loader) apply(path string, document any, d decoder) error {
-	d.set = func(name string) { l.sources[name] = name + " in " + path }
+	d.set = func(name string) { l.note(name, source{where: name + " in " + path, core: d.core}) }
 	d.ignore = func(name string) { l.ignored = append(l.ignored, name) }
+	d.check, d.tolerate = l.settings.check, func(key Key, err error) { l.tolerate(path, key, err) }
 	if err := d.settings(&l.settings, document); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := l.settings.check(); err != nil {
+	if err := l.check(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// check checks each key independently of the others. Images of core.yaml are checked when a package needs them.
+func (l *loader) check() error {
+	err := l.settings.check()
+	l.settings.eachImage(func(name string, image *string) {
+		if err == nil && !l.sources[name].core {
+			err = l.settings.checkImage(name, *image)
+		}
+	})
+	return err
+}
+
+// checkCoreImages notes which image names of core.yaml are invalid, see [Settings.CheckImage].
+func (l *loader) checkCoreImages() {
+	l.settings.imageErrors = map[string]error{}
+	l.settings.eachImage(func(name string, image *string) {
+		if from := l.sources[name]; from.core {
+			if err := l.settings.checkImage(name, *image); err != nil {
+				l.settings.imageErrors[name] = fmt.Errorf("%s: %w (to use another image, set the key in config.yaml beside bin/)",
+					strings.TrimPrefix(from.where, name+" in "), err)
+			}
+		}
+	})
+}
+
+// checkTogether refuses keys that cannot be combined, but ignores those of core.yaml that are among them.
+func (l *loader) checkTogether() error {
+	at := func(name string) string {
+		switch from := l.sources[name]; {
+		case strings.HasPrefix(from.where, "CORE_"):
+			return "variable " + from.where
+		case from.where != "":
+			return from.where
+		}
+		return name
+	}
+	for {
+		found := l.settings.conflictIn(at)
+		if found == nil {
+			return nil
+		}
+		if !l.dropCore(found) {
+			return found.err
+		}
+	}
+}
+
+// dropCore sets the keys of a conflict that core.yaml has set to their defaults. It returns false if there are none.
+func (l *loader) dropCore(found *conflict) bool {
+	dropped, defaults := false, Defaults()
+	for _, name := range found.keys {
+		if !l.sources[name].core {
+			continue
+		}
+		key, fallback := l.settings.key(name), defaults.key(name)
+		key.value.Set(fallback.value)
+		consequence := key.inUse()
+		if where := l.sources[name].where; !strings.HasPrefix(found.err.Error(), where) {
+			consequence = where + ": " + consequence
+		}
+		l.tolerated[name] = fmt.Sprintf("%v; %s", found.err, consequence)
+		delete(l.sources, name)
+		dropped = true
+	}
+	return dropped
 }
 
 // readFile is a variable for tests, which run as root and cannot make a file unreadable.
@@ -76,8 +162,21 @@ var readFile = func(path string) ([]byte, error) { return regular.ReadFile(path,
 // maxFile is the size of the largest settings file in bytes.
 const maxFile = 16 << 20
 
-// read parses a YAML file. It returns nil if the file does not exist or is empty.
+// read parses a YAML file. It returns nil if the file does not exist or is empty. A duplicate key is an error.
 func read(path string) (any, error) {
+	data, err := readBytes(path)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	var document any
+	if err := yaml.UnmarshalStrict(data, &document); err != nil { // strict: a duplicate key is an error
+		return nil, fmt.Errorf("%s: invalid YAML: %s", path, yamlReason(err))
+	}
+	return document, nil
+}
+
+// readBytes reads a file. It returns nil if the file does not exist.
+func readBytes(path string) ([]byte, error) {
 	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -88,11 +187,7 @@ func read(path string) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var document any
-	if err := yaml.UnmarshalStrict(data, &document); err != nil { // strict: a duplicate key is an error
-		return nil, fmt.Errorf("%s: invalid YAML: %s", path, yamlReason(err))
-	}
-	return document, nil
+	return data, nil
 }
 
 // yamlReason returns the message of the YAML library on one line, without the prefixes of its layers.
@@ -124,12 +219,12 @@ func (l *loader) loadEnvironment(environ []string) error {
 		}
 		err := key.parse(value, l.base)
 		if err == nil {
-			err = l.settings.check()
+			l.note(key.Name, source{where: name})
+			err = l.check()
 		}
 		if err != nil {
 			return fmt.Errorf("variable %s: %w", name, err)
 		}
-		l.sources[key.Name] = name
 	}
 	return nil
 }
@@ -137,6 +232,9 @@ func (l *loader) loadEnvironment(environ []string) error {
 // warn adds the warnings of the sources, and one line for all ignored keys.
 func (l *loader) warn() {
 	l.settings.Warnings = append(l.settings.Warnings, l.warnings...)
+	for _, name := range slices.Sorted(maps.Keys(l.tolerated)) {
+		l.settings.Warnings = append(l.settings.Warnings, l.tolerated[name])
+	}
 	if len(l.ignored) > 0 {
 		l.settings.Warnings = append(l.settings.Warnings, fmt.Sprintf(
 			"ignored, as by the peer's built-in controller: %s", strings.Join(sorted(l.ignored), ", ")))

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -44,7 +45,7 @@ func (s *Settings) eachImage(do func(name string, image *string)) {
 
 // expand replaces the placeholders of core.yaml in an image name, as the peer does.
 func (s *Settings) expand(setting, image string) string {
-	version := s.Builder.FabricVersion
+	version := cmp.Or(s.Builder.FabricVersion, defaultVersion)
 	if setting == "chaincode.java.runtime" || setting == "chaincode.node.runtime" {
 		version = upTo25(version)
 	}
@@ -52,7 +53,7 @@ func (s *Settings) expand(setting, image string) string {
 		"$(ARCH)", runtime.GOARCH,
 		"$(PROJECT_VERSION)", version,
 		"$(TWO_DIGIT_VERSION)", twoDigits(version),
-		"$(DOCKER_NS)", s.Builder.DockerNamespace,
+		"$(DOCKER_NS)", cmp.Or(s.Builder.DockerNamespace, defaultNamespace),
 	).Replace(image)
 }
 

@@ -9,11 +9,13 @@ import (
 
 // decoder applies the document of one file to settings.
 type decoder struct {
-	dir         string            // where relative paths start
-	core        bool              // the file is core.yaml: unknown keys are skipped, and Fabric's defaults count as not set
-	inContainer bool              // the peer runs in a container
-	set         func(name string) // called with each key that was set
-	ignore      func(name string) // called with each key that was set but is ignored, see ignoredKeys
+	dir         string                   // where relative paths start
+	core        bool                     // the file is core.yaml: unknown keys are skipped, and Fabric's defaults count as not set
+	inContainer bool                     // the peer runs in a container
+	set         func(name string)        // called with each key that was set
+	ignore      func(name string)        // called with each key that was set but is ignored, see ignoredKeys
+	check       func() error             // checks all settings; in core.yaml, it is called after each key
+	tolerate    func(key Key, err error) // called with each key of core.yaml whose value is wrong, after that was taken back
 }
 
 func (d decoder) settings(s *Settings, document any) error {
@@ -26,7 +28,11 @@ func (d decoder) section(section reflect.Value, prefix string, document any) err
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("%sexpected a section with keys, got %s", sectionName(prefix), describe(document))
+		err := fmt.Errorf("%sexpected a section with keys, got %s", sectionName(prefix), describe(document))
+		if prefix == "" {
+			return err // not even the peer reads such a file
+		}
+		return d.refuse(Key{Name: strings.TrimSuffix(prefix, "."), value: section}, err)
 	}
 	spellings := map[string]string{}
 	for _, name := range names(values) {
@@ -38,7 +44,10 @@ func (d decoder) section(section reflect.Value, prefix string, document any) err
 			continue
 		}
 		if other, twice := spellings[key.Name]; twice {
-			return fmt.Errorf("%s: set twice, as %s and as %s", key.Name, other, name)
+			if err := d.refuse(key, fmt.Errorf("%s: set twice, as %s and as %s", key.Name, other, name)); err != nil {
+				return err
+			}
+			continue
 		}
 		spellings[key.Name] = name
 		if err := d.key(key, values[name]); err != nil {
@@ -58,8 +67,8 @@ func (d decoder) key(key Key, value any) error {
 	case isSections(key.value.Type()):
 		return d.sections(key, value)
 	}
-	if number, ok := value.(float64); ok && d.core && key.value.Kind() == reflect.String {
-		value = scalarText(number) // the peer accepts networkId: 1 as well
+	if d.core {
+		return d.coreKey(key, value)
 	}
 	if key.Name == "builder.cache.scope" && value == false {
 		value = CacheOff // YAML reads off as a boolean
@@ -68,6 +77,46 @@ func (d decoder) key(key Key, value any) error {
 		return fmt.Errorf("%s: %w", key.Name, err)
 	}
 	d.set(key.Name)
+	return nil
+}
+
+// coreKey applies one value of core.yaml. A wrong one changes nothing, except where the peer makes something of it.
+func (d decoder) coreKey(key Key, value any) error {
+	switch value.(type) {
+	case float64, bool:
+		if key.value.Kind() == reflect.String {
+			value = scalarText(value) // the peer accepts networkId: 1 as well
+		}
+	}
+	before := reflect.New(key.value.Type()).Elem()
+	before.Set(key.value)
+	err := key.assign(value, d.dir)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", key.Name, err)
+	} else {
+		err = d.check()
+	}
+	if key.Name == "chaincode.startuptimeout" {
+		timeout := reflect.ValueOf(peerTimeout(value))
+		if err == nil && !key.value.Equal(timeout) {
+			err = invalid(key.Name, value, "at least 5s")
+		}
+		before = timeout
+	}
+	if err != nil {
+		key.value.Set(before)
+		return d.refuse(key, err)
+	}
+	d.set(key.Name)
+	return nil
+}
+
+// refuse returns the error about a key, or notes it if the file is core.yaml.
+func (d decoder) refuse(key Key, err error) error {
+	if !d.core {
+		return err
+	}
+	d.tolerate(key, err)
 	return nil
 }
 

@@ -4,8 +4,8 @@
 // section holds what core.yaml lacks.
 //
 // Keys are case-insensitive, as for the peer. An unknown key, a wrong type or an invalid value is an error that names the
-// file, the key and what is expected. In core.yaml, unknown keys are skipped, and values that Fabric ships count as not
-// set, see core.go.
+// file, the key and what is expected. In core.yaml, unknown keys are skipped, values that Fabric ships count as not set, and
+// an invalid value is a warning, because the peer starts with it too: see core.go.
 package config
 
 import "time"
@@ -17,10 +17,14 @@ type Settings struct {
 	Peer      Peer      `key:"peer"`
 	Builder   Builder   `key:"builder"`
 
+	// Fabric says where Builder.FabricVersion comes from.
+	Fabric FabricOrigin
+
 	// Warnings holds what the operator should know about the settings, one line each. The programs log them.
 	Warnings []string
 
-	endpointSource string // where VM.Endpoint was set, for errors
+	endpointSource string           // where VM.Endpoint was set, for errors
+	imageErrors    map[string]error // names of settings in core.yaml -> why their image names are invalid, see CheckImage
 }
 
 // VM says where the engine is and how containers run on it.
@@ -123,8 +127,8 @@ type Peer struct {
 type Builder struct {
 	Types           []string      `key:"types"`           // package types that detect accepts
 	Prefix          string        `key:"prefix"`          // of the names of images, volumes and build containers
-	FabricVersion   string        `key:"fabricVersion"`   // value of $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names
-	DockerNamespace string        `key:"dockerNamespace"` // value of $(DOCKER_NS) in image names
+	FabricVersion   string        `key:"fabricVersion"`   // value of $(PROJECT_VERSION) and $(TWO_DIGIT_VERSION) in image names; not set: the peer's own
+	DockerNamespace string        `key:"dockerNamespace"` // value of $(DOCKER_NS) in image names; not set: that of the peer's own images
 	BuildTimeout    time.Duration `key:"buildTimeout"`    // limit of one build, including the wait for another builder of the same content
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile

@@ -14,12 +14,7 @@ var KnownTypes = []string{"golang", "node", "java", "docker", "k8s", "ccaas", "e
 // check other settings: build reports those, whereas an error of detect would make the peer silently use another builder.
 func LoadTypes(dir string, environ []string) ([]string, error) {
 	settings := Defaults()
-	var key Key
-	for _, k := range settings.Keys() {
-		if k.Name == "builder.types" {
-			key = k
-		}
-	}
+	key := settings.key("builder.types")
 	path := filepath.Join(dir, File)
 	document, err := read(path)
 	if err != nil {

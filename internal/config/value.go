@@ -78,6 +78,14 @@ func (k Key) invalidValue(value string, err error) string {
 	return "invalid value " + value
 }
 
+// inUse says, in a warning about a wrong value, which one is used instead: what the key holds.
+func (k Key) inUse() string {
+	if k.value.IsZero() || k.isSecret() || k.value.Kind() == reflect.Struct {
+		return "it is ignored"
+	}
+	return fmt.Sprintf("%v is used", k.value.Interface())
+}
+
 // isSecret reports whether the value may hold secrets, as variables and options of a log driver do.
 func (k Key) isSecret() bool {
 	return k.value.Type() == environmentType || k.value.Kind() == reflect.Map

@@ -39,6 +39,12 @@ func TestConnectUsesTheTLSFiles(t *testing.T) {
 	assert.True(t, docker.IsUnreachable(err), "TLS is off: %v", err)
 }
 
+// As Docker's own clients do.
+func TestConnectUsesTheTLSFilesOfDockerHost(t *testing.T) {
+	_, err := engine.Connect(t.Context(), load(t, "DOCKER_HOST=127.0.0.1:1", "DOCKER_TLS_VERIFY=1", "DOCKER_CERT_PATH=/no"))
+	assert.ErrorContains(t, err, "preparing a client for tcp://127.0.0.1:1: reading the engine's certificate authority: open /no/ca.pem: ")
+}
+
 // Callers branch on the cause, and operators need the setting.
 func TestConnectExplainsTheEndpoint(t *testing.T) {
 	_, err := engine.Connect(t.Context(), load(t, "CORE_VM_ENDPOINT=unix:///no/socket"))

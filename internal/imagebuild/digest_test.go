@@ -98,7 +98,7 @@ func TestWhatTheDigestHolds(t *testing.T) {
 			func(in *inputs) { in.settings.Builder.Node.Snapshots = false },
 			func(in *inputs) { in.settings.Builder.Node.KnownScripts = []string{strings.Repeat("0", 64)} },
 		}},
-		"`builder.fabricVersion`": {"golang", []func(*inputs){func(in *inputs) { in.settings.Builder.FabricVersion = "2.5" }}},
+		"the version of Fabric: the peer's own, or `builder.fabricVersion`": {"golang", []func(*inputs){func(in *inputs) { in.settings.Builder.FabricVersion = "2.5" }}},
 		"for a Dockerfile: `builder.buildArgs`, except transport variables": {"docker", []func(*inputs){
 			func(in *inputs) { in.settings.Builder.BuildArgs = config.Environment{"A=1"} },
 		}},

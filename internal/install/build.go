@@ -6,6 +6,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -93,6 +95,9 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	}
 	defer connected.Close()
 	began := time.Now()
+	if plan.FabricVersion != "" {
+		logFabric(i.process.Log.With("label", i.pkg.Label), i.settings)
+	}
 	program := programOf(i.process)
 	program.Scratch = i.outputDir // is there, may be written to, and has room for the build's output
 	image, err := imagebuild.New(connected, i.settings, program).Build(ctx, plan, source, i.pkg.Label)
@@ -101,6 +106,7 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	}
 	record := newRecord(i.pkg, image)
 	record.NPMStart = plan.NPMStart
+	record.FabricVersion, record.DockerNamespace = i.settings.Builder.FabricVersion, i.settings.Builder.DockerNamespace
 	if !i.settings.Builder.SaveSource {
 		source = nil
 	}
@@ -122,6 +128,17 @@ func configureLog(process *cli.Process, settings config.Settings) {
 	for _, warning := range settings.Warnings {
 		process.Log.Warn("problem with settings", "reason", warning)
 	}
+}
+
+// logFabric says which release of Fabric the base images are for, and where that comes from.
+func logFabric(log hclog.Logger, settings config.Settings) {
+	b, origin := settings.Builder, settings.Fabric
+	if origin.Problem == "" {
+		log.Info("building for Fabric", "version", b.FabricVersion, "docker_namespace", b.DockerNamespace, "from", origin.Source)
+		return
+	}
+	log.Warn("building for Fabric, but the peer's version is not known", "version", b.FabricVersion, "docker_namespace", b.DockerNamespace,
+		"from", origin.Source, "reason", origin.Problem, "set", "builder.fabricVersion (and builder.dockerNamespace) as \"peer version\" prints them")
 }
 
 // writeOutput writes OUTPUT_DIR: META-INF for release, the source unless it is nil, from which run rebuilds a removed image,

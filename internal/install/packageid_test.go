@@ -64,7 +64,7 @@ func TestWarmComputesThePackageID(t *testing.T) {
 	sum := sha256.Sum256(data)
 	for _, test := range []struct{ hash, want string }{
 		{hex.EncodeToString(sum[:]), "example.com/own:1"},
-		{strings.Repeat("0", 64), config.Defaults().Chaincode.Builder},
+		{strings.Repeat("0", 64), "hyperledger/fabric-ccenv:3.1"},
 	} {
 		home := t.TempDir()
 		write(t, filepath.Join(home, "config.yaml"), strings.ReplaceAll(overrideByID, "%", test.hash))

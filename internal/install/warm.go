@@ -44,6 +44,7 @@ func Warm(ctx context.Context, process cli.Process) error {
 	}
 	defer connected.Close()
 	began := time.Now()
+	logFabric(process.Log, settings)
 	for _, j := range jobs {
 		defer j.source.Close()
 		if err := imagebuild.New(connected, j.settings, programOf(process)).Warm(ctx, j.plan, j.source, j.label); err != nil {
@@ -65,9 +66,11 @@ type job struct {
 
 // newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.
 func newJobs(process cli.Process, settings config.Settings, scratch string) ([]job, error) {
-	jobs := []job{{
-		target: "Go's standard library", source: &content.Package{}, plan: platform.NewGoLibraryPlan(settings, process.Environ), settings: settings,
-	}}
+	library := platform.NewGoLibraryPlan(settings, process.Environ)
+	if err := settings.CheckImage(library.Builder.Setting, library.Builder.Name); err != nil {
+		return nil, err
+	}
+	jobs := []job{{target: "Go's standard library", source: &content.Package{}, plan: library, settings: settings}}
 	for i, path := range process.Args {
 		j, err := newJob(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
 		if err != nil {

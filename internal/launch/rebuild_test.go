@@ -85,6 +85,20 @@ func TestARebuildUsesTheImagesForThePackageID(t *testing.T) {
 	assert.Contains(t, r.output.String(), "builder_image=example.com/ccenv:own")
 }
 
+// A newer peer, or one that does not tell its version, must not change what an installed chaincode is built with.
+func TestARebuildIsForTheReleaseOfTheBuild(t *testing.T) {
+	r := newRunner(t)
+	r.record.FabricVersion, r.record.DockerNamespace = "2.5.9", "example"
+	process := withSource(t, r)
+	for _, name := range []string{"example/fabric-ccenv:2.5", "example/fabric-baseos:2.5"} {
+		r.engine.AddImage(fakeengine.Image{Name: name, Layers: []string{"sha256:" + name}, User: "7:8"})
+	}
+	r.engine.SetProgram(compileOrServe)
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), `fabric_version=2.5.9 from="the build record"`)
+	assert.Contains(t, r.output.String(), "builder_image=example/fabric-ccenv:2.5")
+}
+
 func TestAFailedRebuildReportsWhy(t *testing.T) {
 	r := newRunner(t)
 	process := withSource(t, r)

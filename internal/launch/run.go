@@ -75,7 +75,8 @@ func Run(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
-	settings, err := config.Load(process.Home, process.Environ)
+	built := config.Fabric{Version: record.FabricVersion, Namespace: record.DockerNamespace}
+	settings, err := config.LoadBuilt(process.Home, process.Environ, built) // a rebuild makes the same image
 	if err != nil {
 		return err
 	}

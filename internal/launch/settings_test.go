@@ -285,3 +285,12 @@ func TestAPackageOfTheOldLifecycleRuns(t *testing.T) {
 	assert.Equal(t, "mycc:1.0", container.Labels[metadata.LabelChaincodeID])
 	assert.Equal(t, 5.0, host["PidsLimit"])
 }
+
+// The peer takes such a core.yaml for no limit, and launches.
+func TestAWrongLimitInCoreYAMLIsTheDefaultLimit(t *testing.T) {
+	r, core := newRunner(t), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(core, "core.yaml"), []byte("vm: {docker: {hostConfig: {Memory: 2g}}}\nchaincode: {startuptimeout: 300}"), 0o644))
+	host, _ := r.created(t, "", "FABRIC_CFG_PATH="+core)
+	assert.InDelta(t, 2<<30, host["Memory"], 0)
+	assert.Contains(t, r.output.String(), "2147483648 is used")
+}

@@ -44,8 +44,13 @@ type Record struct {
 	Entrypoint   []string  `json:"entrypoint,omitempty"`   // of the image; set only with TLSByInput
 	InstallToken string    `json:"install_token"`          // random; distinguishes peers that have everything else in common
 	NPMStart     *NPMStart `json:"npm_start,omitempty"`    // nil if the chaincode must be started by npm
-	Builder      string    `json:"builder"`                // version of the program that built the image
-	Created      time.Time `json:"created"`
+
+	// The release of Fabric that base images were for; empty in older records and for a service.
+	FabricVersion   string `json:"fabric_version,omitempty"`
+	DockerNamespace string `json:"docker_namespace,omitempty"`
+
+	Builder string    `json:"builder"` // version of the program that built the image
+	Created time.Time `json:"created"`
 }
 
 // NPMStart describes a Node package for which npm start would only run the shim's own command, so that run can start

@@ -112,12 +112,28 @@ func NewPlan(pkg metadata.Package, content *content.Package, settings config.Set
 	if err != nil {
 		return Plan{}, fmt.Errorf("planning the build of a %s package: %w", pkg.Type, err)
 	}
+	if err := plan.checkImages(settings); err != nil {
+		return Plan{}, err
+	}
 	plan.Type = pkg.Type
 	if plan.Kind == Container {
 		plan.FabricVersion = settings.Builder.FabricVersion
 		plan.DigestInputs = append(plan.DigestInputs, r.withoutTransport(plan.Environment)...)
 	}
 	return plan, nil
+}
+
+// checkImages returns an error if a setting of the plan's images does not hold the name of one.
+func (p Plan) checkImages(settings config.Settings) error {
+	for _, image := range []Image{p.Builder, p.Runtime} {
+		if image.Setting == "" {
+			continue
+		}
+		if err := settings.CheckImage(image.Setting, image.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckRun returns an error if run cannot start chaincode of the given type.

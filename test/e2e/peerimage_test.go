@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/fabricpeer"
 )
 
 // builderPath is where packaging/Dockerfile puts the builder.
@@ -65,13 +66,13 @@ func fileOf(t *testing.T, name, path string, mode int64) archived {
 	return archived{name: name, mode: mode, body: body}
 }
 
-// buildLayer builds packaging/Dockerfile up to a target, on an image in place of the peer's. The classic builder needs
-// no registry for images that the engine has.
-func buildLayer(t *testing.T, target string) string {
+// buildLayer builds packaging/Dockerfile up to a target, with this config.yaml, on an image in place of the peer's. The
+// classic builder needs no registry for images that the engine has.
+func buildLayer(t *testing.T, target string, config []byte) string {
 	t.Helper()
 	files := []archived{
 		fileOf(t, "packaging/Dockerfile", "../../packaging/Dockerfile", 0o644),
-		{name: "packaging/config.yaml", mode: 0o644, body: []byte(layerConfig())},
+		{name: "packaging/config.yaml", mode: 0o644, body: config},
 	}
 	for _, program := range []string{"detect", "build", "release", "run"} {
 		files = append(files, fileOf(t, "bin/"+program, filepath.Join(world.bin, program), 0o755))
@@ -90,14 +91,31 @@ func buildLayer(t *testing.T, target string) string {
 
 // peerImage builds the peer's image with the layer. The image of the first stage would have no name, so it is built
 // separately first, under a name by which it can be removed.
-func peerImage(t *testing.T) string {
+func peerImage(t *testing.T, config []byte) string {
 	t.Helper()
-	buildLayer(t, "programs")
-	return buildLayer(t, "peer")
+	buildLayer(t, "programs", config)
+	return buildLayer(t, "peer", config)
+}
+
+// peerOfRelease builds a program that its build info declares a peer of Fabric 2.5.9, and gives the base images the names of
+// that release in a namespace of the test's own, which the build info names too.
+func peerOfRelease(t *testing.T) string {
+	t.Helper()
+	namespace := prefix + "/release-" + strings.ToLower(rand.Text()[:10])
+	for name, image := range map[string]string{"ccenv": world.ccenv, "baseos": world.baseos} {
+		repository := namespace + "/fabric-" + name
+		query := url.Values{"repo": {repository}, "tag": {"2.5"}}
+		require.NoError(t, world.engine.Post(timeout(t), "/images/"+image+"/tag?"+query.Encode(), nil, nil))
+		t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+repository+":2.5")) })
+	}
+	program, err := fabricpeer.Build(t.TempDir(), fabricpeer.Module,
+		fabricpeer.Metadata(fabricpeer.Module, "Version=v2.5.9", "DockerNamespace="+namespace))
+	require.NoError(t, err)
+	return program
 }
 
 func TestTheProgramsAlone(t *testing.T) {
-	image := buildLayer(t, "programs")
+	image := buildLayer(t, "programs", []byte(layerConfig()))
 	id := createContainer(t, "", map[string]any{"Image": image, "Cmd": []string{"none"}})
 	content, err := world.engine.Read(timeout(t), "/containers/"+id+"/archive?path="+builderPath)
 	require.NoError(t, err)
@@ -116,8 +134,8 @@ func TestTheProgramsAlone(t *testing.T) {
 	}, modes)
 }
 
-// With only a name and a path in externalBuilders, and no variable propagated, the builder finds the engine and the
-// peer's network. The test peer runs in three environments.
+// With only a name and a path in externalBuilders, and no variable propagated, the builder finds the engine, the peer's
+// network and, in Fabric's test network, the images of the peer's release. The test peer runs in several environments.
 func TestNameAndPathAreAllItTakes(t *testing.T) {
 	t.Run("on the host", func(t *testing.T) {
 		dir := t.TempDir()
@@ -127,31 +145,41 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 		assert.Contains(t, said, "\nblue\n")
 	})
 
-	image := peerImage(t)
 	t.Run("in its own network", func(t *testing.T) {
 		p := containedPeer{
-			image: image, pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
+			image: peerImage(t, []byte(layerConfig())), pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
 			user: 500, coreDir: "/etc/hyperledger/fabric", socket: "/var/run/docker.sock",
 			environment: []string{"FABRIC_CFG_PATH=/etc/hyperledger/fabric", "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=nobody-sees-this"},
 		}
 		p.run(t)
 	})
 	t.Run("in Fabric's test network", func(t *testing.T) {
+		shipped, err := os.ReadFile("../../packaging/config.yaml") // sets nothing
+		require.NoError(t, err)
 		p := containedPeer{
-			image: image, pkg: sample(t, "go", "golang", "kv_1.0"),
+			image: peerImage(t, shipped), program: peerOfRelease(t), pkg: sample(t, "go", "golang", "kv_1.0"),
 			user: 0, coreDir: "/etc/hyperledger/peercfg", socket: "/host/var/run/docker.sock",
 			environment: []string{
-				"FABRIC_CFG_PATH=/etc/hyperledger/peercfg", "CORE_VM_ENDPOINT=unix:///nobody/sees/this.sock", "CORE_PEER_ID=peer0.org1.example.com",
-				"CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=nobody-sees-this", "CORE_PEER_NETWORKID=nobody-sees-this",
+				"FABRIC_CFG_PATH=/etc/hyperledger/peercfg", "CORE_VM_ENDPOINT=unix:///host/var/run/docker.sock", "CORE_PEER_ID=peer0.org1.example.com",
+				"CORE_PEER_NETWORKID=nobody-sees-this",
 			},
 		}
-		p.run(t)
+		t.Run("without its NetworkMode variable", func(t *testing.T) {
+			assert.Contains(t, p.run(t), `version=2.5.9`)
+		})
+		t.Run("with its NetworkMode variable", func(t *testing.T) {
+			p.environment = append(p.environment, "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=fabric_test") // as Compose calls it; nobody sees this
+			said := p.run(t)
+			assert.Contains(t, said, `from="the executable of the peer, process `)
+			assert.NotContains(t, said, "fabric_test")
+		})
 	})
 }
 
 // containedPeer is a peer in a container on the engine that it uses.
 type containedPeer struct {
 	image       string
+	program     string // a peer that calls the test peer; empty: none
 	pkg         []byte
 	user        int
 	coreDir     string // of core.yaml
@@ -159,8 +187,9 @@ type containedPeer struct {
 	environment []string
 }
 
-// run installs a chaincode and invokes it twice. The address of the peer is the name of its container.
-func (p containedPeer) run(t *testing.T) {
+// run installs a chaincode and invokes it twice, and returns what was printed. The address of the peer is the name of its
+// container.
+func (p containedPeer) run(t *testing.T) string {
 	t.Helper()
 	unique := strings.ToLower(rand.Text()[:10])
 	network := createNetwork(t, "fabric-"+unique)
@@ -169,21 +198,22 @@ func (p containedPeer) run(t *testing.T) {
 	host := &syscall.Stat_t{}
 	require.NoError(t, syscall.Stat(socketPath(t), host))
 
+	caller, files := "/usr/local/bin/testpeer", []archived{fileOf(t, "usr/local/bin/testpeer", testpeer(t), 0o755)}
+	if p.program != "" {
+		caller = "/usr/local/bin/peer node start " + caller
+		files = append(files, fileOf(t, "usr/local/bin/peer", p.program, 0o755))
+	}
 	id := createContainer(t, name, map[string]any{
 		"Image": p.image, "User": fmt.Sprintf("%d:%d", p.user, p.user), "Env": p.environment, "WorkingDir": "/",
-		"Cmd": []string{"/bin/sh", "-ec", transactions("/usr/local/bin/testpeer", builderPath, "/var/hyperledger/production", "/kv.tgz", "0.0.0.0:7052", name)},
+		"Cmd": []string{"/bin/sh", "-ec", transactions(caller, builderPath, "/var/hyperledger/production", "/kv.tgz", "0.0.0.0:7052", name)},
 		"HostConfig": map[string]any{
 			"NetworkMode": network, "GroupAdd": []string{fmt.Sprint(host.Gid)}, "Init": true,
 			"Binds": []string{socketPath(t) + ":" + p.socket},
 		},
 	})
 	core := fileOf(t, strings.TrimPrefix(p.coreDir, "/")+"/core.yaml", "testdata/core/core.yaml", 0o644)
-	require.NoError(t, world.engine.Upload(timeout(t), id, "/", tarOf(t,
-		archived{name: "var/hyperledger/production", mode: 0o700, uid: p.user},
-		fileOf(t, "usr/local/bin/testpeer", testpeer(t), 0o755),
-		archived{name: "kv.tgz", mode: 0o644, body: p.pkg},
-		core,
-	)))
+	files = append(files, archived{name: "var/hyperledger/production", mode: 0o700, uid: p.user}, archived{name: "kv.tgz", mode: 0o644, body: p.pkg}, core)
+	require.NoError(t, world.engine.Upload(timeout(t), id, "/", tarOf(t, files...)))
 	require.NoError(t, world.engine.Post(timeout(t), "/networks/"+state+"/connect", map[string]any{"Container": id}, nil))
 	joined := watchNetworks(t, name+":7052")
 	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/start", nil, nil))
@@ -200,6 +230,7 @@ func (p containedPeer) run(t *testing.T) {
 		assert.Equal(t, []string{network}, names, "not all of the peer's")
 	}
 	noContainers(t, metadata.LabelPeerAddress, name+":7052")
+	return said
 }
 
 // transactions returns a script in which a peer installs a package and invokes it, and a second peer invokes it again.
