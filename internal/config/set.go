@@ -58,7 +58,8 @@ func (d decoder) key(key Key, value any) error {
 	case isSections(key.value.Type()):
 		return d.sections(key, value)
 	}
-	if number, ok := value.(float64); ok && d.core && key.value.Kind() == reflect.String {
+	number, ok := value.(float64)
+	if ok && (d.core || strings.HasSuffix(key.Name, ".keyReader")) && key.value.Kind() == reflect.String {
 		value = scalarText(number) // the peer accepts networkId: 1 as well
 	}
 	if key.Name == "builder.cache.scope" && value == false {
