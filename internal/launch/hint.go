@@ -23,16 +23,16 @@ const atOnce = time.Second
 
 // hintOf returns what may have been wrong with a chaincode that has failed, or "" if there is nothing to say.
 func (l *launch) hintOf(ctx context.Context, s *session, container docker.Container) string {
-	var hints []string
-	if meaning := exitHints[container.ExitCode]; meaning != "" {
-		hints = append(hints, meaning)
-	}
+	meaning := exitHints[container.ExitCode]
+	advice := l.adviceForAnotherUser()
 	failed := container.ExitCode != 0 && !container.OOMKilled
-	if advice := l.adviceForAnotherUser(); failed && advice != "" && container.Finished.Sub(container.Started) < atOnce &&
-		l.changesUser(ctx, s) {
-		hints = append(hints, advice)
+	switch {
+	case !failed || advice == "" || container.Finished.Sub(container.Started) >= atOnce || !l.changesUser(ctx, s):
+		return meaning
+	case meaning == "", container.ExitCode == 127 && s.saysDenied(): // setpriv ends with 127 if it cannot change the user
+		return advice
 	}
-	return strings.Join(hints, "; ")
+	return meaning + "; " + advice
 }
 
 // userChangers are programs that entrypoints call to go from root to another user.
@@ -51,8 +51,10 @@ func (l *launch) changesUser(ctx context.Context, s *session) bool {
 	}
 	return slices.ContainsFunc(slices.Concat(image.Entrypoint, image.Command), func(word string) bool {
 		return slices.Contains(userChangers, path.Base(word))
-	}) || s.stdout.saysDenied() || s.stderr.saysDenied()
+	}) || s.saysDenied()
 }
+
+func (s *session) saysDenied() bool { return s.stdout.saysDenied() || s.stderr.saysDenied() }
 
 // saysDenied reports whether the last output names the kernel's errors for a missing permission or capability. Run never
 // decides anything by it.

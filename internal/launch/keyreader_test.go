@@ -90,6 +90,7 @@ func TestTheLastLineNamesTheSettingsForAnotherUser(t *testing.T) {
 		"a chaincode that is done":  {gosu, "permission denied\n", 0, true, nil, nil},
 		"126":                       {image{Name: imageName, User: "500"}, "", 126, true, nil, []string{"a program was found but cannot be executed"}},
 		"127":                       {image{Name: imageName, User: "500"}, "", 127, true, nil, []string{"a program was not found"}},
+		"127 of setpriv":            {image{Name: imageName, Entrypoint: []string{"setpriv", "--reuid=500"}}, "setpriv: setresuid failed: Operation not permitted\n", 127, true, nil, []string{caps, reader}},
 		"127 of a gosu not in PATH": {gosu, "", 127, true, nil, []string{"a program was not found", caps, reader}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestTheLastLineNamesTheSettingsForAnotherUser(t *testing.T) {
 			if len(test.hints) == 0 {
 				assert.NotContains(t, r.lastLine(), "hint=")
 			}
-			for _, hint := range []string{caps, reader} {
+			for _, hint := range []string{caps, reader, "not found"} {
 				assert.Equal(t, strings.Contains(strings.Join(test.hints, "\n"), hint), strings.Contains(r.lastLine(), hint), hint)
 			}
 		})

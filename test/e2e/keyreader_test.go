@@ -68,6 +68,7 @@ func TestAnEntrypointThatCannotChangeTheUserNamesTheSettings(t *testing.T) {
 			require.Error(t, err)
 			p.ended(t, id)
 			last := lastLine(p.said("run"))
+			assert.NotContains(t, last, "not found", "setpriv ends with 127 where it is not permitted to change the user")
 			for _, setting := range test.named {
 				assert.Contains(t, last, setting)
 			}
