@@ -71,6 +71,7 @@ func (r refusals) RoundTrip(request *http.Request) (*http.Response, error) {
 		if said != "" {
 			message += ": " + said
 		}
+		response.StatusCode = http.StatusForbidden // for the client library, which makes it the class of the error
 	}
 	body, err := json.Marshal(map[string]string{"message": message})
 	if err != nil {
