@@ -21,6 +21,8 @@ var (
 	variable = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*=`)
 	// sha256Sum matches a SHA-256 sum as sha256sum prints it.
 	sha256Sum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	// keyReader matches UID, UID:GID and KeyReaderAll.
+	keyReader = regexp.MustCompile(`^([0-9]{1,10}(:[0-9]{1,10})?|` + KeyReaderAll + `)?$`)
 )
 
 // memoryMin is the lowest memory limit that engines accept, in bytes.
@@ -100,6 +102,8 @@ func badMemory(bytes int64) bool { return bytes != 0 && bytes < memoryMin }
 
 const cpusAllowed = "at least 0.01, or 0 for no limit"
 
+const keyReaderAllowed = "UID or UID:GID as numbers, or " + KeyReaderAll
+
 func badCPUs(cpus float64) bool { return cpus != 0 && cpus < 0.01 || cpus > 1e6 }
 
 func (s *Settings) checkChaincode() error {
@@ -143,6 +147,8 @@ func (s *Settings) checkBuilder() error {
 		return invalid("builder.pids", b.Pids, "at least 1")
 	case badCPUs(b.CPUs):
 		return invalid("builder.cpus", b.CPUs, cpusAllowed)
+	case !keyReader.MatchString(b.Security.KeyReader):
+		return invalid("builder.security.keyReader", b.Security.KeyReader, keyReaderAllowed)
 	case badMemory(b.Build.Memory):
 		return invalid("builder.build.memory", b.Build.Memory, memoryAllowed)
 	case badCPUs(b.Build.CPUs):
@@ -256,6 +262,8 @@ func (s *Settings) checkOverrides() error {
 			return invalid(name+"cpus", *o.CPUs, cpusAllowed)
 		case o.Pids != nil && *o.Pids < 1:
 			return invalid(name+"pids", *o.Pids, "at least 1")
+		case !keyReader.MatchString(o.KeyReader):
+			return invalid(name+"keyReader", o.KeyReader, keyReaderAllowed)
 		}
 		if err := o.Environment.checkChaincode(name + "environment"); err != nil {
 			return err

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +70,8 @@ func (s Settings) with(o Override) Settings {
 	if o.Network != "" {
 		host.NetworkMode, s.Builder.Networks = o.Network, nil
 	}
+	host.CapAdd = slices.Concat(host.CapAdd, o.CapAdd)
+	s.Builder.Security.KeyReader = cmp.Or(o.KeyReader, s.Builder.Security.KeyReader)
 	s.Builder.Environment = s.Builder.Environment.With(o.Environment...)
 	return s
 }

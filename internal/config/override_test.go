@@ -120,6 +120,20 @@ builder:
 	assert.Empty(t, settings.UndecidedImages(config.Subject{Label: "pay_2.0"}), "none can match")
 }
 
+func TestAnOverrideForAnImageThatChangesItsUser(t *testing.T) {
+	settings := load(t, `
+vm: {docker: {hostConfig: {CapAdd: [SYS_PTRACE]}}}
+builder: {security: {keyReader: all}, overrides: [{label: gosu, keyReader: 500, capAdd: [SETUID, SETGID]}, {label: "*", pids: 1}]}
+`)
+	other := settings.For(config.Subject{Label: "other"})
+	assert.Equal(t, "all", other.Builder.Security.KeyReader)
+	assert.Equal(t, []string{"SYS_PTRACE"}, other.VM.Docker.HostConfig.CapAdd)
+	changing := settings.For(config.Subject{Label: "gosu"})
+	assert.Equal(t, "500", changing.Builder.Security.KeyReader, "a number without quotes")
+	assert.Equal(t, []string{"SYS_PTRACE", "SETUID", "SETGID"}, changing.VM.Docker.HostConfig.CapAdd)
+	assert.Equal(t, []string{"SYS_PTRACE"}, settings.VM.Docker.HostConfig.CapAdd, "an override must not leak")
+}
+
 func TestAnOverrideCanLiftALimit(t *testing.T) {
 	settings := load(t, "builder: {cpus: 2, overrides: [{label: big, memory: 0, cpus: 0}]}").For(config.Subject{Label: "big"})
 	assert.Zero(t, settings.VM.Docker.HostConfig.Memory)

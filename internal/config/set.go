@@ -70,6 +70,9 @@ func (d decoder) key(key Key, value any) error {
 	if d.core {
 		return d.coreKey(key, value)
 	}
+	if number, ok := value.(float64); ok && strings.HasSuffix(key.Name, ".keyReader") {
+		value = scalarText(number) // a UID
+	}
 	if key.Name == "builder.cache.scope" && value == false {
 		value = CacheOff // YAML reads off as a boolean
 	}

@@ -188,7 +188,14 @@ type Security struct {
 	DropCapabilities bool `key:"dropCapabilities"` // drop all, then add those of HostConfig.CapAdd
 	NoNewPrivileges  bool `key:"noNewPrivileges"`
 	Init             bool `key:"init"` // run an init as process 1, which forwards signals and reaps processes
+
+	// KeyReader is who can read a chaincode's TLS keys, for images whose entrypoint changes the user: UID, UID:GID, or
+	// KeyReaderAll. Empty: the user of the image.
+	KeyReader string `key:"keyReader"`
 }
+
+// KeyReaderAll is the value of Security.KeyReader for every user of the container.
+const KeyReaderAll = "all"
 
 // Log configures the log of the programs themselves.
 type Log struct {
@@ -207,6 +214,8 @@ type Override struct {
 	Pids        *int64         `key:"pids"`        // as Builder.Pids
 	Environment Environment    `key:"environment"` // added to Builder.Environment
 	Network     string         `key:"network"`     // as HostConfig.NetworkMode
+	CapAdd      []string       `key:"capAdd"`      // added to HostConfig.CapAdd
+	KeyReader   string         `key:"keyReader"`   // as Security.KeyReader
 }
 
 // OverrideImages names the images of an override, for every language.

@@ -11,6 +11,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -25,8 +26,11 @@ const (
 
 // Engine is a connection to one engine. It is safe for concurrent use.
 type Engine struct {
-	api  *client.Client
-	host string
+	api       *client.Client
+	host      string
+	transport *http.Transport // of api
+	raw       *http.Client    // for connections that are taken over
+	base      *url.URL        // of all calls, without the API version
 }
 
 // Connect connects like [ConnectTLS], with TLS only if host starts with https://.
@@ -40,22 +44,25 @@ func ConnectTLS(ctx context.Context, host string, options TLS) (*Engine, error) 
 	if err := checkHost(host); err != nil {
 		return nil, err
 	}
-	api, err := newClient(host, options)
+	e, err := newEngine(host, options)
 	if err != nil {
 		return nil, fmt.Errorf("preparing a client for %s: %w", host, err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer within %v", connectTimeout))
 	defer cancel()
-	ping, err := api.Ping(ctx)
+	ping, err := e.api.Ping(ctx)
 	if err != nil {
 		return nil, unreachable(ctx, host, err)
 	}
-	api.NegotiateAPIVersionPing(ping)
-	return &Engine{api: api, host: host}, nil
+	e.api.NegotiateAPIVersionPing(ping)
+	return e, nil
 }
 
 // Close closes idle connections.
-func (e *Engine) Close() error { return e.api.Close() }
+func (e *Engine) Close() error {
+	e.transport.CloseIdleConnections()
+	return nil
+}
 
 // Host returns the endpoint that was passed to Connect.
 func (e *Engine) Host() string { return e.host }

@@ -13,7 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 )
 
-// ErrUnreadableLog means that the container has a log driver that the engine cannot read from.
+// ErrUnreadableLog means that the container has a log driver that the engine cannot read from, or that a proxy in front of
+// the engine refuses the call.
 var ErrUnreadableLog = errors.New("the log driver does not support reading")
 
 // LogPiece is a piece of a container's log: a line, or a part of a long one.
@@ -128,7 +129,7 @@ func (e *Engine) FollowLog(ctx context.Context, id string, position *LogPosition
 func (e *Engine) openLog(ctx context.Context, id string, options container.LogsOptions) (*Output, error) {
 	options.ShowStdout, options.ShowStderr = true, true
 	stream, err := e.api.ContainerLogs(ctx, id, options)
-	if errdefs.IsNotImplemented(err) {
+	if errdefs.IsNotImplemented(err) || errdefs.IsPermissionDenied(err) {
 		err = missing{err, ErrUnreadableLog}
 	}
 	if err != nil {

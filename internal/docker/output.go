@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"time"
+	"net/http"
+	"net/url"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 )
@@ -60,58 +59,58 @@ func (o *Output) Close() { o.close() }
 func (e *Engine) Attach(ctx context.Context, id string, input []byte) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	attached, err := e.hijack(ctx, id, len(input) > 0)
+	conn, err := e.hijack(ctx, id, len(input) > 0)
 	if err != nil {
-		// The SDK drops the class and the text of an error here. Callers need to know only if the container is gone.
 		return nil, fmt.Errorf("attaching to container %q: %w", id, e.noContainer(ctx, id, err))
 	}
-	if err := send(ctx, attached.Conn, input); err != nil {
-		attached.Close()
+	if err := send(ctx, conn, input); err != nil {
+		conn.Close()
 		return nil, fmt.Errorf("writing to the standard input of container %q: %w", id, err)
 	}
-	return &Output{stream: attached.Reader, close: attached.Close}, nil
+	return &Output{stream: conn, close: func() { conn.Close() }}, nil
 }
 
-// send writes input and stops when ctx ends.
-func send(ctx context.Context, conn net.Conn, input []byte) error {
+// send writes input. If ctx ends, it closes the connection, which ends a write.
+func send(ctx context.Context, conn io.WriteCloser, input []byte) error {
 	if len(input) == 0 {
 		return nil
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	_, err := conn.Write(input)
-	if err != nil && ctx.Err() != nil {
+	if !stop() {
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// hijack attaches to a container. The SDK ignores ctx once it is connected, so hijack watches ctx itself.
-func (e *Engine) hijack(ctx context.Context, id string, input bool) (types.HijackedResponse, error) {
-	type answer struct {
-		attached types.HijackedResponse
-		err      error
+// hijack attaches to a container and takes the connection over. It does so itself because the SDK drops what the engine
+// says when it refuses an attach.
+func (e *Engine) hijack(ctx context.Context, id string, input bool) (io.ReadWriteCloser, error) {
+	call := e.base.JoinPath("v"+e.api.ClientVersion(), "containers", id, "attach")
+	query := url.Values{"stream": {"1"}, "stdout": {"1"}, "stderr": {"1"}}
+	if input {
+		query.Set("stdin", "1")
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		options := container.AttachOptions{Stream: true, Stdin: input, Stdout: true, Stderr: true}
-		attached, err := e.api.ContainerAttach(ctx, id, options)
-		answers <- answer{attached, err}
-	}()
-	select {
-	case a := <-answers:
-		if cause := Cause(ctx); a.err != nil && cause != nil {
-			return types.HijackedResponse{}, cause
-		}
-		return a.attached, a.err
-	case <-ctx.Done():
+	call.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, call.String(), http.NoBody)
+	if err != nil {
+		return nil, err
 	}
-	go func() {
-		if late := <-answers; late.err == nil {
-			late.attached.Close()
+	request.Header = http.Header{"Content-Type": {"text/plain"}, "Connection": {"Upgrade"}, "Upgrade": {"tcp"}}
+	response, err := e.raw.Do(request)
+	if err != nil {
+		if cause := Cause(ctx); cause != nil {
+			return nil, cause
 		}
-	}()
-	return types.HijackedResponse{}, context.Cause(ctx)
+		return nil, errors.Unwrap(err) // without the URL of [url.Error]
+	}
+	conn, isConn := response.Body.(io.ReadWriteCloser)
+	if response.StatusCode != http.StatusSwitchingProtocols || !isConn {
+		defer response.Body.Close()
+		message, _ := readMessage(response)
+		return nil, fmt.Errorf("error response from the engine: %s: %s", response.Status, message)
+	}
+	return conn, nil
 }
 
 // Exit is the result of a wait. Code 0 does not prove that the container ran: engines also report 0 for a container that

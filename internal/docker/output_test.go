@@ -78,7 +78,6 @@ func TestCloseEndsACopy(t *testing.T) {
 	}
 }
 
-// The SDK ignores the context of a hijacked connection.
 func TestAttachEndsWithItsContext(t *testing.T) {
 	engine, client := connect(t)
 	id := create(t, client)
@@ -103,12 +102,27 @@ func TestAttachOutlivesItsContext(t *testing.T) {
 	assert.Equal(t, "later", stdout)
 }
 
-// The SDK drops the class of an attach's error.
 func TestAttachToAMissingContainerSaysSo(t *testing.T) {
 	_, client := connect(t)
 	_, err := client.Attach(t.Context(), "one", nil)
 	assert.ErrorContains(t, err, `attaching to container "one": `)
 	assert.ErrorIs(t, err, docker.ErrNoContainer)
+}
+
+// The SDK only says "unable to upgrade to tcp, received 409".
+func TestARefusedAttachGivesTheEnginesReason(t *testing.T) {
+	const reason = "can only attach to created or running containers: container state improper"
+	engine, client := connect(t, fakeengine.Podman())
+	id := create(t, client)
+	for name, answer := range map[string]fakeengine.Fault{
+		"docker": fakeengine.Fail(http.StatusConflict, reason),
+		"podman": fakeengine.Answer(http.StatusConflict, `{"cause":"container state improper","message":"`+reason+`","response":409}`),
+	} {
+		engine.On(fakeengine.Attach, fakeengine.Once(answer))
+		_, err := client.Attach(t.Context(), id, nil)
+		assert.EqualError(t, err, `attaching to container "`+id+`": error response from the engine: 409 Conflict: `+reason, name)
+		assert.NotErrorIs(t, err, docker.ErrNoContainer)
+	}
 }
 
 func TestAttachErrorNamesTheContainer(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -73,16 +74,22 @@ func (b *Builder) baseImages(ctx context.Context, plan *platform.Plan) (builder,
 	return builder, runtime, err
 }
 
-// checkVolumes returns an error if the runtime image declares a volume at or above the target: a commit does not include the
-// contents of volumes, so the chaincode would be missing from the image.
+// checkVolumes returns an error if the runtime image declares a volume at, above or below the target: a commit does not
+// include the contents of volumes, so the chaincode, or its files there, would be missing from the image.
 func checkVolumes(plan platform.Plan, runtime docker.Image) error {
-	for _, volume := range runtime.Volumes {
-		if volume = strings.TrimSuffix(volume, "/"); plan.Target == volume || strings.HasPrefix(plan.Target, volume+"/") {
-			return fmt.Errorf("the runtime image %q declares a volume on %s, which would hide the chaincode in %s: set %s to an image without it",
+	for _, declared := range runtime.Volumes {
+		volume := path.Clean(declared)
+		if isWithin(plan.Target, volume) || isWithin(volume, plan.Target) {
+			return fmt.Errorf("the runtime image %q declares a volume on %s, which would hide files of the chaincode in %s: set %s to an image without it",
 				plan.Runtime.Name, volume, plan.Target, plan.Runtime.Setting)
 		}
 	}
 	return nil
+}
+
+// isWithin reports whether a path is dir or below it.
+func isWithin(name, dir string) bool {
+	return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // exists reports whether the image of a job exists.

@@ -104,6 +104,9 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 		return nil, l.explainNetworks(ctx, p.spec, err)
 	}
 	s, err := l.startContainer(ctx, id, p)
+	if s != nil {
+		s.image = p.spec.Image
+	}
 	switch {
 	case errors.Is(err, errNoAnswer):
 		return s, nil

@@ -308,25 +308,33 @@ func TestAnUnfinishedLineResumesAfterACut(t *testing.T) {
 }
 
 func TestOutputGoesOnIfTheLogCannotBeRead(t *testing.T) {
-	r := newRunner(t)
-	r.engine.On(fakeengine.Logs, fakeengine.Fail(http.StatusNotImplemented, "configured logging driver does not support reading"))
-	r.engine.SetProgram(func(p *fakeengine.Process) int {
-		p.Stdout.Write([]byte(lines(0, 10)))
-		r.awaitPrinted(t, lines(0, 10))
-		r.engine.Disconnect(fakeengine.Wait, fakeengine.Attach)
-		p.Stdout.Write([]byte("lost\n"))
-		r.engine.Await(t, fakeengine.Attach, 2)
-		for !strings.HasSuffix(r.printed(), "here\n") { // until the engine has attached the client
-			p.Stdout.Write([]byte("here\n"))
-			<-time.After(time.Millisecond)
-		}
-		return 3
-	})
-	status, _ := r.run(t.Context(), t)
-	assert.Equal(t, 3, status)
-	assert.True(t, strings.HasPrefix(r.printed(), lines(0, 10)+"here\n"))
-	assert.Contains(t, r.output.String(), "[WARN]  run: what the chaincode has printed since is lost")
-	r.assertNothingLeft(t)
+	for reason, answer := range map[string]fakeengine.Fault{
+		"configured logging driver does not support reading": fakeengine.Fail(http.StatusNotImplemented, "configured logging driver does not support reading"),
+		"a proxy in front of the engine":                     fakeengine.Answer(http.StatusMethodNotAllowed, "Method Not Allowed"),
+	} {
+		t.Run(reason, func(t *testing.T) {
+			r := newRunner(t)
+			r.engine.On(fakeengine.Logs, answer)
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				p.Stdout.Write([]byte(lines(0, 10)))
+				r.awaitPrinted(t, lines(0, 10))
+				r.engine.Disconnect(fakeengine.Wait, fakeengine.Attach)
+				p.Stdout.Write([]byte("lost\n"))
+				r.engine.Await(t, fakeengine.Attach, 2)
+				for !strings.HasSuffix(r.printed(), "here\n") { // until the engine has attached the client
+					p.Stdout.Write([]byte("here\n"))
+					<-time.After(time.Millisecond)
+				}
+				return 3
+			})
+			status, _ := r.run(t.Context(), t)
+			assert.Equal(t, 3, status)
+			assert.True(t, strings.HasPrefix(r.printed(), lines(0, 10)+"here\n"))
+			assert.Contains(t, r.output.String(), "[WARN]  run: what the chaincode has printed since is lost")
+			assert.Contains(t, r.output.String(), reason)
+			r.assertNothingLeft(t)
+		})
+	}
 }
 
 // With output turned off, nothing reads the log.

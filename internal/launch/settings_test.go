@@ -213,14 +213,15 @@ func TestAPeerThatIsKnownByNameNamesItsContainers(t *testing.T) {
 		environ []string
 		prefix  string
 	}{
-		{nil, "Org1MSP-peer0.org1.example.com-basic_1.0-abc-"},
-		{[]string{"CORE_PEER_ID=peer0.org1"}, "peer0.org1-basic_1.0-abc-"},
-		{[]string{"CORE_PEER_NETWORKID=prod"}, "prod-basic_1.0-abc-"},
+		{nil, "dev-peer0.org1.example.com-basic_1.0-abc-"},
+		{[]string{"CORE_PEER_ID=peer0.org1"}, "dev-peer0.org1-basic_1.0-abc-"},
+		{[]string{"CORE_PEER_NETWORKID=prod"}, "prod-peer0.org1.example.com-basic_1.0-abc-"},
 		{[]string{"CORE_PEER_NETWORKID=prod", "CORE_PEER_ID=peer/0"}, "prod-peer-0-basic_1.0-abc-"},
 	} {
 		r := newRunner(t)
 		_, container := r.created(t, "", test.environ...)
 		assert.True(t, strings.HasPrefix(container.Name, test.prefix), container.Name)
+		assert.Equal(t, "Org1MSP", container.Labels[metadata.LabelMSPID], "the MSP is in a label")
 		assert.True(t, strings.HasSuffix(container.Name, r.name()[len(r.name())-17:]), "the hash covers what identifies the chaincode")
 	}
 	long := metadata.RunNameOf(strings.Repeat("n", 200), "_", newRunner(t).chaincode, "token")
@@ -280,7 +281,7 @@ func TestAPackageOfTheOldLifecycleRuns(t *testing.T) {
 	r := newRunner(t)
 	r.chaincode.ID, r.chaincode.MSPID, r.record.Label = "mycc:1.0", "", "mycc:1.0"
 	host, container := r.created(t, "builder: {overrides: [{label: \"mycc:*\", pids: 5}]}")
-	assert.True(t, strings.HasPrefix(container.Name, "peer0.org1.example.com-mycc-1.0-"), container.Name)
+	assert.True(t, strings.HasPrefix(container.Name, "dev-peer0.org1.example.com-mycc-1.0-"), container.Name)
 	assert.Subset(t, container.Env, []string{"CORE_CHAINCODE_ID_NAME=mycc:1.0", "CORE_PEER_LOCALMSPID="})
 	assert.Equal(t, "mycc:1.0", container.Labels[metadata.LabelChaincodeID])
 	assert.Equal(t, 5.0, host["PidsLimit"])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,39 @@ func TestContainersOfOtherNamesAreFoundByTheirLabels(t *testing.T) {
 			_, ok = r.engine.Container(r.name())
 			assert.False(t, ok, "it removes its own")
 		})
+	}
+}
+
+// Containers of the version before this one were called MSPID-PEER_HOST-CHAINCODE_ID-HASH.
+func TestAContainerWithTheNameOfTheLastVersionIsReplaced(t *testing.T) {
+	for flavour, options := range flavours {
+		for _, running := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, running: %v", flavour, running), func(t *testing.T) {
+				r := newRunner(t, options...)
+				client := r.connect(t)
+				labels := r.launchOn(client).labels()
+				labels[metadata.LabelBegan] = began(time.Hour)
+				name := "Org1MSP-" + strings.TrimPrefix(r.name(), "dev-")
+				require.NotEqual(t, r.name(), name)
+				old, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: imageName, Command: []string{"old"}, Labels: labels})
+				require.NoError(t, err)
+				if running {
+					r.engine.SetProgram(fakeengine.Serve(0))
+					require.NoError(t, client.Start(t.Context(), old))
+				}
+				var beside []string
+				r.engine.SetProgram(func(*fakeengine.Process) int {
+					for _, container := range r.engine.Containers() {
+						beside = append(beside, container.Name)
+					}
+					return 0
+				})
+				_, err = r.run(t.Context(), t)
+				require.NoError(t, err)
+				assert.Equal(t, []string{r.name()}, beside, "the older one is removed before the new one starts")
+				r.assertNothingLeft(t)
+			})
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // from an attach, and after a lost connection from the engine's log.
 type session struct {
 	id       string
+	image    string // of the container
 	exits    <-chan docker.Exit
 	stopWait context.CancelFunc // ends the wait
 	copied   chan error         // receives the result of the copy, then is closed

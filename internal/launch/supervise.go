@@ -48,6 +48,7 @@ type end struct {
 	stopped    string // why this run stopped it; empty if it did not
 	notStarted bool   // it was stopped before it ran
 	removeErr  error  // why its container could not be removed in time
+	hint       string // what may have been wrong, for an operator
 }
 
 // supervise forwards the chaincode's output until its container ends, and returns its exit status as a [cli.Status].
@@ -157,6 +158,7 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 		e.takenOver = true // the later run removes it, unless it is stopped in between
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
+		e.hint = l.hintOf(cleaning, s, container)
 	}
 	if err := l.retryRemove(cleaning, s.id); err != nil { // not returned: how the chaincode ended matters more
 		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "container_id", s.id, "error", err)
@@ -235,6 +237,9 @@ func (l *launch) report(id string, e end, lived time.Duration) {
 	case e.status == 0:
 		l.log.Info("the chaincode has ended", fields...)
 	default:
+		if e.hint != "" {
+			fields = append(fields, "hint", e.hint)
+		}
 		l.log.Error("the chaincode has ended", fields...)
 	}
 }

@@ -40,7 +40,7 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 		case err == nil && last, errors.Is(err, docker.ErrNoContainer):
 			return err
 		case errors.Is(err, docker.ErrUnreadableLog):
-			return l.attachAgain(ctx, s, ended)
+			return l.attachAgain(ctx, s, ended, err)
 		case err != nil:
 			l.log.Debug("cannot read the container's log: trying again", "error", err)
 			pause = min(2*pause, reconnectWait)
@@ -64,9 +64,9 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 
 // attachAgain writes what a container prints from now on, if its log cannot be read. It looks at the container first, since
 // an attach to one that has ended never ends, and for the same reason it ends soon after ended is closed.
-func (l *launch) attachAgain(ctx context.Context, s *session, ended <-chan struct{}) error {
-	l.log.Warn("what the chaincode has printed since is lost: the engine cannot read from its log driver (see vm.docker.hostConfig.LogConfig.Type)",
-		"chaincode_id", l.chaincode.ID)
+func (l *launch) attachAgain(ctx context.Context, s *session, ended <-chan struct{}, reason error) error {
+	l.log.Warn("what the chaincode has printed since is lost: its log cannot be read (see vm.docker.hostConfig.LogConfig.Type)",
+		"chaincode_id", l.chaincode.ID, "error", reason)
 	container, err := l.engine.Inspect(ctx, s.id)
 	if err != nil || !container.IsRunning() {
 		return err

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"fabric-builder-docker/internal/baseimage"
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
@@ -33,26 +35,42 @@ func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDeliv
 	if err := material.Check(); err != nil {
 		return tlsDelivery{}, fmt.Errorf("reading %s: %w", metadata.ChaincodeFile, err)
 	}
-	if input := material.Input(); image.TLSByInput && len(input) <= tlsfiles.MaxInput {
+	keys, byInput := l.keyMode()
+	if input := material.Input(); byInput && image.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, image.Entrypoint)
+		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, keys, image.Entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return tlsDelivery{input: input}, nil
 	}
-	return prepareArchive(spec, material), nil
+	return prepareArchive(spec, material, keys), nil
 }
 
-// prepareArchive returns the delivery for images that have no suitable shell, and for files that are too large for the
-// standard input: see docs/configuration.md, "The TLS files".
+// keyMode returns who can read the key, and whether the shell can arrange that: it belongs to the image's user, and without
+// capabilities it cannot give a file to another one.
+func (l *launch) keyMode() (keys tlsfiles.KeyMode, byInput bool) {
+	switch reader := l.settings.Builder.Security.KeyReader; {
+	case reader == "":
+		return tlsfiles.KeyOfUser, true
+	case reader == config.KeyReaderAll:
+		return tlsfiles.KeyOfAll, true
+	case strings.Contains(reader, ":"):
+		return tlsfiles.KeyOfGroup, false
+	}
+	return tlsfiles.KeyOfUser, false
+}
+
+// prepareArchive returns the delivery for images that have no suitable shell, for files that are too large for the
+// standard input, and for those of another user than the image's: see docs/configuration.md, "The TLS files".
 //
 // Engines cannot write to a read-only root file system, not even before the start. There the files go to an anonymous
 // volume, which is removed with the container. A tmpfs does not work: it is mounted at the start.
-func prepareArchive(spec *docker.Spec, material tlsfiles.Material) tlsDelivery {
+func prepareArchive(spec *docker.Spec, material tlsfiles.Material, keys tlsfiles.KeyMode) tlsDelivery {
+	pack, dir := material.Archive, "/"
 	if spec.ReadOnly {
 		spec.AnonymousVolumes = append(spec.AnonymousVolumes, tlsfiles.Dir)
-		return tlsDelivery{archive: material.Files, dir: tlsfiles.Dir}
+		pack, dir = material.Files, tlsfiles.Dir
 	}
-	return tlsDelivery{archive: material.Archive, dir: "/"}
+	return tlsDelivery{dir: dir, archive: func(uid, gid int) ([]byte, error) { return pack(uid, gid, keys) }}
 }
 
 // upload uploads the TLS files if they are delivered as an archive.
@@ -60,7 +78,7 @@ func (l *launch) upload(ctx context.Context, id string, p prepared) error {
 	if p.tls.archive == nil {
 		return nil
 	}
-	user, err := l.resolveUser(ctx, id, p.image)
+	user, err := l.keyOwner(ctx, id, p.image)
 	if err != nil {
 		return err
 	}
@@ -69,6 +87,18 @@ func (l *launch) upload(ctx context.Context, id string, p prepared) error {
 		return err
 	}
 	return l.engine.Upload(ctx, id, p.tls.dir, bytes.NewReader(archive))
+}
+
+// keyOwner returns the user that the TLS files belong to.
+func (l *launch) keyOwner(ctx context.Context, id string, image imagebuild.Image) (metadata.UIDGID, error) {
+	switch reader := l.settings.Builder.Security.KeyReader; reader {
+	case "":
+		return l.resolveUser(ctx, id, image)
+	case config.KeyReaderAll: // any owner will do
+		return metadata.UIDGID{}, nil
+	default:
+		return baseimage.ParseUIDGID(reader)
+	}
 }
 
 // resolveUser returns the user that the chaincode runs as. A build does not look it up for an image that can take its

@@ -102,7 +102,7 @@ func TestTheWayOfTheTLSFiles(t *testing.T) {
 			want := []string{"chaincode", "-peer.address=" + r.chaincode.PeerAddress}
 			assert.Equal(t, want, command)
 			if request.OpenStdin {
-				assert.Equal(t, tlsfiles.WrapCommand(tlsDir, r.record.Entrypoint), request.Entrypoint, "ahead of the image's entrypoint")
+				assert.Equal(t, tlsfiles.WrapCommand(tlsDir, tlsfiles.KeyOfUser, r.record.Entrypoint), request.Entrypoint, "ahead of the image's entrypoint")
 			} else {
 				assert.Nil(t, request.Entrypoint, "the image's entrypoint")
 			}

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -72,26 +73,23 @@ func RandomID() string {
 // CacheName returns the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
 
-// RunName returns the name of a chaincode container: MSPID-PEER_HOST-CHAINCODE_ID-HASH, sanitised and truncated to 128
-// bytes. The hash covers everything that identifies the chaincode of one peer. The install token is only in the hash.
+// defaultNetworkID is the network ID of a peer whose core.yaml or environment sets none. Tools that clean up look for names
+// that begin with dev-peer.
+const defaultNetworkID = "dev"
+
+// RunName returns the name of the container of a chaincode whose peer has neither a network ID nor a peer ID set, see
+// [RunNameOf].
 func RunName(c Chaincode, installToken string) string {
 	return RunNameOf("", "", c, installToken)
 }
 
-// RunNameOf is like RunName for a peer with a known network ID or peer ID, which the name then begins with, as it does
-// with the built-in controller: NETWORK_ID-PEER_ID-CHAINCODE_ID-HASH. Either ID may be empty. Every launch must pass
-// the same IDs.
+// RunNameOf returns the name of a chaincode container, sanitised and truncated to 128 bytes. Like the built-in controller's,
+// it begins with NETWORK_ID-PEER_ID-CHAINCODE_ID; -HASH follows. Without a network ID it has "dev", and without a peer ID
+// the host of the peer's address, which is usually the same. The hash covers everything that identifies the chaincode of one
+// peer. The install token is only in the hash. Every launch must pass the same IDs.
 func RunNameOf(networkID, peerID string, c Chaincode, installToken string) string {
-	host, _, err := net.SplitHostPort(c.PeerAddress)
-	if err != nil {
-		host = c.PeerAddress
-	}
-	peer := []string{networkID, peerID}
-	if networkID == "" && peerID == "" {
-		peer = []string{c.MSPID, host}
-	}
 	var parts []string
-	for _, part := range append(peer, c.ID) {
+	for _, part := range []string{cmp.Or(networkID, defaultNetworkID), cmp.Or(peerID, hostOf(c.PeerAddress)), c.ID} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -103,6 +101,15 @@ func RunNameOf(networkID, peerID string, c Chaincode, installToken string) strin
 		name = name[:maxName-len(hash)]
 	}
 	return name + hash
+}
+
+// hostOf returns address without its port.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }
 
 // ReplacedName returns the name to give a chaincode container when a later run takes over its name.

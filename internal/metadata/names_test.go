@@ -122,10 +122,10 @@ func TestRunNameOfAPeerThatIsKnownByName(t *testing.T) {
 	unnamed := metadata.RunName(chaincode, "token")
 	hash := unnamed[len(unnamed)-17:]
 	for _, test := range []struct{ network, peer, want string }{
-		{"", "", unnamed},
-		{"prod", "peer0.org1.example.com", "prod-peer0.org1.example.com-basic_1.0-abc" + hash},
-		{"prod", "", "prod-basic_1.0-abc" + hash},
-		{"", "peer0", "peer0-basic_1.0-abc" + hash},
+		{"", "", "dev-peer0.org1.example.com-basic_1.0-abc" + hash},
+		{"prod", "peer0", "prod-peer0-basic_1.0-abc" + hash},
+		{"prod", "", "prod-peer0.org1.example.com-basic_1.0-abc" + hash},
+		{"", "peer0", "dev-peer0-basic_1.0-abc" + hash},
 		{"_", "a b/c", "a-b-c-basic_1.0-abc" + hash},
 		{strings.Repeat("n", 300), "p", strings.Repeat("n", 128-17) + hash},
 	} {

@@ -53,10 +53,10 @@ func (m Material) Input() []byte {
 
 // WrapCommand returns a command that reads Input from its standard input, writes the files to dir, and then replaces itself
 // with command. It needs one of Shells at /bin/sh, and write access to dir.
-func WrapCommand(dir string, command []string) []string {
+func WrapCommand(dir string, keys KeyMode, command []string) []string {
 	var specs []string
 	for _, f := range files {
-		specs = append(specs, fmt.Sprintf("%03o:%s", 0o777&^f.mode, f.name))
+		specs = append(specs, fmt.Sprintf("%03o:%s", 0o777&^f.mode(keys), f.name))
 	}
 	script := fmt.Sprintf(receiveScript, strings.Join(specs, " "))
 	return append([]string{"/bin/sh", "-c", script, "receive-tls-files", dir}, command...)

@@ -29,7 +29,7 @@ func allShells(t *testing.T) []shells.Shell {
 // wrapped returns the command of WrapCommand, run by the given shell in place of /bin/sh.
 func wrapped(t *testing.T, shell shells.Shell, dir string, command ...string) *exec.Cmd {
 	t.Helper()
-	words := tlsfiles.WrapCommand(dir, command)
+	words := tlsfiles.WrapCommand(dir, tlsfiles.KeyOfUser, command)
 	require.Equal(t, "/bin/sh", words[0])
 	return shell.Command(nil, words[1:]...)
 }
@@ -58,7 +58,7 @@ func TestReceivedFilesAreTheArchives(t *testing.T) {
 				umask, err := exec.Command("sh", "-c", "umask").Output()
 				require.NoError(t, err)
 				assert.Equal(t, "a b|c\n"+string(umask)+cmd.Dir+"\n", output.String())
-				archive, err := m.Files(os.Getuid(), os.Getgid())
+				archive, err := m.Files(os.Getuid(), os.Getgid(), tlsfiles.KeyOfUser)
 				require.NoError(t, err)
 				names := []string{}
 				for _, e := range unpack(t, archive) {
@@ -154,7 +154,7 @@ func TestTheCommandsStatusIsTheContainers(t *testing.T) {
 
 // Only the chaincode's user can read the keys.
 func TestTheCommandNamesTheFilesAndTheirModes(t *testing.T) {
-	command := strings.Join(tlsfiles.WrapCommand(tlsfiles.Dir, []string{"chaincode", "-peer.address=peer:7052"}), " ")
+	command := strings.Join(tlsfiles.WrapCommand(tlsfiles.Dir, tlsfiles.KeyOfUser, []string{"chaincode", "-peer.address=peer:7052"}), " ")
 	assert.Contains(t, command, "333:client.crt 377:client.key 333:client_pem.crt 377:client_pem.key 333:peer.crt;")
 	assert.True(t, strings.HasSuffix(command, tlsfiles.Dir+" chaincode -peer.address=peer:7052"))
 }

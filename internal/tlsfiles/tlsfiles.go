@@ -20,21 +20,39 @@ type Material struct {
 	ClientCert, ClientKey, RootCert string
 }
 
+// KeyMode is the mode of the files that hold the key.
+type KeyMode int64
+
+// Who can read the key.
+const (
+	KeyOfUser  KeyMode = 0o400 // the user that the files belong to
+	KeyOfGroup KeyMode = 0o440 // their group, too
+	KeyOfAll   KeyMode = 0o444 // every user of the container
+)
+
 // file describes one file in Dir and the variable that holds its path.
 type file struct {
 	name, variable string
-	mode           int64
+	isKey          bool
 	content        func(Material) string
+}
+
+// mode returns the mode of a file. Everybody can read certificates.
+func (f file) mode(keys KeyMode) int64 {
+	if f.isKey {
+		return int64(keys)
+	}
+	return 0o444
 }
 
 // files are the same as the built-in controller's: the Go shim reads the PEM files, the Node and Java shims read the files
 // with base64-encoded PEM, which is one line without a newline.
 var files = []file{
-	{"client.crt", "CORE_TLS_CLIENT_CERT_PATH", 0o444, func(m Material) string { return encode(m.ClientCert) }},
-	{"client.key", "CORE_TLS_CLIENT_KEY_PATH", 0o400, func(m Material) string { return encode(m.ClientKey) }},
-	{"client_pem.crt", "CORE_TLS_CLIENT_CERT_FILE", 0o444, func(m Material) string { return m.ClientCert }},
-	{"client_pem.key", "CORE_TLS_CLIENT_KEY_FILE", 0o400, func(m Material) string { return m.ClientKey }},
-	{"peer.crt", "CORE_PEER_TLS_ROOTCERT_FILE", 0o444, func(m Material) string { return m.RootCert }},
+	{"client.crt", "CORE_TLS_CLIENT_CERT_PATH", false, func(m Material) string { return encode(m.ClientCert) }},
+	{"client.key", "CORE_TLS_CLIENT_KEY_PATH", true, func(m Material) string { return encode(m.ClientKey) }},
+	{"client_pem.crt", "CORE_TLS_CLIENT_CERT_FILE", false, func(m Material) string { return m.ClientCert }},
+	{"client_pem.key", "CORE_TLS_CLIENT_KEY_FILE", true, func(m Material) string { return m.ClientKey }},
+	{"peer.crt", "CORE_PEER_TLS_ROOTCERT_FILE", false, func(m Material) string { return m.RootCert }},
 }
 
 // Check returns an error that names the first part that is not PEM. The error never contains the part itself.
@@ -49,17 +67,20 @@ func (m Material) Check() error {
 	return nil
 }
 
-// Archive returns a tar archive to unpack at / before the container starts. The same material gives the same bytes. Only
-// the given user, which is the chaincode's, can read the keys. Everybody can read the certificates.
-func (m Material) Archive(uid, gid int) ([]byte, error) {
-	return m.archive(uid, gid, Dir[1:], path.Dir(Dir)[1:], Dir[1:])
+// Archive returns a tar archive to unpack at / before the container starts. The same material gives the same bytes. The
+// files belong to the given user and group, and keys says which of them can read the key. Everybody can read the
+// certificates.
+func (m Material) Archive(uid, gid int, keys KeyMode) ([]byte, error) {
+	return m.archive(uid, gid, keys, Dir[1:], path.Dir(Dir)[1:], Dir[1:])
 }
 
 // Files returns the files of [Material.Archive] as a tar archive to unpack in Dir, for a container where Dir exists and
 // nothing outside of it is writable.
-func (m Material) Files(uid, gid int) ([]byte, error) { return m.archive(uid, gid, "") }
+func (m Material) Files(uid, gid int, keys KeyMode) ([]byte, error) {
+	return m.archive(uid, gid, keys, "")
+}
 
-func (m Material) archive(uid, gid int, target string, dirs ...string) ([]byte, error) {
+func (m Material) archive(uid, gid int, keys KeyMode, target string, dirs ...string) ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	for _, dir := range dirs {
@@ -71,7 +92,7 @@ func (m Material) archive(uid, gid int, target string, dirs ...string) ([]byte, 
 	for _, f := range files {
 		content := f.content(m)
 		header := &tar.Header{
-			Typeflag: tar.TypeReg, Name: path.Join(target, f.name), Mode: f.mode, Uid: uid, Gid: gid, Size: int64(len(content)),
+			Typeflag: tar.TypeReg, Name: path.Join(target, f.name), Mode: f.mode(keys), Uid: uid, Gid: gid, Size: int64(len(content)),
 		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, fmt.Errorf("packing the TLS files: %w", err)

@@ -76,7 +76,7 @@ func (e entry) kind(m tlsfiles.Material) string {
 
 func TestArchive(t *testing.T) {
 	m := material()
-	archive, err := m.Archive(500, 501)
+	archive, err := m.Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	var listing strings.Builder
 	for _, e := range unpack(t, archive) {
@@ -92,9 +92,9 @@ func TestArchive(t *testing.T) {
 }
 
 func TestArchiveIsTheSameForTheSameMaterial(t *testing.T) {
-	first, err := material().Archive(500, 501)
+	first, err := material().Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
-	second, err := material().Archive(500, 501)
+	second, err := material().Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	assert.Equal(t, first, second)
 	for _, e := range unpack(t, first) {
@@ -105,7 +105,7 @@ func TestArchiveIsTheSameForTheSameMaterial(t *testing.T) {
 
 // The Java shim decodes strictly: one line, no newline.
 func TestArchiveHoldsBase64OnOneLine(t *testing.T) {
-	archive, err := material().Archive(0, 0)
+	archive, err := material().Archive(0, 0, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	found := 0
 	for _, e := range unpack(t, archive) {
@@ -122,7 +122,7 @@ func TestArchiveHoldsBase64OnOneLine(t *testing.T) {
 // The chaincode cannot read a key with mode 0400 that belongs to another user.
 func TestOnlyTheChaincodesUserCanReadTheKeys(t *testing.T) {
 	for _, owner := range []struct{ uid, gid int }{{0, 0}, {500, 500}, {1000, 0}, {65534, 65534}, {2147483646, 2147483646}} {
-		archive, err := material().Archive(owner.uid, owner.gid)
+		archive, err := material().Archive(owner.uid, owner.gid, tlsfiles.KeyOfUser)
 		require.NoError(t, err)
 		for _, e := range unpack(t, archive) {
 			if e.header.Typeflag == tar.TypeDir {
@@ -143,7 +143,7 @@ func TestOnlyTheChaincodesUserCanReadTheKeys(t *testing.T) {
 
 // Each directory comes before its files in the archive, because engines create missing parents differently.
 func TestArchiveListsDirectoriesFirst(t *testing.T) {
-	archive, err := material().Archive(500, 501)
+	archive, err := material().Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	seen := map[string]bool{"etc/": true} // every image has this one
 	for _, e := range unpack(t, archive) {
@@ -163,7 +163,7 @@ func TestEnvironmentIsTheSameAsTheBuiltInControllers(t *testing.T) {
 	}
 	assert.Equal(t, want, tlsfiles.Environment())
 
-	archive, err := material().Archive(500, 501)
+	archive, err := material().Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	names := map[string]bool{}
 	for _, e := range unpack(t, archive) {
@@ -211,9 +211,9 @@ func TestCheckAcceptsChainsAndLeadingText(t *testing.T) {
 
 // Files is for containers where only the directory is writable, so it must name nothing outside of it.
 func TestFilesAreThoseOfTheArchiveWithoutDirectories(t *testing.T) {
-	archive, err := material().Archive(500, 501)
+	archive, err := material().Archive(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
-	files, err := material().Files(500, 501)
+	files, err := material().Files(500, 501, tlsfiles.KeyOfUser)
 	require.NoError(t, err)
 	var want []entry
 	for _, e := range unpack(t, archive) {

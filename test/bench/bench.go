@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"fabric-builder-docker/test/engine"
+	"fabric-builder-docker/test/ours"
 )
 
 // prefix is the prefix of the name of everything that the benchmark creates on the engine, so that it does not affect
 // other images and caches.
-const prefix = "fabric-builder-docker-bench"
+const prefix = ours.BenchPrefix
 
 // label marks what the other ways create, with the way as its value.
 const label = prefix

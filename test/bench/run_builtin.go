@@ -140,7 +140,7 @@ func (l standInLaunch) material() tlsfiles.Material {
 // tlsArchive returns the TLS files as the built-in controller uploads them: gzipped, owned by root, with mode 0100644 and
 // no directories.
 func (l standInLaunch) tlsArchive() (io.Reader, error) {
-	files, err := l.material().Archive(0, 0)
+	files, err := l.material().Archive(0, 0, tlsfiles.KeyOfUser)
 	if err != nil {
 		return nil, err
 	}

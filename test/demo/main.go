@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fabric-builder-docker/test/baseimages"
+	"fabric-builder-docker/test/ours"
 )
 
 func main() {
@@ -60,8 +61,8 @@ func configure(root, scratch string) (string, error) {
 	if err := os.CopyFS(filepath.Join(builder, "bin"), os.DirFS(filepath.Join(root, "bin"))); err != nil {
 		return "", err
 	}
-	settings := fmt.Sprintf("vm: {endpoint: %q}\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  node: {knownScripts: [%s]}\n",
-		os.Getenv("DOCKER_HOST"), os.Getenv("FBD_TEST_CCENV"), os.Getenv("FBD_TEST_BASEOS"), os.Getenv("FBD_TEST_NODEENV"),
+	settings := fmt.Sprintf("vm: {endpoint: %q}\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n  node: {knownScripts: [%s]}\n",
+		os.Getenv("DOCKER_HOST"), os.Getenv("FBD_TEST_CCENV"), os.Getenv("FBD_TEST_BASEOS"), os.Getenv("FBD_TEST_NODEENV"), ours.Prefix+"-demo",
 		strings.Join(baseimages.NodeScripts(), ", "))
 	return builder, os.WriteFile(filepath.Join(builder, "config.yaml"), []byte(settings), 0o644)
 }

@@ -117,7 +117,7 @@ func TestNoLineIsLostWhenConnectionsAreCut(t *testing.T) {
 	c, endpoint := startCutter(t)
 	text := strings.Replace(config(fmt.Sprintf("  environment: [%s]\n", strings.Join(variables, ", "))), "vm:\n  endpoint: "+world.host+"\n",
 		"vm:\n  endpoint: "+endpoint+"\n  docker: {hostConfig: {LogConfig: {Type: json-file, Config: {max-size: 1m, max-file: \"9\"}}}}\n", 1)
-	run := start(t, builder(t, text), "run", p.Build(id).Output, runMetadata(t, id))
+	run := start(t, builder(t, text), "run", p.Build(id).Output, runMetadata(t, id, "127.0.0.1:7052"))
 	ended := make(chan int, 1)
 	go func() { ended <- run.status(t) }()
 

@@ -104,6 +104,7 @@ func commandsIn(t *testing.T, id string) []string {
 func watchNetworks(t *testing.T, peerAddress string) (stop func() map[string][]string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(timeout(t))
+	host, _, _ := strings.Cut(peerAddress, ":")
 	joined := map[string][]string{}
 	ended := make(chan struct{})
 	go func() {
@@ -112,6 +113,7 @@ func watchNetworks(t *testing.T, peerAddress string) (stop func() map[string][]s
 			for _, c := range runningFor(ctx, peerAddress) {
 				var found connections
 				if world.engine.Get(ctx, "/containers/"+c.ID+"/json", &found) == nil && len(found.networks()) > 0 {
+					assert.True(t, strings.HasPrefix(found.Name, "/dev-"+host+"-"), "%s is not called as tools expect", found.Name)
 					joined[c.ID] = found.networks()
 				}
 			}
@@ -138,6 +140,7 @@ func runningFor(ctx context.Context, peerAddress string) []containerState {
 
 // connections holds the networks and mounts of a container.
 type connections struct {
+	Name       string
 	HostConfig struct {
 		NetworkMode    string
 		ReadonlyRootfs bool

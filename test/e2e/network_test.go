@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/peer"
 )
 
 // networked returns config.yaml with a network mode and more lines of the builder section.
@@ -59,6 +60,28 @@ func TestAChaincodeOnSeveralNetworks(t *testing.T) {
 			noContainers(t, metadata.LabelInstallToken, p.record(t, id).InstallToken)
 		})
 	}
+}
+
+// On the host's network, chaincodes reach what listens on its loopback. docs/networks.md says how to keep them away.
+func TestAPeerOnTheHostWithChaincodesOnANetwork(t *testing.T) {
+	const host = "peer0.org1.example.com"
+	network := createNetwork(t, "apart-"+strings.ToLower(rand.Text()[:10]))
+	var found struct {
+		IPAM struct{ Config []struct{ Gateway string } }
+	}
+	require.NoError(t, world.engine.Get(timeout(t), "/networks/"+network, &found))
+	require.NotEmpty(t, found.IPAM.Config)
+	settings := strings.Replace(config(""), "chaincode:\n", fmt.Sprintf("  docker: {hostConfig: {NetworkMode: %s, ExtraHosts: [%q]}}\nchaincode:\n",
+		network, host+":"+found.IPAM.Config[0].Gateway), 1)
+	p := newPeer(t, withBuilder(builder(t, settings)), func(o *peer.Options) { o.Listen, o.Host = "0.0.0.0:0", host })
+	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
+	p.invoke(t, id, "put", "colour", "blue")
+	assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
+	container := awaitContainer(t, metadata.LabelInstallToken, p.record(t, id).InstallToken, "running")
+	assert.Equal(t, []string{network}, connectionsOf(t, container.ID).networks())
+	assert.Contains(t, container.Names[0], "/dev-"+host+"-kv_1.0-")
+	require.NoError(t, p.Stop(timeout(t), id)) // before the network is removed
+	p.ended(t, id)
 }
 
 // fabric-samples#566, fabric#417.

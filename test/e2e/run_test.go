@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/ours"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -132,6 +134,23 @@ func TestALeftoverContainerIsRemovedFirst(t *testing.T) {
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
 
+// fabric-samples' network.sh down removes what docker ps -aq --filter name=dev-peer* lists.
+func TestToolsThatCleanUpFindWhatAKilledRunLeaves(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
+	run := start(t, p.options.BuilderPath, "run", p.Build(id).Output, runMetadata(t, id, "peer0.org1.example.com:7052"))
+	awaitContainer(t, metadata.LabelChaincodeID, id, "running")
+	require.NoError(t, run.Process.Kill())
+	run.status(t)
+
+	var found []containerState
+	filters := url.QueryEscape(fmt.Sprintf(`{"name":["dev-peer*"],"label":[%q]}`, metadata.LabelInstallToken+"="+p.record(t, id).InstallToken))
+	require.NoError(t, world.engine.Get(timeout(t), "/containers/json?all=1&filters="+filters, &found))
+	require.Len(t, found, 1)
+	assert.Equal(t, ours.MSPID, found[0].Labels[metadata.LabelMSPID])
+	require.NoError(t, world.engine.Delete(timeout(t), "/containers/"+found[0].ID+"?force=1"))
+}
+
 // After a startup timeout, the peer starts a second run while the first still runs.
 func TestASecondRunTakesOver(t *testing.T) {
 	p := newPeer(t)
@@ -243,14 +262,14 @@ func TestABrokenChaincodeFile(t *testing.T) {
 // runByHand calls run as the peer would, without the peer knowing.
 func runByHand(t *testing.T, p *testPeer, id string) *program {
 	t.Helper()
-	return start(t, p.options.BuilderPath, "run", p.Build(id).Output, runMetadata(t, id))
+	return start(t, p.options.BuilderPath, "run", p.Build(id).Output, runMetadata(t, id, "127.0.0.1:7052"))
 }
 
 // runMetadata returns a RUN_METADATA_DIR for a chaincode without TLS.
-func runMetadata(t *testing.T, id string) string {
+func runMetadata(t *testing.T, id, address string) string {
 	t.Helper()
 	dir := t.TempDir()
-	text := fmt.Sprintf(`{"chaincode_id":%q,"peer_address":"127.0.0.1:7052","mspid":"Org1MSP","client_cert":"","client_key":"","root_cert":""}`, id)
+	text := fmt.Sprintf(`{"chaincode_id":%q,"peer_address":%q,"mspid":%q,"client_cert":"","client_key":"","root_cert":""}`, id, address, ours.MSPID)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "chaincode.json"), []byte(text), 0o600))
 	return dir
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/ours"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -114,7 +115,7 @@ func TestAKeptOutputIsLaunched(t *testing.T) {
 	for _, path := range outputs {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
 			metadataDir := t.TempDir()
-			chaincode := fmt.Sprintf(`{"chaincode_id":"dies_1.0:%064d","peer_address":"127.0.0.1:7052","client_cert":"","client_key":"","root_cert":"","mspid":"Org1MSP"}`, 1)
+			chaincode := fmt.Sprintf(`{"chaincode_id":"dies_1.0:%064d","peer_address":"127.0.0.1:7052","client_cert":"","client_key":"","root_cert":"","mspid":%q}`, 1, ours.MSPID)
 			require.NoError(t, os.WriteFile(filepath.Join(metadataDir, "chaincode.json"), []byte(chaincode), 0o600))
 			p := start(t, builder(t, config("")), "run", filepath.Dir(path), metadataDir)
 			assert.Equal(t, 3, p.status(t), p.stderr)

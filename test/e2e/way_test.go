@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/ours"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -119,7 +120,7 @@ func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
 			var environment map[string]string
 			require.NoError(t, json.Unmarshal([]byte(p.invoke(t, id, "env")), &environment))
 			assert.Equal(t, id, environment["CORE_CHAINCODE_ID_NAME"])
-			assert.Equal(t, "Org1MSP", environment["CORE_PEER_LOCALMSPID"])
+			assert.Equal(t, ours.MSPID, environment["CORE_PEER_LOCALMSPID"])
 			assert.Equal(t, p.Address(), environment["CORE_PEER_ADDRESS"])
 			assert.Equal(t, fmt.Sprint(tls), environment["CORE_PEER_TLS_ENABLED"])
 			assert.NotContains(t, environment, "CHAINCODE_SERVER_ADDRESS")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +19,12 @@ import (
 
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/baseimages"
+	"fabric-builder-docker/test/ours"
 	"fabric-builder-docker/test/peer"
 )
 
 // prefix separates the tests' images and caches from an operator's.
-const prefix = "fabric-builder-docker-test"
+const prefix = ours.Prefix
 
 // limit bounds a single test. The slowest takes less.
 const limit = 5 * time.Minute
@@ -214,13 +216,13 @@ type containerState struct {
 	Labels map[string]string `json:"Labels"`
 }
 
-// containers returns this builder's containers with a label of that value.
+// containers returns the tests' containers with a label of that value: the engine may have another network's, too.
 func containers(t *testing.T, label, value string) []containerState {
 	t.Helper()
 	var all []containerState
 	filters := url.QueryEscape(fmt.Sprintf(`{"label":[%q]}`, label+"="+value))
 	require.NoError(t, world.engine.Get(t.Context(), "/containers/json?all=1&filters="+filters, &all))
-	return all
+	return slices.DeleteFunc(all, func(c containerState) bool { return !ours.Made(c.Names, c.Labels) })
 }
 
 // running waits until a container of that kind has that state.

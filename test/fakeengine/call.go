@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -49,11 +50,12 @@ const (
 
 // Call is a client's request.
 type Call struct {
-	Route   Route
-	Target  string // name of the container, image, volume or network
-	Version string // API version in the path
-	Query   url.Values
-	Body    []byte // if it is JSON
+	Route    Route
+	Endpoint string // the call as the API's documentation lists it, such as GET /containers/{name}/json
+	Target   string // name of the container, image, volume or network
+	Version  string // API version in the path
+	Query    url.Values
+	Body     []byte // if it is JSON
 
 	RegistryAuth string // header X-Registry-Auth, see [Call.Credentials]
 
@@ -66,7 +68,7 @@ type Call struct {
 // serve records a call and passes it to the faults of its route, and through them to the handler.
 func (e *Engine) serve(route Route, serve func(*Call), w http.ResponseWriter, r *http.Request) {
 	version, _ := r.Context().Value(versionKey{}).(string)
-	call := &Call{Route: route, Version: version, Query: r.URL.Query(), RegistryAuth: r.Header.Get("X-Registry-Auth"), engine: e, w: w, r: r, serve: serve}
+	call := &Call{Route: route, Endpoint: endpoint(route, r), Version: version, Query: r.URL.Query(), RegistryAuth: r.Header.Get("X-Registry-Auth"), engine: e, w: w, r: r, serve: serve}
 	if r.Header.Get("Content-Type") == "application/json" {
 		call.Body, _ = io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(call.Body))
@@ -81,6 +83,12 @@ func (e *Engine) serve(route Route, serve func(*Call), w http.ResponseWriter, r 
 	faults := slices.Clone(e.faults[route])
 	e.mu.Unlock()
 	call.passThrough(faults)
+}
+
+// endpoint returns how the API's documentation lists a call.
+func endpoint(route Route, r *http.Request) string {
+	_, path, _ := strings.Cut(r.Pattern, "/")
+	return r.Method + " /" + strings.Replace(path, "{name...}", "{name}", 1) + afterName[route]
 }
 
 // target returns the name of the object that a call is for. For a container it is the name, even if the call has the

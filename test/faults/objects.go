@@ -36,8 +36,8 @@ func (s *stage) containers(ctx context.Context, kinds ...string) ([]container, e
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}
 	return slices.DeleteFunc(all, func(c container) bool {
-		ours := strings.HasPrefix(c.name(), prefix) || c.Labels[metadata.LabelMSPID] == mspID
-		return !ours || len(kinds) > 0 && !slices.Contains(kinds, c.Labels[metadata.LabelKind])
+		made := strings.HasPrefix(c.name(), prefix) || c.Labels[metadata.LabelMSPID] == mspID
+		return !made || len(kinds) > 0 && !slices.Contains(kinds, c.Labels[metadata.LabelKind])
 	}), nil
 }
 

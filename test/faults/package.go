@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"fabric-builder-docker/test/ours"
 )
 
 // workFile is the script in a package that does the work of its build.
@@ -95,4 +97,4 @@ func (p pack) unpack(scratch string) (unpacked, error) {
 }
 
 // mspID is the organisation of the peers, by which the containers of runs are found.
-const mspID = "FaultsMSP"
+const mspID = ours.MSPID

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"fabric-builder-docker/test/engine"
+	"fabric-builder-docker/test/ours"
 )
 
 // prefix begins the names of everything that the programs create here.
-const prefix = "fabric-builder-docker-test-faults"
+const prefix = ours.Prefix + "-faults"
 
 // stage is what the scenarios share: an engine, small base images, and a directory of the builder.
 type stage struct {

@@ -62,7 +62,7 @@ func TestLaunchWritesChaincodeJSON(t *testing.T) {
 	assert.True(t, strings.HasPrefix(lines[1], "-rw-------"), lines[1])
 	assert.Equal(t, "record", lines[2])
 	assert.Equal(t, `{"chaincode_id":"`+id+`","peer_address":"`+peer.Address()+
-		`","client_cert":"","client_key":"","root_cert":"","mspid":"Org1MSP"}`, lines[3])
+		`","client_cert":"","client_key":"","root_cert":"","mspid":"FabricBuilderTestMSP"}`, lines[3])
 }
 
 func TestLaunchMakesNewCertificatesEachTime(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"fabric-builder-docker/test/ours"
 )
 
 // Options configures a peer. BuilderPath and Dir are required. The default periods are Fabric's.
@@ -25,7 +27,7 @@ type Options struct {
 	TLS bool
 	// Roots is how often the CA certificate is repeated in root_cert, since a real peer's may hold many. Default: 1.
 	Roots int
-	// MSPID is the peer's MSP ID. Default: "Org1MSP".
+	// MSPID is the peer's MSP ID. Default: [ours.MSPID].
 	MSPID string
 	// Listen is the chaincode listen address. Default: "127.0.0.1:0".
 	Listen string
@@ -57,7 +59,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("checking options: BuilderPath and Dir are required")
 	}
 	o.BuilderName = cmp.Or(o.BuilderName, "docker")
-	o.MSPID = cmp.Or(o.MSPID, "Org1MSP")
+	o.MSPID = cmp.Or(o.MSPID, ours.MSPID)
 	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
 	o.Channel = cmp.Or(o.Channel, "mychannel")
 	o.Roots = cmp.Or(o.Roots, 1)

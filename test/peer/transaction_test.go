@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"fabric-builder-docker/test/chat"
+	"fabric-builder-docker/test/ours"
 )
 
 type result struct {
@@ -64,7 +65,7 @@ func TestATransactionCarriesASignedProposal(t *testing.T) {
 	hash := sha256.Sum256(append(signature.GetNonce(), signature.GetCreator()...))
 	assert.Equal(t, hex.EncodeToString(hash[:]), message.GetTxid())
 	creator := parsed(t, signature.GetCreator(), &chat.SerializedIdentity{})
-	assert.Equal(t, "Org1MSP", creator.GetMspid())
+	assert.Equal(t, ours.MSPID, creator.GetMspid())
 	block, _ := pem.Decode(creator.GetIdBytes())
 	cert, err := x509.ParseCertificate(block.Bytes)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fabric-builder-docker/test/baseimages"
+	"fabric-builder-docker/test/ours"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 // order is the order of removal: objects that use others come first.
 var order = []string{container, network, volume, image}
 
-// leftovers returns the new objects that should have been removed. On a shared engine, it returns only those with the
-// builder's labels.
+// leftovers returns the new objects that should have been removed. On a shared engine, it returns only those that the builder
+// has made for tests: somebody else's peers may use this builder meanwhile.
 func leftovers(before, after state, alone bool) []object {
 	var left []object
 	for key, o := range after {
-		if _, old := before[key]; !old && !stays(o) && (alone || labelled(o)) {
+		if _, old := before[key]; !old && !stays(o) && (alone || labelled(o) && ours.Made(o.allNames(), o.labels)) {
 			left = append(left, o)
 		}
 	}

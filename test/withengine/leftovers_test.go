@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/ours"
 )
 
 func kind(value string) map[string]string { return map[string]string{kindLabel: value} }
@@ -23,17 +26,25 @@ func TestLeftovers(t *testing.T) {
 		shared bool // reported on a shared engine
 		alone  bool // reported on withengine's own engine
 	}{
-		{"our container", object{kind: container, id: "1", labels: kind("run")}, true, true},
+		{"our chaincode", object{kind: container, id: "1", labels: map[string]string{kindLabel: "chaincode", metadata.LabelMSPID: ours.MSPID}}, true, true},
+		{"our build", object{kind: container, id: "1", names: []string{"/fabric-builder-docker-test-build-1"}, labels: kind("build")}, true, true},
+		{"our benchmark's build", object{kind: container, id: "1", names: []string{"/fabric-builder-docker-bench-build-1"}, labels: kind("build")}, true, true},
+		{"somebody's chaincode", object{kind: container, id: "1", names: []string{"/dev-peer0.org1.example.com-kv_1.0-1"},
+			labels: map[string]string{kindLabel: "chaincode", metadata.LabelMSPID: "Org1MSP"}}, false, true},
+		{"somebody's build", object{kind: container, id: "1", names: []string{"/fabric-chaincode-build-1"}, labels: kind("build")}, false, true},
+		{"somebody's assembly", object{kind: container, id: "1", names: []string{"/fabric-chaincode-assembly-1"}, labels: kind("assembly")}, false, true},
+		{"somebody's image", object{kind: image, id: "1", names: []string{"fabric-chaincode/golang:1"}, labels: kind("x")}, false, true},
 		{"a container", object{kind: container, id: "1"}, false, true},
-		{"our network", object{kind: network, id: "1", names: []string{"n"}, labels: kind("test")}, true, true},
+		{"our network", object{kind: network, id: "1", names: []string{"fabric-builder-docker-test-n"}, labels: kind("test")}, true, true},
 		{"a network", object{kind: network, id: "1", names: []string{"n"}}, false, true},
 		{"a default network", object{kind: network, id: "1", names: []string{"bridge"}}, false, false},
 		{"our cache", object{kind: volume, id: "v", labels: kind("cache")}, false, false},
-		{"our volume", object{kind: volume, id: "v", labels: kind("x")}, true, true},
+		{"our volume", object{kind: volume, id: "fabric-builder-docker-test-v", labels: kind("x")}, true, true},
+		{"somebody's volume", object{kind: volume, id: "fabric-chaincode-v", labels: kind("x")}, false, true},
 		{"a volume", object{kind: volume, id: "v"}, false, true},
 		{"a chaincode's image", object{kind: image, id: "i", labels: kind("chaincode")}, false, false},
 		{"a snapshot", object{kind: image, id: "i", labels: kind("snapshot")}, false, false},
-		{"our image", object{kind: image, id: "i", labels: kind("x")}, true, true},
+		{"our image", object{kind: image, id: "i", names: []string{"fabric-builder-docker-test-faults/golang:1"}, labels: kind("x")}, true, true},
 		{"an image", object{kind: image, id: "i", names: []string{"x:y"}}, false, true},
 		{"a stand-in", object{kind: image, id: "i", names: []string{"fabric-builder-docker-test/ccenv:standin"}}, false, false},
 		{"an official image", object{kind: image, id: "i", names: []string{"hyperledger/fabric-baseos:3.1"}}, false, false},

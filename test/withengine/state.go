@@ -18,6 +18,14 @@ type object struct {
 	labels map[string]string
 }
 
+// allNames returns the names of an object. The ID of a volume is its name.
+func (o object) allNames() []string {
+	if o.kind == volume {
+		return []string{o.id}
+	}
+	return o.names
+}
+
 func (o object) String() string {
 	name := strings.Join(o.names, ", ")
 	if name == "" {

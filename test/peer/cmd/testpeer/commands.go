@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"fabric-builder-docker/test/ours"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -132,7 +133,7 @@ func peerFlags(flags *flag.FlagSet, stderr io.Writer) *peer.Options {
 	flags.StringVar(&options.BuilderName, "name", "docker", "the builder's name")
 	flags.StringVar(&options.Dir, "dir", "", "the peer's file system path")
 	flags.BoolVar(&options.TLS, "tls", false, "use mutual TLS")
-	flags.StringVar(&options.MSPID, "mspid", "Org1MSP", "the peer's MSP ID")
+	flags.StringVar(&options.MSPID, "mspid", ours.MSPID, "the peer's MSP ID")
 	flags.StringVar(&options.Listen, "listen", "127.0.0.1:0", "the chaincode address")
 	flags.StringVar(&options.Host, "host", "", "name that chaincodes dial (default the host of -listen)")
 	flags.DurationVar(&options.StartupTimeout, "startup-timeout", 0, "how long a launch may take (default 5m)")
