@@ -118,6 +118,7 @@ func planNode(r request) (Plan, error) {
 		Target:           nodeTarget,
 		Snapshot:         snapshot,
 		NoSnapshotReason: noSnapshotReason,
+		Unpinned:         r.unpinnedNode(manifest, contained),
 		NPMStart:         r.npmStart(manifest),
 	}, nil
 }
