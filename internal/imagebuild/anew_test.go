@@ -289,3 +289,38 @@ func TestOnlyImagesWithoutANameAreRemoved(t *testing.T) {
 	require.NoError(t, client.RemoveUnnamed(t.Context(), named.ID))
 	assert.Empty(t, engine.Unnamed())
 }
+
+// What a java package downloads is chosen again, and so is the image that its code is built in.
+func TestAJavaPackageIsMadeAnew(t *testing.T) {
+	engine := newJavaEngine(t)
+	_, image := buildJava(t, engine, "one")
+	before := snapshots(engine)
+	m := &maven{ahead: []string{"org/newer/2/newer.jar"}}
+	engine.SetProgram(m.run)
+	b := newBuilder(t, engine)
+	require.NoError(t, b.Anew(t.Context(), javaPlan, open(t, javaSource(t, "one")), "basic_1.0"), b.output.String())
+	assert.Equal(t, []int{1, 1}, []int{m.resolved, m.built})
+	assert.Equal(t, before, snapshots(engine))
+	snapshot, _ := engine.Image(before[0])
+	assert.NotEmpty(t, snapshot.Files.Read(repository+"/org/newer/2/newer.jar"))
+	assert.Equal(t, []string{image.Name}, imagesOf(engine, metadata.KindChaincode))
+	made, _ := engine.Image(image.Name)
+	assert.Equal(t, before[0], made.Labels["fabric-builder-docker.snapshot"])
+	assertNothingLeft(t, engine)
+}
+
+// A snapshot that holds too few downloads is not kept, and the one that is there stays.
+func TestASnapshotThatHoldsTooFewReplacesNothing(t *testing.T) {
+	engine := newJavaEngine(t)
+	buildJava(t, engine, "one")
+	before := snapshots(engine)
+	old, _ := engine.Image(before[0])
+	engine.SetProgram((&maven{status: 1, later: []string{"org/a/1/a.jar", "org/b/1/b.jar"}}).run)
+	b := newBuilder(t, engine)
+	require.NoError(t, b.Anew(t.Context(), javaPlan, open(t, javaSource(t, "one")), "basic_1.0"), b.output.String())
+	assert.Equal(t, before, snapshots(engine))
+	kept, _ := engine.Image(before[0])
+	assert.Equal(t, old.Labels, kept.Labels)
+	assert.Empty(t, engine.Unnamed())
+	assertNothingLeft(t, engine)
+}
