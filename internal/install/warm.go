@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,88 +23,37 @@ import (
 // Warm fills the engine's caches ahead of the first install: Go's standard library, and the base images and dependencies of
 // the packages that are its arguments. It contacts the engine only if all packages are valid.
 func Warm(ctx context.Context, process cli.Process) error {
-	began := time.Now()
-	err := withPackages(&process, func(settings config.Settings, jobs []job) error {
-		library := job{
-			target: "Go's standard library", source: &content.Package{}, plan: platform.NewGoLibraryPlan(settings, process.Environ), settings: settings,
-		}
-		return eachJob(ctx, process, settings, append([]job{library}, jobs...), func(builder *imagebuild.Builder, j job) error {
-			if err := builder.Warm(ctx, j.plan, j.source, j.label); err != nil {
-				return fmt.Errorf("filling caches for %s: %w", j.target, err)
-			}
-			return nil
-		})
-	})
-	if err == nil {
-		process.Log.Info("caches filled", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
-	}
-	return err
-}
-
-// Anew makes the images of the packages that are its arguments anew, and the snapshots of their dependencies, under the names
-// that the peer uses. It contacts the engine only if all packages are valid.
-func Anew(ctx context.Context, process cli.Process) error {
-	if len(process.Args) == 0 {
-		return errors.New("build --anew needs the package files whose images it is to make")
-	}
-	process.Environ = asPeer(process)
-	return withPackages(&process, func(settings config.Settings, jobs []job) error {
-		return eachJob(ctx, process, settings, jobs, func(builder *imagebuild.Builder, j job) error {
-			if err := builder.Anew(ctx, j.plan, j.source, j.label); err != nil {
-				return fmt.Errorf("making the image of %s anew: %w", j.target, err)
-			}
-			return nil
-		})
-	})
-}
-
-// asPeer returns the variables that the peer would pass on to this program, if this process has those of the peer, as a process
-// has that docker exec starts beside it. Others can change the name of an image.
-func asPeer(process cli.Process) []string {
-	passed, err := config.PassedOn(process.Home, process.Environ)
-	if err != nil {
-		process.Log.Warn("using all variables of this process, since it is not known which of them the peer passes on", "reason", err)
-		return process.Environ
-	}
-	return passed
-}
-
-// withPackages unpacks and checks the packages that are the arguments, and calls do with a job for each.
-func withPackages(process *cli.Process, do func(settings config.Settings, jobs []job) error) error {
 	settings, err := config.Load(process.Home, process.Environ)
 	if err != nil {
 		return err
 	}
-	configureLog(process, settings)
+	configureLog(&process, settings)
 	scratch, err := os.MkdirTemp("", "chaincode-source")
 	if err != nil {
 		return fmt.Errorf("unpacking packages: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	jobs, err := newJobs(*process, settings, scratch)
+	jobs, err := newJobs(process, settings, scratch)
 	if err != nil {
 		return err
 	}
-	return do(settings, jobs)
-}
-
-// eachJob calls do for each job, with a builder that has the settings of the job's package.
-func eachJob(ctx context.Context, process cli.Process, settings config.Settings, jobs []job, do func(*imagebuild.Builder, job) error) error {
 	connected, err := engine.Connect(ctx, settings)
 	if err != nil {
 		return err
 	}
 	defer connected.Close()
+	began := time.Now()
 	for _, j := range jobs {
 		defer j.source.Close()
-		if err := do(imagebuild.New(connected, j.settings, programOf(process)), j); err != nil {
-			return err
+		if err := imagebuild.New(connected, j.settings, programOf(process)).Warm(ctx, j.plan, j.source, j.label); err != nil {
+			return fmt.Errorf("filling caches for %s: %w", j.target, err)
 		}
 	}
+	process.Log.Info("caches filled", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
-// job is one cache to fill, or one image to make anew.
+// job is one cache to fill.
 type job struct {
 	target   string // the package or library, for messages
 	label    string
@@ -116,7 +64,9 @@ type job struct {
 
 // newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.
 func newJobs(process cli.Process, settings config.Settings, scratch string) ([]job, error) {
-	var jobs []job
+	jobs := []job{{
+		target: "Go's standard library", source: &content.Package{}, plan: platform.NewGoLibraryPlan(settings, process.Environ), settings: settings,
+	}}
 	for i, path := range process.Args {
 		j, err := newJob(path, filepath.Join(scratch, strconv.Itoa(i)), settings, process.Environ)
 		if err != nil {
