@@ -146,3 +146,21 @@ func TestAnewFindsTheImageThatThePeerUses(t *testing.T) {
 	said = call([]string{"GOFLAGS=-tags=others", "FABRIC_CFG_PATH=" + core}, "--anew", path)
 	assert.Contains(t, said, "[WARN]  build: there was no image of this name")
 }
+
+// What a java package downloads is chosen again: the snapshot is made anew first, and the image of the code on it.
+func TestAJavaPackageIsMadeAnew(t *testing.T) {
+	p := javaPeer(t)
+	code := withPlugins("", "", peer.File("src/src/main/resources/salt.txt", rand.Text()))
+	pkg, err := peer.Assemble(map[string]any{"type": "java", "label": "anew_1.0", "path": "."}, code...)
+	require.NoError(t, err)
+	id := p.install(t, pkg)
+	image := p.record(t, id).Image
+	said := makeAnew(t, p.options.BuilderPath, pkg)
+	assert.Contains(t, said, "image="+image+" ")
+	assert.Equal(t, 2, strings.Count(said, "made the image anew: "), said)
+	assert.NotContains(t, said, "there was no image of this name")
+	assert.Contains(t, said, "downloaded the dependencies ahead of the code")
+	code[len(code)-1].Body = []byte("other")
+	_, said = p.installJava(t, code...)
+	assert.NotContains(t, said, "ahead of the code", "the next install finds the snapshot")
+}
