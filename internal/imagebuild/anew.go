@@ -113,8 +113,9 @@ func (b *Builder) replaceSnapshot(ctx context.Context, s *job) error {
 	return b.replace(ctx, s.image, s.final)
 }
 
-// replace gives an image the name of another one, which loses it in the same step: the name may be in use at any time. The other
-// image is removed unless it has more names, or a container uses it.
+// replace gives an image the name of another one, which loses it in the same step: the name may be in use at any time. Only
+// containerd's store takes the name away first, for some milliseconds: whoever needs the image then looks again, or makes it.
+// The other image is removed unless it has more names, or a container uses it.
 func (b *Builder) replace(ctx context.Context, made, name string) error {
 	image, err := b.Engine.Image(ctx, made)
 	if err != nil {
