@@ -21,10 +21,6 @@ Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ v
 The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
 Exit status: 0 success, 1 failure, 2 wrong usage.`,
-		Commands: []cli.Command{{
-			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: install.Warm,
-			Summary: "fill the engine's caches ahead of the first install: pull base images, compile Go's\n" +
-				"standard library, install or compile the dependencies of these packages",
-		}},
+		Commands: install.Commands(),
 	}.Main(install.Build)
 }

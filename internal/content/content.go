@@ -174,8 +174,8 @@ func (p *Package) With(name, text string) *Package {
 	return added
 }
 
-// Without returns the package without the files and directories that have one of the given names, at any depth or, if the
-// name begins with a slash, at the root alone. Names are patterns for path.Match.
+// Without returns the package without the files and directories that have one of the given names, at any depth. A name that
+// begins with a slash is a path from the root instead. Names are patterns for path.Match.
 func (p *Package) Without(names ...string) *Package {
 	if len(names) == 0 {
 		return p
@@ -185,7 +185,8 @@ func (p *Package) Without(names ...string) *Package {
 		return !slices.ContainsFunc(names, func(name string) bool {
 			candidates := elements
 			if root, anchored := strings.CutPrefix(name, "/"); anchored {
-				name, candidates = root, elements[:1]
+				depth := min(strings.Count(name, "/"), len(elements))
+				name, candidates = root, []string{strings.Join(elements[:depth], "/")}
 			}
 			return slices.ContainsFunc(candidates, func(element string) bool {
 				matches, _ := path.Match(name, element)

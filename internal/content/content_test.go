@@ -103,6 +103,7 @@ func TestWithout(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"src/", "src/.gitignore", "src/git/", "src/git/a", "src/x/"}, paths(pkg.Without(".git", ".hg", "*.gch")))
+	assert.Equal(t, []string{".git", "src/", "src/.gitignore", "src/git/", "src/git/a", "src/x/"}, paths(pkg.Without("/src/*.gch", "/src/.git", "/git", "/src/x/.hg")))
 	assert.Equal(t, paths(pkg), paths(pkg.Without()))
 }
 

@@ -23,8 +23,11 @@ const (
 // Engines report a name in use in different ways, so after any failure it looks for the name itself. If the name is in use
 // but its container cannot be seen, the container is about to appear or to go, and the create is retried. So it is for a
 // short while if the holder is being removed.
+//
+// An image that the engine did not find may be there a moment later: containerd's store takes a name from one image before it
+// gives it to another. The create is then repeated once.
 func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, holder *Container, err error) {
-	began := time.Now()
+	began, repeated := time.Now(), false
 	for attempt := 1; ; attempt++ {
 		id, createErr := e.create(ctx, spec)
 		if createErr == nil {
@@ -35,6 +38,9 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 		case lookErr == nil && (!found.IsGoing() || time.Since(began) > goingTimeout):
 			return "", &found, nil
 		case lookErr == nil: // it is going
+		case errors.Is(lookErr, ErrNoContainer) && errdefs.IsNotFound(createErr) && !repeated && e.hasImage(ctx, spec.Image):
+			repeated = true
+			continue
 		case !errors.Is(lookErr, ErrNoContainer),
 			errdefs.IsInternal(createErr) && attempt >= maxInternalErrors,
 			!errdefs.IsInternal(createErr) && !errdefs.IsConflict(createErr),
@@ -50,6 +56,11 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 			return "", &found, nil
 		}
 	}
+}
+
+func (e *Engine) hasImage(ctx context.Context, name string) bool {
+	_, err := e.Image(ctx, name)
+	return err == nil
 }
 
 // noImageToCreate marks a failed create if the image is missing. It looks for the image, because the engine answers a

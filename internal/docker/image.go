@@ -82,3 +82,18 @@ func (e *Engine) Untag(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// RemoveUnnamed removes an image that has no name. It is not an error if it has one, or if it is gone. It is one if a container
+// uses the image.
+func (e *Engine) RemoveUnnamed(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := e.api.ImageInspect(ctx, id)
+	if err == nil && len(found.RepoTags) == 0 { // otherwise the engine would take the name from the image
+		_, err = e.api.ImageRemove(ctx, id, image.RemoveOptions{})
+	}
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("removing image %q: %w", id, err)
+	}
+	return nil
+}

@@ -240,7 +240,9 @@ func TestABaseImageThatChangesBeforeTheLoad(t *testing.T) {
 func TestALoadedImageThatCannotBeUsedIsNotKept(t *testing.T) {
 	engine := newEngine(t, fakeengine.ContainerdStore())
 	warm(t, engine)
-	engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	for range 2 { // the create is repeated
+		engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	}
 	b, image := buildChanged(t, engine, "one")
 	assert.Contains(t, b.output.String(), "the image cannot be used: ")
 	assert.Contains(t, engine.ImageCalls(), "untag "+image.Name)
@@ -266,7 +268,9 @@ func TestALoadThatIsCutOffIsChecked(t *testing.T) {
 	engine := newEngine(t, fakeengine.ContainerdStore())
 	warm(t, engine)
 	engine.On(fakeengine.Load, fakeengine.Cut(4))
-	engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	for range 2 { // the create is repeated
+		engine.On(fakeengine.Create, fakeengine.Of(assemblyPart, fakeengine.Once(fakeengine.Fail(http.StatusNotFound, "content digest sha256:a: not found"))))
+	}
 	_, image := buildChanged(t, engine, "one")
 	assert.Contains(t, engine.ImageCalls(), "untag "+image.Name)
 }

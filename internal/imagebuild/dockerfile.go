@@ -38,9 +38,9 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	name := metadata.ImageName(b.Prefix, plan.Type, dockerfileDigest(plan, pkg))
 	found, err := b.Engine.Image(ctx, name)
 	switch {
-	case err == nil:
+	case err == nil && !b.anew:
 		b.Log.Info("the image exists already", "image", name)
-	case errors.Is(err, docker.ErrNoImage):
+	case err == nil, errors.Is(err, docker.ErrNoImage):
 		if err := b.buildDockerfile(ctx, plan, pkg, name, label); err != nil {
 			return Image{}, err
 		}
@@ -50,8 +50,8 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	default:
 		return Image{}, err
 	}
-	if len(found.Entrypoint)+len(found.Command) == 0 {
-		return Image{}, errors.New("the package's Dockerfile has neither ENTRYPOINT nor CMD: its image has nothing to start")
+	if err := checkStartable(found); err != nil {
+		return Image{}, err
 	}
 	user, err := b.images().User(ctx, found)
 	return Image{Name: name, ID: found.ID, User: user}, err
@@ -66,6 +66,8 @@ func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *
 		made := name + "-" + metadata.RandomID()
 		err := b.tryDockerfile(ctx, plan, pkg, made, label)
 		switch {
+		case err == nil && b.anew:
+			return b.replaceBuilt(ctx, made, name)
 		case err == nil:
 			return b.rename(ctx, made, name)
 		case !errors.As(err, &failed):
@@ -99,6 +101,7 @@ func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *co
 		Name: name, Args: pairs(plan.BuildArgs),
 		CacheNamespace: name, // random, so that no other build reads what this package's steps leave in a cache mount
 		Labels:         map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
+		NoCache:        b.anew,
 		Pull:           b.Pulls.Policy == config.PullAlways,
 		Network:        b.Limits.Network, Memory: b.Limits.Memory,
 	}

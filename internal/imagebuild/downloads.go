@@ -51,7 +51,7 @@ func (b *Builder) resolve(ctx context.Context, s *job) (docker.Image, error) {
 // own, so that the next one makes it again.
 func (b *Builder) buildInSnapshot(ctx context.Context, j, s *job, snapshot docker.Image) error {
 	c := *j
-	c.builder, c.plan.Builder.Name, c.snapshot = snapshot, s.image, s.image
+	c.builder, c.plan.Builder.Name, c.snapshot = snapshot, s.image, s.finalName()
 	err := b.buildPackage(ctx, &c)
 	j.made = c.made
 	if snapshot.Labels[labelStatus] != "0" && !c.leads.IsZero() && ctx.Err() == nil && !c.isServedBy(snapshot, err) {

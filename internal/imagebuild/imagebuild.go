@@ -56,6 +56,7 @@ type Engine interface {
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	Load(ctx context.Context, archive io.Reader) error
 	Export(ctx context.Context, image string) (io.ReadCloser, error)
+	RemoveUnnamed(ctx context.Context, id string) error
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }
 
@@ -99,6 +100,7 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 
+	anew  bool                      // images are made although they exist, see [Builder.Anew]
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
 
@@ -212,6 +214,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	if err != nil || found {
 		if found {
 			b.Log.Info("the image exists already", "image", j.image)
+			b.logUnpinned(plan, "the versions of dependencies are those that the first build of this image chose")
 		}
 		return image, err
 	}
@@ -223,6 +226,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	if err != nil {
 		return Image{}, err
 	}
+	b.logUnpinned(plan, "the versions of dependencies were chosen by this build and stay")
 	if j.made != nil {
 		return *j.made, nil
 	}

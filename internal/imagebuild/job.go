@@ -24,6 +24,8 @@ type job struct {
 	runtime   docker.Image
 	digest    string
 	image     string              // name of the image to make
+	final     string              // name that the image takes in the end; empty: image
+	below     *job                // makes the snapshot anew, see [Builder.Anew]; nil: it is not made anew
 	lock      string              // name of the build container of the first attempt
 	name      string              // of the build container of the attempt that is led or followed
 	leads     time.Time           // since when this builder leads it

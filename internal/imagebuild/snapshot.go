@@ -32,6 +32,10 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return false, nil
 	}
 	s := b.snapshotJob(j)
+	if b.anew {
+		s.makeAnew(b.Prefix)
+		j.below = s
+	}
 	snapshot, err := b.ensureSnapshot(ctx, s)
 	if reason := s.noSnapshot(err); reason != nil {
 		b.Log.Info("installing the dependencies together with the code", "reason", reason)
@@ -44,7 +48,7 @@ func (b *Builder) onSnapshot(ctx context.Context, j *job) (made bool, err error)
 		return true, b.buildInSnapshot(ctx, j, s, snapshot)
 	}
 	b.Log.Info("adding the code to its dependencies", "type", j.plan.Type, "image", j.image, "snapshot", s.image)
-	j.snapshot = s.image
+	j.snapshot = s.finalName()
 	lookup := b.newLookup(ctx, snapshot, j.plan.Target)
 	defer lookup.close()
 	return true, b.assemble(ctx, j, addition{

@@ -18,13 +18,19 @@ import (
 // runWarm calls build --warm without an engine.
 func runWarm(t *testing.T, packages ...string) (int, string) {
 	t.Helper()
+	return runCommand(t, Warm, packages...)
+}
+
+// runCommand calls a command of build without an engine.
+func runCommand(t *testing.T, command cli.Phase, packages ...string) (int, string) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	home := t.TempDir()
-	program := cli.Program{Name: "build", Commands: []cli.Command{{Option: "--warm", Phase: func(ctx context.Context, process cli.Process) error {
+	program := cli.Program{Name: "build", Commands: []cli.Command{{Option: "--command", Phase: func(ctx context.Context, process cli.Process) error {
 		process.Home = home
-		return Warm(ctx, process)
+		return command(ctx, process)
 	}}}}
-	status := program.Run(append([]string{"--warm"}, packages...), []string{"DOCKER_HOST=unix:///not/there.sock"}, &stdout, &stderr, nil)
+	status := program.Run(append([]string{"--command"}, packages...), []string{"DOCKER_HOST=unix:///not/there.sock"}, &stdout, &stderr, nil)
 	assert.Empty(t, stdout.String())
 	return status, stderr.String()
 }
@@ -60,4 +66,15 @@ func TestWarmRefusesBadPackagesInOneLine(t *testing.T) {
 	status, stderr := runWarm(t, good)
 	assert.Equal(t, 1, status)
 	assert.Contains(t, stderr, "no container engine answers at unix:///not/there.sock")
+}
+
+func TestAnewNeedsPackages(t *testing.T) {
+	status, stderr := runCommand(t, Anew)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] build: build --anew needs the package files whose images it is to make\n", stderr)
+
+	status, stderr = runCommand(t, Anew, "/not/there.tgz")
+	assert.Equal(t, 1, status)
+	assert.Contains(t, stderr, "[WARN]  build: using all variables of this process, since it is not known which of them the peer passes on: reason=")
+	assert.Contains(t, stderr, "[ERROR] build: package /not/there.tgz: unpacking there.tgz: open ", "before an engine is contacted")
 }

@@ -15,7 +15,7 @@ import (
 // recordedImage returns the image that build wrote into the record.
 func (l *launch) recordedImage() imagebuild.Image {
 	r := l.record
-	return imagebuild.Image{Name: r.Image, User: r.User, TLSByInput: r.TLSByInput, Entrypoint: r.Entrypoint}
+	return imagebuild.Image{Name: r.Image, ID: r.ImageID, User: r.User, TLSByInput: r.TLSByInput, Entrypoint: r.Entrypoint}
 }
 
 // rebuildImage builds the chaincode's image again and returns the new one, whose name may differ: it depends on the

@@ -102,14 +102,19 @@ func (l *launch) keyOwner(ctx context.Context, id string, image imagebuild.Image
 }
 
 // resolveUser returns the user that the chaincode runs as. A build does not look it up for an image that can take its
-// TLS files on the standard input: such an image gets an archive only if the files are too large.
+// TLS files on the standard input: such an image gets an archive only if the files are too large. An image of a Dockerfile may
+// have been made anew since it was recorded, on a newer base image with another user.
 func (l *launch) resolveUser(ctx context.Context, id string, image imagebuild.Image) (metadata.UIDGID, error) {
-	if image.User != nil {
+	mayDiffer := l.record.Type == "docker" && image.ID != ""
+	if image.User != nil && !mayDiffer {
 		return *image.User, nil
 	}
 	inspected, err := l.engine.Image(ctx, image.Name)
 	if err != nil {
 		return metadata.UIDGID{}, err
+	}
+	if image.User != nil && inspected.ID == image.ID {
+		return *image.User, nil
 	}
 	return baseimage.ResolveUser(ctx, l.engine, id, inspected)
 }

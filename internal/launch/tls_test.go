@@ -186,6 +186,37 @@ func TestLargeTLSFilesAreUploadedAsAnArchive(t *testing.T) {
 	}
 }
 
+// The image of a Dockerfile may have been made anew since the install, on a base image whose user has another number.
+func TestTheUserOfAnImageThatWasMadeAnewIsLookedUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		packageType string
+		anew        bool
+		want        int
+	}{
+		"made anew": {"docker", true, 700}, "as it was": {"docker", false, 500}, "not a Dockerfile": {"golang", true, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRunner(t).withTLS()
+			r.record.Type, r.record.ImageID = test.packageType, "sha256:"+strings.Repeat("1", 64)
+			now := fakeengine.Image{Name: imageName, ID: r.record.ImageID, User: "700:700", Command: []string{"chaincode"}}
+			if test.anew {
+				now.ID = "sha256:" + strings.Repeat("2", 64)
+			}
+			r.engine.AddImage(now)
+			var key tar.Header
+			r.engine.SetProgram(func(p *fakeengine.Process) int {
+				file, _ := p.Files.Get(tlsDir + "/client.key")
+				key = file.Header
+				return 0
+			})
+			_, err := r.run(t.Context(), t)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, key.Uid)
+			r.assertNothingLeft(t)
+		})
+	}
+}
+
 func TestRunRecoversFromAPruneBeforeTheUserIsLookedUp(t *testing.T) {
 	r := newRunner(t).withLargeTLS()
 	r.engine.On(fakeengine.Download, fakeengine.Once(fakeengine.Before(r.engine.Prune)))

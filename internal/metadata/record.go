@@ -58,6 +58,7 @@ type Record struct {
 type NPMStart struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	Script  string `json:"script,omitempty"` // the start script; empty: the shim's command alone
 }
 
 // UIDGID is the numeric user and group ID of a user in an image.

@@ -89,6 +89,7 @@ func planJava(r request) (Plan, error) {
 		Target:           javaTarget,
 		Snapshot:         snapshot,
 		NoSnapshotReason: noSnapshotReason,
+		Unpinned:         r.unpinnedJava(),
 	}, nil
 }
 

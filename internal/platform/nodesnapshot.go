@@ -23,6 +23,9 @@ var knownBuildScripts = []string{
 // npmLocks lists the names of lock files in npm's order of precedence.
 var npmLocks = []string{"npm-shrinkwrap.json", "package-lock.json"}
 
+// noLockFile is why npm chooses versions when it installs.
+const noLockFile = "there is no lock file"
+
 // yarnLock is the file in which npm 7 and later look for URLs and hashes that npm's own lock file lacks.
 const yarnLock = "yarn.lock"
 
@@ -38,7 +41,7 @@ var rootEvents = []string{
 
 // nodeSnapshot returns the snapshot of a package, or the reason why its dependencies must be installed together with its
 // code. A package has a snapshot only if the files of the snapshot alone determine what npm installs.
-func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReason string) {
+func (r request) nodeSnapshot(m npmManifest, contained vendoring, lacking string) (snapshot *Snapshot, noSnapshotReason string) {
 	locks := slices.DeleteFunc(slices.Clone(npmLocks), func(name string) bool { return !r.isFile("src/" + name) })
 	rootScript := m.firstScript(rootEvents...)
 	switch {
@@ -48,10 +51,12 @@ func (r request) nodeSnapshot(m npmManifest) (snapshot *Snapshot, noSnapshotReas
 		return nil, "builder.node.snapshots is false"
 	case m.invalid != "":
 		return nil, m.invalid
-	case len(locks) == 0:
-		return nil, "there is no lock file"
-	case r.isDir("src/node_modules") || r.isFile("src/node_modules"):
+	case lacking != "":
+		return nil, fmt.Sprintf("node_modules in the package lacks %s", lacking)
+	case contained != noModules || r.isFile("src/node_modules"):
 		return nil, "the package contains node_modules"
+	case len(locks) == 0:
+		return nil, noLockFile
 	case rootScript != "":
 		return nil, fmt.Sprintf("package.json has a script %q, which may use the code", rootScript)
 	case r.isFile("src/binding.gyp"):

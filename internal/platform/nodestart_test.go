@@ -3,7 +3,10 @@ package platform_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,8 +27,6 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 		"the shim's own command": {with(`{"start":"fabric-chaincode-node start","test":"x"}`), "", usual},
 		"a registry":             {with(`{"start":"fabric-chaincode-node start"}`), "registry=https://x", usual},
 		"no name, no version":    {`{"scripts":{"start":"fabric-chaincode-node start"}}`, "", &metadata.NPMStart{}},
-		"arguments":              {with(`{"start":"fabric-chaincode-node start --x"}`), "", nil},
-		"a shell":                {with(`{"start":"set -x && fabric-chaincode-node start"}`), "", nil},
 		"another program":        {with(`{"start":"node index.js"}`), "", nil},
 		"none":                   {with(`{}`), "", nil},
 		"a script before it":     {with(`{"start":"fabric-chaincode-node start","prestart":"x"}`), "", nil},
@@ -39,6 +40,79 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 			got := plan(t, metadata.Package{Type: "node"}, files("package.json", test.manifest, ".npmrc", test.npmrc))
 			assert.Equal(t, test.want, got.NPMStart)
 		})
+	}
+	for script, plain := range startScripts {
+		text, err := json.Marshal(script)
+		require.NoError(t, err)
+		var want *metadata.NPMStart
+		if plain != "" {
+			want = &metadata.NPMStart{Name: "kv", Version: "1.2.3", Script: script}
+		}
+		got := plan(t, metadata.Package{Type: "node"}, files("package.json", with(`{"start":`+string(text)+`}`)))
+		assert.Equal(t, want, got.NPMStart, script)
+	}
+}
+
+// startScripts holds start scripts that run the shim's command, and the variables and options that they give it if the shell is
+// all that npm adds.
+var startScripts = map[string]string{
+	"set -x && fabric-chaincode-node start":                                       "A= B= :",
+	"set -ex; fabric-chaincode-node  start --x=1 --chaincode-id-name a:b@1":       "A= B= : --x=1 --chaincode-id-name a:b@1",
+	"fabric-chaincode-node start --module.path ./dist":                            "A= B= : --module.path ./dist",
+	"A=1 B=x,y fabric-chaincode-node start":                                       "A=1 B=x,y :",
+	"set -e && set -u && A=--a=1 exec fabric-chaincode-node start":                "A=--a=1 B= :",
+	"exec fabric-chaincode-node start":                                            "A= B= :",
+	"set -x && fabric-chaincode-node start # typescript":                          "",
+	"set -x && fabric-chaincode-node start | tee log":                             "",
+	"set -x || fabric-chaincode-node start":                                       "",
+	"set -f && fabric-chaincode-node start":                                       "",
+	"fabric-chaincode-node start --name $npm_package_name":                        "",
+	"fabric-chaincode-node start --name '$x'":                                     "",
+	"fabric-chaincode-node start --files *.js":                                    "",
+	"fabric-chaincode-node start --home ~":                                        "",
+	"fabric-chaincode-node start --one\n--two":                                    "",
+	"fabric-chaincode-node start &":                                               "",
+	"fabric-chaincode-node start;":                                                "",
+	"fabric-chaincode-node start\\":                                               "",
+	"fabric-chaincode-node server":                                                "",
+	"npm run build && fabric-chaincode-node start":                                "",
+	"A=`id` fabric-chaincode-node start":                                          "",
+	"PATH=/opt fabric-chaincode-node start":                                       "",
+	"cross-env A=1 fabric-chaincode-node start":                                   "",
+	"node_modules/.bin/fabric-chaincode-node start":                               "",
+	"set -x && NODE_OPTIONS='--inspect=0.0.0.0:9229' fabric-chaincode-node start": "",
+}
+
+// Such a script runs as npm runs it: the shim's command gets the same variables and options, and SIGTERM itself.
+func TestAPlainStartScriptRunsWithoutNPM(t *testing.T) {
+	eachShell(t, testAPlainStartScriptRunsWithoutNPM)
+}
+
+func testAPlainStartScriptRunsWithoutNPM(t *testing.T) {
+	for script, want := range startScripts {
+		if want == "" {
+			continue
+		}
+		b := newBox(t)
+		b.tool("/tools/npm", "exit 6\n")
+		b.file("/usr/local/src/node_modules/.bin/fabric-chaincode-node",
+			"#!/bin/sh\n"+`echo "A=$A B=$B : $* $npm_lifecycle_script" >ROOT/called; echo $PPID >ROOT/parent; exit 5`+"\n", 0o755)
+		record := metadata.Record{Type: "node", NPMStart: &metadata.NPMStart{Name: "kv", Version: "1", Script: script}}
+		command, err := platform.StartCommand(record, config.Defaults(), `peer:7052 "$(id)"`)
+		require.NoError(t, err)
+		status, stderr, calls := b.run(command)
+		assert.Equal(t, 5, status, "%s: %s", script, stderr)
+		assert.Empty(t, calls, "npm is not called")
+		called, err := os.ReadFile(b.path("/called"))
+		require.NoError(t, err, stderr)
+		variables, options, _ := strings.Cut(want, ":")
+		assert.Equal(t, variables+": start"+options+` --peer.address peer:7052 "$(id)" `+script+"\n", string(called), script)
+		parent, err := os.ReadFile(b.path("/parent"))
+		require.NoError(t, err)
+		assert.Equal(t, strconv.Itoa(os.Getpid())+"\n", string(parent), "%s: no shell is left above the command", script)
+		if strings.Contains(script, "x") && strings.HasPrefix(script, "set -x") {
+			assert.Regexp(t, `^\+ exec fabric-chaincode-node start --peer.address `, stderr, "nothing else is traced")
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,8 +21,10 @@ type npmManifest struct {
 	Version      string
 	Scripts      map[string]string
 	Dependencies []string // references of all kinds of dependencies
+	Required     []string // names of the dependencies that npm must install, sorted
 	Workspaces   bool
-	invalid      string // why the other fields cannot be relied on; empty if they can
+	Members      []string // patterns for the directories of workspaces
+	invalid      string   // why the other fields cannot be relied on; empty if they can
 }
 
 // readManifest reads package.json. It returns an error if the file is not a JSON object, which npm would only report
@@ -55,18 +58,44 @@ func parseManifest(content map[string]json.RawMessage) npmManifest {
 	read("name", &m.Name)
 	read("version", &m.Version)
 	read("scripts", &m.Scripts)
+	named := map[string]map[string]string{}
 	for _, field := range npmDependencies {
 		var references map[string]string
 		read(field, &references)
+		named[field] = references
 		for _, reference := range references {
 			m.Dependencies = append(m.Dependencies, reference)
 		}
 	}
+	m.Required = required(named["dependencies"], named["optionalDependencies"], named["devDependencies"])
 	var overrides any
 	read("overrides", &overrides)
 	m.Dependencies = append(m.Dependencies, collectStrings(overrides)...)
 	_, m.Workspaces = content["workspaces"]
+	m.Members = workspacePatterns(content["workspaces"])
+	if m.invalid != "" {
+		m.Required = nil
+	}
 	return m
+}
+
+// required returns the names in dependencies that others does not contain, sorted. For npm, a dependency that is also
+// optional or for development is only that.
+func required(dependencies map[string]string, others ...map[string]string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(dependencies)), func(name string) bool {
+		return slices.ContainsFunc(others, func(other map[string]string) bool { _, ok := other[name]; return ok })
+	})
+}
+
+// workspacePatterns returns the patterns in the field workspaces: a list, or an object that holds it.
+func workspacePatterns(raw json.RawMessage) []string {
+	var patterns []string
+	if json.Unmarshal(raw, &patterns) == nil {
+		return patterns
+	}
+	var object struct{ Packages []string }
+	_ = json.Unmarshal(raw, &object) // npm reports what is invalid
+	return object.Packages
 }
 
 // collectStrings returns all strings in a JSON value, at any depth, without the keys of objects.

@@ -59,6 +59,7 @@ type Plan struct {
 	Base             *Plan              // makes the image to build in from the builder image, without the package; nil: the builder image is used
 	Snapshot         *Snapshot          // what to build ahead of the code; nil if everything is built together
 	NoSnapshotReason string             // for the log: why a package of a type with snapshots has none
+	Unpinned         string             // why the versions of dependencies are chosen by a build; empty: the package pins them
 	NPMStart         *metadata.NPMStart // how to start the chaincode without npm; nil if it needs npm
 }
 

@@ -154,8 +154,9 @@ func TestNodePlan(t *testing.T) {
 	settings.Chaincode.Node.Runtime = "example/nodeenv:1"
 	got, err := planFor(metadata.Package{Type: "node", Path: "ignored"}, nodePackage(), settings, []string{"GOFLAGS=-x", "GOPROXY=off"})
 	require.NoError(t, err)
-	require.Len(t, got.Command, 3)
+	require.Len(t, got.Command, 5)
 	assert.Equal(t, []string{"/bin/sh", "-c"}, got.Command[:2])
+	assert.Equal(t, []string{"build", "none"}, got.Command[3:])
 	got.Command = nil
 	assert.Equal(t, platform.Plan{
 		Type:             "node",

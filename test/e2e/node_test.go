@@ -44,6 +44,94 @@ func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
 }
 
+// installed returns the sample with its dependencies, as npm installs them. change is called with its directory before it is
+// packed, as a packer that takes no links.
+func installed(t *testing.T, change func(dir string)) []peer.Entry {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
+	npm := exec.Command("npm", "ci", "--omit=dev")
+	npm.Dir = dir
+	output, err := npm.CombinedOutput()
+	require.NoError(t, err, string(output))
+	change(dir)
+	return entries(t, dir)
+}
+
+// tar -h, and packers on Windows, make files of the links in node_modules/.bin. A copy does not find the modules beside the
+// original.
+func TestCopiesOfCommandsAreLinkedAgain(t *testing.T) {
+	code := installed(t, func(dir string) {
+		bin := filepath.Join(dir, "node_modules", ".bin")
+		links, err := os.ReadDir(bin)
+		require.NoError(t, err)
+		for _, link := range links {
+			path := filepath.Join(bin, link.Name())
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.WriteFile(path, text, 0o644))
+			require.NoError(t, os.WriteFile(path+".cmd", []byte("@ECHO off\r\n"), 0o644))
+		}
+	})
+	p := newPeer(t, withBuilder(builder(t, config("  build: {network: none}\n"))))
+	id := p.install(t, fresh(t, "node", "copies_1.0", code...))
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+func TestTheRestOfTheDependenciesIsInstalled(t *testing.T) {
+	code := installed(t, func(dir string) {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "node_modules", ".bin")))
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "node_modules", "fabric-shim")))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "node_modules", "fabric-contract-api", "mine.txt"), []byte("mine"), 0o644))
+	})
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "node", "rest_1.0", code...))
+	assert.Contains(t, p.said("build"), "node_modules in the package lacks fabric-shim")
+	assert.Equal(t, "mine", string(imageFile(t, p.record(t, id).Image, "/usr/local/src/node_modules/fabric-contract-api/mine.txt")))
+	p.invoke(t, id, "put", "a", "1")
+	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
+}
+
+// printer is a package with one dependency whose program prints one line and ends.
+func printer(start string, more ...peer.Entry) []peer.Entry {
+	const locked = `{"name":"n","version":"1.0.0","lockfileVersion":3,"requires":true,"packages":{
+		"":{"name":"n","version":"1.0.0","dependencies":{"is-number":"7.0.0"}},"node_modules/is-number":{"version":"7.0.0",
+		"integrity":"sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}}}`
+	return append([]peer.Entry{
+		peer.File("src/package.json", `{"name":"n","version":"1.0.0","scripts":{"start":"node index.js"`+start+`},"dependencies":{"is-number":"7.0.0"}}`),
+		peer.File("src/package-lock.json", locked),
+		peer.File("src/index.js", "const n = require('is-number'); console.log('says', n(3), n.patched === true); process.exit(7);\n"),
+	}, more...)
+}
+
+// printed returns what a chaincode prints that ends with status 7.
+func (p *testPeer) printed(t *testing.T, id string) string {
+	t.Helper()
+	run := runByHand(t, p, id)
+	assert.Equal(t, 7, run.status(t), run.stderr)
+	return run.stderr.String()
+}
+
+// A node_modules that holds no package is none.
+func TestANodeModulesWithNothingButACache(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "node", "cache_1.0", printer("",
+		peer.File("src/node_modules/.cache/x/a", "cache"), peer.File("src/node_modules/.package-lock.json", "{}"))...))
+	assert.Contains(t, p.said("build"), "adding the code to its dependencies")
+	assert.Contains(t, p.printed(t, id), " | says true false\n")
+}
+
+// npm runs the script after it has installed. It changes a dependency by a file of the package, as patch-package does.
+func TestAScriptThatPatchesADependency(t *testing.T) {
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "node", "patch_1.0", printer(`,"dependencies":"[ ! -f tools/patch.js ] || node tools/patch.js"`,
+		peer.File("src/tools/patch.js", "const fs = require('fs'); fs.appendFileSync('node_modules/is-number/index.js', fs.readFileSync('patches/is-number.js'));\n"),
+		peer.File("src/patches/is-number.js", "\nmodule.exports.patched = true;\n"))...))
+	assert.Contains(t, p.printed(t, id), " | says true true\n")
+}
+
 // kv returns the sample chaincode with changed code, so that no engine has its image.
 func kv(t *testing.T, label string, more ...peer.Entry) []byte {
 	t.Helper()
@@ -120,6 +208,31 @@ func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
 				}
 			}
 			assert.Equal(t, 1, node, "%v", commands)
+			require.NoError(t, p.Stop(timeout(t), id))
+			assert.NotEqual(t, 137, p.ended(t, id).ExitCode(), "node has got the signal: nothing had to be killed")
+			noContainers(t, metadata.LabelChaincodeID, id)
+		})
+	}
+}
+
+// The TypeScript chaincodes of Fabric's samples start with set -x.
+func TestAStartScriptThatWrapsTheShimStartsWithoutNPM(t *testing.T) {
+	code := entries(t, filepath.Join(world.samples, "node"))
+	for i := range code {
+		if code[i].Name == "src/package.json" {
+			code[i].Body = []byte(strings.Replace(string(code[i].Body), `"fabric-chaincode-node start"`, `"set -x && fabric-chaincode-node start"`, 1))
+			require.Contains(t, string(code[i].Body), "set -x")
+		}
+	}
+	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPeer(t, withBuilder(builder(t, config(extra))))
+			id := p.install(t, fresh(t, "node", "wrapped_1.0", code...))
+			p.invoke(t, id, "put", "a", "1")
+			for _, command := range commandsIn(t, awaitContainer(t, metadata.LabelChaincodeID, id, "running").ID) {
+				assert.False(t, strings.HasPrefix(command, "npm"), command)
+			}
+			assert.Contains(t, p.said("run"), " | + exec fabric-chaincode-node start --peer.address ")
 			require.NoError(t, p.Stop(timeout(t), id))
 			assert.NotEqual(t, 137, p.ended(t, id).ExitCode(), "node has got the signal: nothing had to be killed")
 			noContainers(t, metadata.LabelChaincodeID, id)

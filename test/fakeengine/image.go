@@ -74,10 +74,25 @@ func (e *Engine) Images() []string {
 	defer e.mu.Unlock()
 	var names []string
 	for _, image := range e.images {
-		names = append(names, image.Name)
+		if image.Name != "" {
+			names = append(names, image.Name)
+		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Unnamed returns the IDs of the images that have lost their names.
+func (e *Engine) Unnamed() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var ids []string
+	for _, image := range e.images {
+		if image.Name == "" {
+			ids = append(ids, image.id())
+		}
+	}
+	return ids
 }
 
 func (e *Engine) findImage(images []*Image, name string) *Image {
@@ -103,7 +118,7 @@ func (c *Call) findImage() *Image {
 func (e *Engine) namesOf(image *Image) []string {
 	var names []string
 	for _, other := range e.images {
-		if other.id() == image.id() {
+		if other.Name != "" && other.id() == image.id() {
 			names = append(names, other.Name)
 		}
 	}
@@ -155,7 +170,7 @@ func (e *Engine) imageInspect(c *Call) {
 	})
 }
 
-// tag gives an image another name, which another image loses.
+// tag gives an image another name, which another image loses. That image stays, even if it has no other name.
 func (e *Engine) tag(c *Call) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -165,6 +180,9 @@ func (e *Engine) tag(c *Call) {
 	}
 	image := *found
 	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
+	if other := e.findImage(e.images, image.Name); other != nil && other.id() != image.id() && len(e.namesOf(other)) == 1 {
+		other.Name = ""
+	}
 	e.addImage(&image)
 	c.w.WriteHeader(http.StatusCreated)
 }
@@ -178,7 +196,7 @@ func (e *Engine) untag(c *Call) {
 		return
 	}
 	answer := []map[string]string{{"Untagged": found.Name}}
-	if len(e.namesOf(found)) == 1 {
+	if len(e.namesOf(found)) <= 1 {
 		if user := e.userOf(found); user != nil {
 			c.fail(http.StatusConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
 				found.Name, user.id, found.id())

@@ -1,0 +1,20 @@
+package install
+
+import "fabric-builder-docker/internal/cli"
+
+// Commands returns the commands of build that operators call.
+func Commands() []cli.Command {
+	return []cli.Command{
+		{
+			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: Warm,
+			Summary: "fill the engine's caches ahead of the first install: pull base images, compile Go's\n" +
+				"standard library, install or compile the dependencies of these packages",
+		},
+		{
+			Option: "--anew", Arguments: "PACKAGE.tar.gz ...", Phase: Anew,
+			Summary: "make the images of these packages anew, with newer versions of what they do not\n" +
+				"pin; chaincodes use them from their next launch on. Call it beside the peer\n" +
+				"(docker exec), so that it finds the images that the peer uses",
+		},
+	}
+}
