@@ -46,6 +46,7 @@ type Engine interface {
 	Lookup(ctx context.Context, id string) (docker.Container, error)
 	List(ctx context.Context, labels map[string]string) ([]docker.Container, error)
 	Clock(ctx context.Context) (time.Time, error)
+	Describe(ctx context.Context) (docker.Description, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	FollowLog(ctx context.Context, id string, position *docker.LogPosition) (*docker.Output, error)
 	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
@@ -99,6 +100,8 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 
+	Dockerfiles config.Dockerfiles
+
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
 
@@ -123,6 +126,8 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 		Pulls:   baseimage.PullsOf(settings, program.Environ),
 		Limits:  LimitsOf(settings),
 		Scratch: program.Scratch,
+
+		Dockerfiles: settings.Builder.Dockerfile,
 	}
 }
 
