@@ -23,6 +23,13 @@ type Pulls struct {
 	Timeout     time.Duration // limit of one pull
 	Inactivity  time.Duration // limit of the time without progress in one pull
 	Credentials registry.File
+	withheld    string // why there are no credentials
+}
+
+// WithoutCredentials returns pulls that use no credentials. The reason appears in errors.
+func (p Pulls) WithoutCredentials(reason string) Pulls {
+	p.Credentials, p.withheld = registry.File{}, reason
+	return p
 }
 
 // PullsOf returns the operator's settings for pulls.
@@ -167,6 +174,8 @@ func (i Images) pullFrom(ctx context.Context, ref string) error {
 func (p Pulls) describe(c registry.Credentials) string {
 	file := p.Credentials.Path()
 	switch {
+	case p.withheld != "":
+		return "without credentials (" + p.withheld + ")"
 	case file == "":
 		return "without credentials (there is no config.json, see builder.registry.config)"
 	case c.Empty():

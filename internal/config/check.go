@@ -214,7 +214,21 @@ func (b Builder) checkEnvironments() error {
 	if err := b.BuildArgs.check("builder.buildArgs"); err != nil {
 		return err
 	}
+	if err := b.Dockerfile.check(); err != nil {
+		return err
+	}
 	return b.Environment.checkChaincode("builder.environment")
+}
+
+func (d Dockerfiles) check() error {
+	for name, patterns := range map[string][]string{"builder.dockerfile.bases": d.Bases, "builder.dockerfile.syntax": d.Syntax} {
+		for _, pattern := range patterns {
+			if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+				return invalid(name, pattern, "the name of an image, or a pattern such as registry.example.com/base/*")
+			}
+		}
+	}
+	return nil
 }
 
 func (e Environment) check(name string) error {

@@ -132,6 +132,7 @@ type Builder struct {
 	BuildTimeout    time.Duration `key:"buildTimeout"`    // limit of one build, including the wait for another builder of the same content
 	Build           Build         `key:"build"`
 	BuildArgs       Environment   `key:"buildArgs"` // build arguments of packages with a Dockerfile
+	Dockerfile      Dockerfiles   `key:"dockerfile"`
 	Cache           Cache         `key:"cache"`
 	Snapshots       bool          `key:"snapshots"` // keep the dependencies of node and java packages as images for later builds with the same ones
 	Node            NodeBuilds    `key:"node"`
@@ -162,6 +163,14 @@ type Build struct {
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
 	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
+}
+
+// Dockerfiles says what packages with a Dockerfile may use.
+type Dockerfiles struct {
+	Bases        []string `key:"bases"`        // base images that are pulled with credentials: names, or patterns of path.Match
+	Syntax       []string `key:"syntax"`       // frontends that # syntax= may name, in the same form
+	RemoteFiles  bool     `key:"remoteFiles"`  // allow ADD to download, which the engine does in its own network
+	UnsafeMounts bool     `key:"unsafeMounts"` // allow bind and cache mounts on podman, where they reach what is not the package's
 }
 
 // Cache says which golang builds share a cache volume.

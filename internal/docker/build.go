@@ -19,7 +19,6 @@ type Build struct {
 	Args    map[string]string // build arguments
 	Labels  map[string]string // override the Dockerfile's
 	NoCache bool              // run all steps, also those whose results the engine has kept
-	Pull    bool              // ask the registry for base images even if they are on the engine
 	Network string            // of the build steps: empty, host or none; engines other than Docker accept more
 	Memory  int64             // limit of one step, in bytes; 0: no limit. BuildKit ignores it
 
@@ -62,7 +61,8 @@ func (e *Engine) build(ctx context.Context, b Build, output io.Writer) error {
 		args[name] = &value
 	}
 	response, err := e.api.ImageBuild(ctx, b.Context, build.ImageBuildOptions{
-		Version: build.BuilderBuildKit, Tags: []string{b.Name}, BuildArgs: args, Labels: b.Labels, PullParent: b.Pull, NoCache: b.NoCache,
+		Version: build.BuilderBuildKit, Tags: []string{b.Name}, BuildArgs: args, Labels: b.Labels, Dockerfile: "Dockerfile",
+		NoCache:     b.NoCache,
 		NetworkMode: b.Network, Memory: b.Memory, MemorySwap: b.Memory,
 		Remove: true, ForceRemove: true, // for engines that build in containers
 	})

@@ -71,13 +71,13 @@ func TestBuildSendsItsOptions(t *testing.T) {
 	})
 	require.NoError(t, client.Build(t.Context(), docker.Build{
 		Name: "p/docker:1", Context: strings.NewReader("a tar"), Args: map[string]string{"B": "", "A": "1"}, Labels: map[string]string{"l": "v"},
-		CacheNamespace: "x", Pull: true, Network: "none", Memory: 1 << 30,
+		CacheNamespace: "x", Network: "none", Memory: 1 << 30,
 	}, io.Discard))
 	assert.Equal(t, "a tar", sent)
 	query := engine.Calls(fakeengine.Build)[0].Query
 	for name, want := range map[string]string{
-		"version": "2", "t": "p/docker:1", "buildargs": `{"A":"1","B":"","BUILDKIT_CACHE_MOUNT_NS":"x"}`, "labels": `{"l":"v"}`, "pull": "1", "networkmode": "none",
-		"memory": "1073741824", "forcerm": "1", "target": "", "session": "", "dockerfile": "",
+		"version": "2", "t": "p/docker:1", "buildargs": `{"A":"1","B":"","BUILDKIT_CACHE_MOUNT_NS":"x"}`, "labels": `{"l":"v"}`, "pull": "", "networkmode": "none",
+		"memory": "1073741824", "forcerm": "1", "target": "", "session": "", "dockerfile": "Dockerfile",
 	} {
 		assert.Equal(t, want, query.Get(name), name)
 	}

@@ -13,8 +13,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/client"
 )
 
@@ -81,6 +85,24 @@ func (e *Engine) Clock(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("reading the engine's time %q: %w", info.SystemTime, err)
 	}
 	return now, nil
+}
+
+// Description is what an engine says of itself.
+type Description struct {
+	Platform string // os/architecture
+	Podman   bool   // its builder is not BuildKit
+}
+
+// Describe asks an engine what it is. Where engines differ in what they answer, look at that instead.
+func (e *Engine) Describe(ctx context.Context) (Description, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	version, err := e.api.ServerVersion(ctx)
+	if err != nil {
+		return Description{}, fmt.Errorf("asking the engine for its version: %w", err)
+	}
+	isPodman := func(c types.ComponentVersion) bool { return strings.HasPrefix(c.Name, "Podman") }
+	return Description{Platform: path.Join(version.Os, version.Arch), Podman: slices.ContainsFunc(version.Components, isPodman)}, nil
 }
 
 // checkHost rejects a malformed endpoint before the SDK guesses what it means.

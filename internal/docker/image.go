@@ -27,7 +27,8 @@ type Image struct {
 	Volumes    []string // paths where every container of the image gets an anonymous volume, sorted
 	StopSignal string   // empty: the engine's default
 	Labels     map[string]string
-	Config     []byte // JSON: all of the configuration, as the OCI and Docker image specifications define it
+	OnBuild    []string // instructions that are added to a Dockerfile whose base the image is
+	Config     []byte   // JSON: all of the configuration, as the OCI and Docker image specifications define it
 }
 
 // Image inspects a local image.
@@ -43,7 +44,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		result.User, result.Env, result.WorkingDir, result.Labels = config.User, config.Env, config.WorkingDir, config.Labels
 		result.Entrypoint, result.Command = config.Entrypoint, config.Cmd
 		result.Volumes = slices.Sorted(maps.Keys(config.Volumes))
-		result.StopSignal = config.StopSignal
+		result.StopSignal, result.OnBuild = config.StopSignal, config.OnBuild
 	}
 	if result.Config, err = json.Marshal(found.Config); err != nil {
 		return Image{}, fmt.Errorf("reading the configuration of image %q: %w", ref, err)

@@ -14,7 +14,6 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
@@ -28,12 +27,18 @@ const (
 )
 
 // dockerfile has the engine build the image of a package with a Dockerfile, unless the image exists. There is no lock: the
-// engine shares steps between builds of the same content, and the image of the first to finish is used. Only the engine
-// knows the base images, so they are not in the digest, and a newer base image does not cause a rebuild.
+// engine shares steps between builds of the same content, and the image of the first to finish is used. Which base images the
+// engine takes is for the engine to say, so they are not in the digest, and a newer base image does not cause a rebuild.
 func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
-	pkg, err := buildContext(plan, pkg)
+	text, changed, err := b.readRecipe(plan, pkg)
 	if err != nil {
+		return Image{}, err
+	}
+	if pkg, err = buildContext(plan, pkg); err != nil {
 		return Image{}, fmt.Errorf("reading the package: %w", err)
+	}
+	if changed {
+		pkg = pkg.With(recipeFile, string(text))
 	}
 	name := metadata.ImageName(b.Prefix, plan.Type, dockerfileDigest(plan, pkg))
 	found, err := b.Engine.Image(ctx, name)
@@ -41,7 +46,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	case err == nil && !b.anew:
 		b.Log.Info("the image exists already", "image", name)
 	case err == nil, errors.Is(err, docker.ErrNoImage):
-		if err := b.buildDockerfile(ctx, plan, pkg, name, label); err != nil {
+		if err := b.buildDockerfile(ctx, recipeBuild{plan: plan, context: pkg, text: text, image: name, label: label}); err != nil {
 			return Image{}, err
 		}
 		if found, err = b.Engine.Image(ctx, name); err != nil {
@@ -57,22 +62,43 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	return Image{Name: name, ID: found.ID, User: user}, err
 }
 
-// buildDockerfile has the engine build the image. If several builders build the same content at the same time, some engines
+// recipeBuild is the build of a Dockerfile by an engine.
+type recipeBuild struct {
+	plan    platform.Plan
+	context *content.Package
+	text    []byte // of the Dockerfile
+	image   string // its name
+	label   string
+	engine  docker.Description
+}
+
+// buildDockerfile has the engine build the image. If several builders build the same content at the same time, BuildKit may
 // tell only one of them which step failed and what it printed. The others retry, and the engine runs the failed step again.
-func (b *Builder) buildDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
-	b.Log.Info("building", "type", plan.Type, "image", name)
+// Podman shares no steps between builds, and always says all that it knows.
+func (b *Builder) buildDockerfile(ctx context.Context, r recipeBuild) error {
+	var err error
+	if r.engine, err = b.Engine.Describe(ctx); err != nil {
+		return err
+	}
+	if err := b.prepareBases(ctx, r); err != nil {
+		return err
+	}
+	if r.engine.Podman && b.Limits.Network != "" {
+		b.Log.Warn("podman may run the steps of a Dockerfile in the network of its host: it ignores builder.build.network", "network", b.Limits.Network)
+	}
+	b.Log.Info("building", "type", r.plan.Type, "image", r.image)
 	var failed *docker.BuildError
 	for attempt := 1; ; attempt++ {
-		made := name + "-" + metadata.RandomID()
-		err := b.tryDockerfile(ctx, plan, pkg, made, label)
+		made := r.image + "-" + metadata.RandomID()
+		err := b.tryDockerfile(ctx, r, made)
 		switch {
 		case err == nil && b.anew:
-			return b.replaceBuilt(ctx, made, name)
+			return b.replaceBuilt(ctx, made, r.image)
 		case err == nil:
-			return b.rename(ctx, made, name)
+			return b.rename(ctx, made, r.image)
 		case !errors.As(err, &failed):
 			return err
-		case !failed.StepUnknown:
+		case !failed.StepUnknown || r.engine.Podman:
 			return fmt.Errorf("the build of the package's Dockerfile failed: %w; its output is above", failed)
 		case attempt == maxAttempts || ctx.Err() != nil:
 			return fmt.Errorf("the build of the package's Dockerfile failed: %w", failed)
@@ -96,20 +122,20 @@ func (b *Builder) rename(ctx context.Context, made, name string) error {
 	return errors.Join(err, b.Engine.Untag(ctx, made))
 }
 
-func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, name, label string) error {
+// tryDockerfile has the engine build the image under the given name. The digest separates its cache mounts from those of all
+// other packages: a builder of the same content finds them again, and nobody else reads or changes them.
+func (b *Builder) tryDockerfile(ctx context.Context, r recipeBuild, made string) error {
 	build := docker.Build{
-		Name: name, Args: pairs(plan.BuildArgs),
-		CacheNamespace: name, // random, so that no other build reads what this package's steps leave in a cache mount
-		Labels:         map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(plan.Type)},
-		NoCache:        b.anew,
-		Pull:           b.Pulls.Policy == config.PullAlways,
-		Network:        b.Limits.Network, Memory: b.Limits.Memory,
+		Name: made, Args: pairs(r.plan.BuildArgs), CacheNamespace: r.image,
+		Labels:  map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(r.plan.Type)},
+		NoCache: b.anew,
+		Network: b.Limits.Network, Memory: b.Limits.Memory,
 	}
-	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
+	output := loglines.NewWriter(b.Stderr, (&job{label: r.label}).linePrefix())
 	err := pipe(
-		func(w io.Writer) error { return pkg.WriteTar(w, content.Layout{Dir: "/"}) },
-		func(r io.Reader) error {
-			build.Context = r
+		func(w io.Writer) error { return r.context.WriteTar(w, content.Layout{Dir: "/"}) },
+		func(reader io.Reader) error {
+			build.Context = reader
 			return b.Engine.Build(ctx, build, output)
 		},
 	)

@@ -26,6 +26,9 @@ type recipeBuild struct {
 	engine *fakeengine.Engine
 	plan   platform.Plan
 	pulls  baseimage.Pulls
+
+	settings config.Dockerfiles
+
 	files  map[string]string
 	answer func(turn int) string // of the engine's builder; empty: the build succeeds
 
@@ -37,15 +40,20 @@ func (r *recipeBuild) run(t *testing.T) (imagebuild.Image, string, error) {
 	if r.engine == nil {
 		r.engine = fakeengine.New(t)
 	}
+	r.engine.AddImage(fakeengine.Image{Name: "x"})
 	r.engine.SetBuilder(r.build)
 	source := t.TempDir()
 	for name, text := range r.files {
 		path := filepath.Join(source, name)
+		if strings.HasSuffix(name, "/") {
+			require.NoError(t, os.MkdirAll(path, 0o700))
+			continue
+		}
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
 	b := newBuilder(t, r.engine)
-	b.Pulls = r.pulls
+	b.Pulls, b.Dockerfiles = r.pulls, r.settings
 	r.plan.Type, r.plan.Kind = "docker", platform.Dockerfile
 	image, err := b.Build(t.Context(), r.plan, open(t, source), "cc_1")
 	return image, b.output.String(), err
@@ -100,6 +108,8 @@ func TestWhatADockerfileIsBuiltFrom(t *testing.T) {
 		"one of the Dockerfile's own": {map[string]string{
 			"src/Dockerfile": "", "src/.dockerignore": "*", "src/Dockerfile.dockerignore": "b\n", "src/a": "", "src/b": "",
 		}, false, []string{".dockerignore", "Dockerfile", "Dockerfile.dockerignore", "a"}},
+		"empty directories": {map[string]string{"src/Dockerfile": "FROM x\nCOPY data/ /data/\n", "src/data/": "", "src/a/b/": ""}, false,
+			[]string{"a/", "a/b/", "data/", "Dockerfile"}},
 		"everything ignored": {map[string]string{"src/Dockerfile": "", "src/.dockerignore": "*", "src/a": ""}, false, []string{"Dockerfile"}},
 	}
 	for name, test := range tests {
@@ -120,19 +130,19 @@ func TestABadIgnoreFileIsNamed(t *testing.T) {
 }
 
 func TestADockerfileIsBuiltAsTheSettingsSay(t *testing.T) {
-	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}, pulls: baseimage.Pulls{Policy: config.PullAlways}}
+	r := &recipeBuild{files: recipeFiles, plan: platform.Plan{BuildArgs: []string{"A=1", "B=x=y"}}}
 	image, said, err := r.run(t)
 	require.NoError(t, err)
 	assert.Equal(t, &metadata.UIDGID{UID: 500, GID: 500}, image.User)
 	assert.Contains(t, said, "cc_1 | built\n")
 	asked := r.engine.Calls(fakeengine.Build)[0].Query
-	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":".*-[0-9a-f]{16}"}$`, asked.Get("buildargs"), "no other build can have that name")
+	assert.Regexp(t, `^{"A":"1","B":"x=y","BUILDKIT_CACHE_MOUNT_NS":"`+image.Name+`"}$`, asked.Get("buildargs"), "no other package has that name")
 	assert.Equal(t, `{"fabric-builder-docker.kind":"chaincode","org.hyperledger.fabric.chaincode.type":"DOCKER"}`, asked.Get("labels"))
-	assert.Equal(t, "1", asked.Get("pull"))
+	assert.Empty(t, asked.Get("pull"), "base images have been pulled by then")
 	made := asked.Get("t")
 	assert.True(t, strings.HasPrefix(made, image.Name+"-"), made)
 	assert.Equal(t, []string{"build " + made, "tag " + made + " " + image.Name, "untag " + made}, r.engine.ImageCalls())
-	assert.Equal(t, []string{image.Name}, r.engine.Images())
+	assert.Equal(t, []string{image.Name, "x:latest"}, r.engine.Images())
 
 	again, said, err := r.run(t)
 	require.NoError(t, err)
@@ -215,7 +225,7 @@ func TestTheFirstOfTwoEqualImagesStays(t *testing.T) {
 	require.NoError(t, err)
 	made := r.engine.Calls(fakeengine.Build)[0].Target
 	assert.Equal(t, []string{"build " + made, "untag " + made}, r.engine.ImageCalls())
-	assert.Equal(t, []string{image.Name}, r.engine.Images())
+	assert.Equal(t, []string{image.Name, "x:latest"}, r.engine.Images())
 	kept, _ := r.engine.Image(image.Name)
 	assert.Contains(t, kept.Labels, "first")
 }

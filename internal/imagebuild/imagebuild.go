@@ -46,6 +46,7 @@ type Engine interface {
 	Lookup(ctx context.Context, id string) (docker.Container, error)
 	List(ctx context.Context, labels map[string]string) ([]docker.Container, error)
 	Clock(ctx context.Context) (time.Time, error)
+	Describe(ctx context.Context) (docker.Description, error)
 	Build(ctx context.Context, build docker.Build, output io.Writer) error
 	FollowLog(ctx context.Context, id string, position *docker.LogPosition) (*docker.Output, error)
 	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
@@ -100,6 +101,8 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 
+	Dockerfiles config.Dockerfiles
+
 	anew  bool                      // images are made although they exist, see [Builder.Anew]
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
@@ -125,6 +128,8 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 		Pulls:   baseimage.PullsOf(settings, program.Environ),
 		Limits:  LimitsOf(settings),
 		Scratch: program.Scratch,
+
+		Dockerfiles: settings.Builder.Dockerfile,
 	}
 }
 

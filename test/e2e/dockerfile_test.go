@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"crypto/rand"
 	"fmt"
@@ -101,6 +102,41 @@ ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS
 // dockerfile returns a package's source with that Dockerfile and new content.
 func dockerfile(recipe string) []peer.Entry {
 	return []peer.Entry{peer.File("src/Dockerfile", recipe), peer.File("src/salt.txt", rand.Text())}
+}
+
+// The image of one chaincode holds what other packages may not read, whatever they call it.
+func TestADockerfileCannotUseTheImageOfAChaincode(t *testing.T) {
+	record, _ := buildByHand(t, config(""), "docker", dockerfile("FROM "+world.baseos+"\nUSER root\nCOPY salt.txt /\nCMD [\"x\"]\n")...)
+	var image struct {
+		ID string `json:"Id"`
+	}
+	require.NoError(t, world.engine.Get(t.Context(), "/images/"+record.Image+"/json", &image))
+	_, id, _ := strings.Cut(image.ID, ":")
+	for name, recipe := range map[string]string{
+		"FROM":           "FROM " + record.Image + "\n",
+		"an ID":          "FROM " + id[:12] + "\n",
+		"COPY --from":    "FROM " + world.baseos + "\nCOPY --from=" + record.Image + " /salt.txt /\n",
+		"a mount":        "FROM " + world.baseos + "\nRUN --mount=from=" + record.Image + ",target=/x cat /x/salt.txt\n",
+		"ONBUILD":        "FROM " + world.baseos + " AS a\nONBUILD COPY --from=" + record.Image + " /salt.txt /\nFROM a\n",
+		"in an argument": "ARG NAME=" + record.Image + "\nFROM ${NAME}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := unpack(t, "docker", "thief_1.0", dockerfile(recipe)...)
+			p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
+			assert.Equal(t, 1, p.status(t))
+			assert.Contains(t, p.stderr.String(), "only other images can be used in a Dockerfile")
+		})
+	}
+}
+
+// An archive of a package may have entries for directories, empty ones among them. Nothing asks a registry for the frontend.
+func TestADockerfileCopiesAnEmptyDirectory(t *testing.T) {
+	recipe := "# syntax=docker/dockerfile:1\nFROM " + world.baseos + "\nUSER root\nCOPY data/ /data/\nCOPY salt.txt /\nRUN test -d /data && echo the directory is there\nCMD [\"x\"]\n"
+	p := newPeer(t)
+	id := p.install(t, fresh(t, "docker", "empty_1.0", append(dockerfile(recipe), peer.Entry{Name: "src/data/", Mode: 0o40755, Type: tar.TypeDir})...))
+	removeBuilt(t, p.record(t, id).Image)
+	assert.Contains(t, p.said("build"), "the directory is there")
+	assert.Contains(t, p.said("build"), "builder.dockerfile.syntax")
 }
 
 // stepLine matches how an engine begins a line about a step: BuildKit numbers it, podman writes the instruction.

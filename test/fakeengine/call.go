@@ -19,6 +19,7 @@ type Route string
 const (
 	Ping           Route = "ping"
 	Info           Route = "info"
+	Version        Route = "version"
 	Pull           Route = "pull"
 	ImageInspect   Route = "image inspect"
 	Tag            Route = "tag"

@@ -147,6 +147,7 @@ func (e *Engine) handler() http.Handler {
 	}{
 		"/_ping":                          {Ping, e.ping},
 		"GET /info":                       {Info, e.info},
+		"GET /version":                    {Version, e.version},
 		"POST /images/create":             {Pull, e.pull},
 		"GET /images/{name...}":           {ImageInspect, e.imageInspect},
 		"POST /images/{name...}":          {Tag, e.tag},
@@ -236,6 +237,17 @@ func (e *Engine) ping(c *Call) {
 
 func (e *Engine) info(c *Call) {
 	c.answer(http.StatusOK, map[string]any{"SystemTime": e.now().Format(time.RFC3339Nano), "OSType": "linux"})
+}
+
+// version answers what an engine says of itself. The first component has the engine's name.
+func (e *Engine) version(c *Call) {
+	name := "Engine"
+	if e.podman {
+		name = "Podman Engine"
+	}
+	c.answer(http.StatusOK, map[string]any{
+		"Components": []map[string]string{{"Name": name}}, "ApiVersion": e.api, "MinAPIVersion": e.oldest, "Os": "linux", "Arch": "amd64",
+	})
 }
 
 // SetSkew sets the engine's clock ahead of the test's by skew, or behind it if skew is negative.

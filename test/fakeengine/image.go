@@ -22,6 +22,7 @@ type Image struct {
 	WorkingDir   string
 	Volumes      []string
 	Labels       map[string]string
+	OnBuild      []string
 	Files        *Files
 
 	blobs []descriptor // nil: those of an image that was pulled
@@ -95,9 +96,15 @@ func (e *Engine) Unnamed() []string {
 	return ids
 }
 
+// findImage finds an image by one of its names, or else by its ID or the beginning of that.
 func (e *Engine) findImage(images []*Image, name string) *Image {
 	for _, image := range images {
-		if image.Name == normalise(name) || strings.HasPrefix(name, "sha256:") && image.id() == name {
+		if image.Name == normalise(name) {
+			return image
+		}
+	}
+	for _, image := range images {
+		if name != "" && strings.HasPrefix(strings.TrimPrefix(image.id(), "sha256:"), strings.TrimPrefix(name, "sha256:")) {
 			return image
 		}
 	}
@@ -165,7 +172,7 @@ func (e *Engine) imageInspect(c *Call) {
 		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
 			"User": image.User, "Env": image.Env, "Entrypoint": image.Entrypoint, "Cmd": image.Command,
-			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels,
+			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels, "OnBuild": image.OnBuild,
 		},
 	})
 }
