@@ -22,9 +22,9 @@ type FabricOrigin struct {
 // findPeer finds the peer that this program works for. It is a variable for tests.
 var findPeer = func() (host.Peer, error) { return host.FindPeer(host.Proc) }
 
-// chooseFabric sets the release that nobody has set: that of built, otherwise the peer's own, otherwise the default. It
-// notes where the version comes from, and why it is not the peer's.
-func (l *loader) chooseFabric(built Fabric) {
+// chooseFabric sets the release that nobody has set: that of built, otherwise that of the peer that peerOf finds, otherwise the
+// default. It notes where the version comes from, and why it is not the peer's.
+func (l *loader) chooseFabric(built Fabric, peerOf func() (peer host.Peer, problem string)) {
 	b := &l.settings.Builder
 	versionSet, namespaceSet := l.isSet("builder.fabricVersion", b.FabricVersion), l.isSet("builder.dockerNamespace", b.DockerNamespace)
 	origin := FabricOrigin{Source: l.sources["builder.fabricVersion"].where}
@@ -34,7 +34,7 @@ func (l *loader) chooseFabric(built Fabric) {
 	if !namespaceSet {
 		b.DockerNamespace = built.Namespace
 	}
-	if b.FabricVersion == "" || b.DockerNamespace == "" {
+	if peerOf != nil && (b.FabricVersion == "" || b.DockerNamespace == "") {
 		peer, problem := peerOf()
 		if b.FabricVersion == "" {
 			b.FabricVersion, origin.Source = peer.Version, fmt.Sprintf("the executable of the peer, process %d", peer.PID)

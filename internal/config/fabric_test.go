@@ -32,7 +32,7 @@ func TestTheReleaseOfFabricIsThePeersUnlessSet(t *testing.T) {
 	tests := map[string]struct {
 		yaml    string
 		environ []string
-		built   config.Fabric
+		built   *config.Fabric // of the build record
 		peer    host.Peer
 		err     error
 
@@ -57,9 +57,9 @@ func TestTheReleaseOfFabricIsThePeersUnlessSet(t *testing.T) {
 		"a set version needs no peer that may be read": {yaml: `builder: {fabricVersion: "2.4"}`, err: unreadable, version: "2.4",
 			source: "builder.fabricVersion in FILE", images: imagesOf("hyperledger", "2.4", "2.4")},
 		"empty means the peer's": {yaml: `builder: {fabricVersion: "", dockerNamespace: ""}`, peer: older, version: "2.5.9", source: ofPeer, images: imagesOf("hyperledger", "2.5", "2.5")},
-		"that of the build":      {built: config.Fabric{Version: "2.5.1", Namespace: "theirs"}, peer: older, version: "2.5.1", source: "the build record", images: imagesOf("theirs", "2.5", "2.5")},
-		"an older record":        {built: config.Fabric{}, peer: older, version: "2.5.9", source: ofPeer, images: imagesOf("hyperledger", "2.5", "2.5")},
-		"a setting wins over the build's": {yaml: `builder: {fabricVersion: "2.4"}`, built: config.Fabric{Version: "2.5.1", Namespace: "theirs"}, version: "2.4",
+		"that of the build":      {built: &config.Fabric{Version: "2.5.1", Namespace: "theirs"}, peer: older, version: "2.5.1", source: "the build record", images: imagesOf("theirs", "2.5", "2.5")},
+		"an older record":        {built: &config.Fabric{}, peer: older, version: "3.1", source: "the default", images: imagesOf("hyperledger", "3.1", "2.5")},
+		"a setting wins over the build's": {yaml: `builder: {fabricVersion: "2.4"}`, built: &config.Fabric{Version: "2.5.1", Namespace: "theirs"}, version: "2.4",
 			source: "builder.fabricVersion in FILE", images: imagesOf("theirs", "2.4", "2.4")},
 		"images in core.yaml too": {environ: []string{"FABRIC_CFG_PATH=SHIPPED"}, peer: older, version: "2.5.9", source: ofPeer, images: imagesOf("hyperledger", "2.5", "2.5")},
 	}
@@ -72,7 +72,10 @@ func TestTheReleaseOfFabricIsThePeersUnlessSet(t *testing.T) {
 					test.environ[i] = "FABRIC_CFG_PATH=" + coreIn(t, shippedCore("$(TWO_DIGIT_VERSION)"))
 				}
 			}
-			settings, err := config.LoadBuilt(dir, test.environ, test.built)
+			settings, err := config.Load(dir, test.environ)
+			if test.built != nil {
+				settings, err = config.LoadBuilt(dir, test.environ, *test.built)
+			}
 			require.NoError(t, err)
 			assert.Equal(t, test.version, settings.Builder.FabricVersion)
 			if test.source == "builder.fabricVersion in FILE" {

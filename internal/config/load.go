@@ -21,11 +21,18 @@ const File = "config.yaml"
 // (KEY=VALUE). Later sources win, except where an older key stands for a newer one (chaincode.pull, Cpuset; see resolve). A
 // file that does not exist is skipped. An error names the file or variable, the key and what is expected. What core.yaml sets
 // wrongly is a warning, unless a later source sets it too.
-func Load(dir string, environ []string) (Settings, error) { return LoadBuilt(dir, environ, Fabric{}) }
+func Load(dir string, environ []string) (Settings, error) {
+	return load(dir, environ, func(l *loader) { l.chooseFabric(Fabric{}, peerOf) })
+}
 
-// LoadBuilt works as [Load] for a package that was built for that release of Fabric. Only a setting wins over it. Empty
-// fields are not known.
+// LoadBuilt works as [Load] for a package that was built for that release of Fabric. Only a setting wins over it. Fields that
+// are empty in the record of an earlier version have the defaults, as they had then. It does not look at the peer, so run need
+// not link what reads executables.
 func LoadBuilt(dir string, environ []string, built Fabric) (Settings, error) {
+	return load(dir, environ, func(l *loader) { l.chooseFabric(built, nil) })
+}
+
+func load(dir string, environ []string, chooseFabric func(*loader)) (Settings, error) {
 	l := loader{settings: Defaults(), sources: map[string]source{}, tolerated: map[string]string{}, dir: dir, base: dir}
 	for _, step := range []func([]string) error{l.loadCore, l.loadFile, l.loadEnvironment} {
 		if err := step(environ); err != nil {
@@ -36,7 +43,7 @@ func LoadBuilt(dir string, environ []string, built Fabric) (Settings, error) {
 		return Settings{}, err
 	}
 	l.chooseEndpoint(environ)
-	l.chooseFabric(built)
+	chooseFabric(&l)
 	l.checkCoreImages()
 	l.settings.resolve()
 	l.warn()

@@ -57,6 +57,7 @@ var everyCall = map[string]func(ctx context.Context, e *docker.Engine, id string
 	},
 	"Host":            func(context.Context, *docker.Engine, string) {},
 	"Image":           func(ctx context.Context, e *docker.Engine, _ string) { e.Image(ctx, "base:1") },
+	"Describe":        func(ctx context.Context, e *docker.Engine, _ string) { e.Describe(ctx) },
 	"Inspect":         func(ctx context.Context, e *docker.Engine, id string) { e.Inspect(ctx, id) },
 	"List":            func(ctx context.Context, e *docker.Engine, _ string) { e.List(ctx, nil) },
 	"Load":            func(ctx context.Context, e *docker.Engine, _ string) { e.Load(ctx, &bytes.Buffer{}) },
@@ -70,15 +71,16 @@ var everyCall = map[string]func(ctx context.Context, e *docker.Engine, id string
 	"ReadLog": func(ctx context.Context, e *docker.Engine, id string) {
 		e.ReadLog(ctx, id, &docker.LogPosition{}, func(docker.LogPiece) error { return nil })
 	},
-	"Remove":    func(ctx context.Context, e *docker.Engine, id string) { e.Remove(ctx, id) },
-	"Rename":    func(ctx context.Context, e *docker.Engine, id string) { e.Rename(ctx, id, "two") },
-	"Start":     func(ctx context.Context, e *docker.Engine, id string) { e.Start(ctx, id) },
-	"Stop":      func(ctx context.Context, e *docker.Engine, id string) { e.Stop(ctx, id, time.Second) },
-	"Tag":       func(ctx context.Context, e *docker.Engine, _ string) { e.Tag(ctx, "base:1", "new:1") },
-	"Untag":     func(ctx context.Context, e *docker.Engine, _ string) { e.Untag(ctx, "base:1") },
-	"Upload":    func(ctx context.Context, e *docker.Engine, id string) { e.Upload(ctx, id, "/", &bytes.Buffer{}) },
-	"Wait":      func(ctx context.Context, e *docker.Engine, id string) { e.Wait(ctx, id) },
-	"WaitEnded": func(ctx context.Context, e *docker.Engine, id string) { e.WaitEnded(ctx, id) },
+	"Remove":        func(ctx context.Context, e *docker.Engine, id string) { e.Remove(ctx, id) },
+	"RemoveUnnamed": func(ctx context.Context, e *docker.Engine, _ string) { e.RemoveUnnamed(ctx, "base:1") },
+	"Rename":        func(ctx context.Context, e *docker.Engine, id string) { e.Rename(ctx, id, "two") },
+	"Start":         func(ctx context.Context, e *docker.Engine, id string) { e.Start(ctx, id) },
+	"Stop":          func(ctx context.Context, e *docker.Engine, id string) { e.Stop(ctx, id, time.Second) },
+	"Tag":           func(ctx context.Context, e *docker.Engine, _ string) { e.Tag(ctx, "base:1", "new:1") },
+	"Untag":         func(ctx context.Context, e *docker.Engine, _ string) { e.Untag(ctx, "base:1") },
+	"Upload":        func(ctx context.Context, e *docker.Engine, id string) { e.Upload(ctx, id, "/", &bytes.Buffer{}) },
+	"Wait":          func(ctx context.Context, e *docker.Engine, id string) { e.Wait(ctx, id) },
+	"WaitEnded":     func(ctx context.Context, e *docker.Engine, id string) { e.WaitEnded(ctx, id) },
 }
 
 // documentedCall matches a row of the table in docs/peer-image.md.

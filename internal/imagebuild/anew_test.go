@@ -203,14 +203,14 @@ func TestAnImageOfADockerfileIsMadeAnew(t *testing.T) {
 	query := r.engine.Calls(fakeengine.Build)[calls].Query
 	assert.Equal(t, "1", query.Get("nocache"), "what steps have installed is not used again")
 	assert.Empty(t, query.Get("pull"), "base images are pulled as the policy says")
-	assert.Equal(t, []string{image.Name}, r.engine.Images())
+	assert.Equal(t, []string{image.Name, "x:latest"}, r.engine.Images())
 	made, _ := r.engine.Image(image.Name)
 	assert.Equal(t, []string{"newer"}, made.Command)
 	assert.Empty(t, r.engine.Unnamed())
 
 	_, err = anew(fakeengine.Image{})
 	require.ErrorContains(t, err, "neither ENTRYPOINT nor CMD")
-	assert.Equal(t, []string{image.Name}, r.engine.Images())
+	assert.Equal(t, []string{image.Name, "x:latest"}, r.engine.Images())
 	made, _ = r.engine.Image(image.Name)
 	assert.Equal(t, []string{"newer"}, made.Command, "what cannot be started replaces nothing")
 }
