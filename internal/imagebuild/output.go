@@ -20,10 +20,12 @@ type logReader struct {
 }
 
 func (b *Builder) newLogReader(j *job, id string, position *docker.LogPosition) *logReader {
-	return &logReader{
+	r := &logReader{
 		Builder: b, id: id, position: position,
 		stdout: loglines.NewWriter(b.Stderr, j.linePrefix()), stderr: loglines.NewWriter(b.Stderr, j.linePrefix()),
 	}
+	r.stdout.DropOverwritten, r.stderr.DropOverwritten = true, true
+	return r
 }
 
 // follow shows the log until the container has exited. It has the log open by then, so it also shows the end of a container
