@@ -33,7 +33,7 @@ func Defaults() Settings {
 			FabricVersion:   "3.1",
 			DockerNamespace: "hyperledger",
 			BuildTimeout:    15 * time.Minute,
-			Build:           Build{Pids: 4096, OutputSize: 4 << 30, OutputFiles: 1000000},
+			Build:           Build{Pids: 4096, Output: OutputSummary, OutputSize: 4 << 30, OutputFiles: 1000000},
 			Cache:           Cache{Scope: CacheEngine},
 			Snapshots:       true,
 			Node:            NodeBuilds{Snapshots: true},

@@ -102,7 +102,7 @@ func (b *Builder) tryDockerfile(ctx context.Context, plan platform.Plan, pkg *co
 		Pull:           b.Pulls.Policy == config.PullAlways,
 		Network:        b.Limits.Network, Memory: b.Limits.Memory,
 	}
-	output := loglines.NewWriter(b.Stderr, (&job{label: label}).linePrefix())
+	output := loglines.NewWriter(b.output(), (&job{label: label}).linePrefix())
 	err := pipe(
 		func(w io.Writer) error { return pkg.WriteTar(w, content.Layout{Dir: "/"}) },
 		func(r io.Reader) error {
