@@ -39,7 +39,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 func TestReasons(t *testing.T) {
 	for lines, want := range map[string]string{
 		"npm error code E404\nnpm error 404 Not Found - GET https://r/x\nnpm error A complete log of this run can be found in: x\n": "npm error 404 Not Found - GET https://r/x",
-		"* What went wrong:\nTask x failed\n* Try:\n":                                                    "Task x failed",
+		"* What went wrong:\nTask x failed\n* Try:\n":                                                   "Task x failed",
 		"[ERROR] COMPILATION ERROR :\n[ERROR] /x/A.java:[5,9] cannot find symbol\n[ERROR] [Help 1] y\n": "[ERROR] /x/A.java:[5,9] cannot find symbol",
 		"a\nb\n": "b",
 	} {

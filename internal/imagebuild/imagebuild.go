@@ -102,7 +102,7 @@ type Builder struct {
 	Pulls   baseimage.Pulls
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 
-	printed *buildlog.Log                // nil before Build
+	printed *buildlog.Log // nil before Build
 
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
