@@ -12,7 +12,8 @@ func main() {
 		Arguments: []string{"SOURCE_DIR", "METADATA_DIR", "OUTPUT_DIR"},
 		Summary:   "Builds the image of a chaincode package on a container engine, and writes what release and run need to OUTPUT_DIR.",
 		Details: `Images are named by their content, so each engine builds the same package only once, even for several peers.
-The output of the build goes to stderr as it arrives, each line prefixed with the package's label.
+stderr says what the build has done. If it fails, all of its output is shown, each line prefixed with the package's label;
+with builder.build.output: all, it is shown as it arrives.
 For a package with image.json, the image is pulled. For one with connection.json, the templates are rendered and no
 engine is contacted.
 

@@ -10,6 +10,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -65,7 +68,19 @@ type Process struct {
 	Stderr  io.Writer    // for whole lines only; safe for concurrent use
 
 	name   string
-	logger *hclog.Logger // the logger that Run uses for the final error
+	level  string
+	format string
+	about  []any
+	base   hclog.Logger                  // Log without what About has added
+	run    *atomic.Pointer[hclog.Logger] // the logger that Run uses for the final error
+	lines  *loglines.Queue               // nil in tests
+}
+
+// About names the package or chaincode that the program works for, as keys and values in every line of the log: several
+// builds and runs write to one log. It replaces what an earlier call has named, and applies to the final error as well.
+func (p *Process) About(fields ...any) {
+	p.about = fields
+	p.setLog()
 }
 
 // Configure sets the level (trace, debug, info, warn, error) and the format (text, json) of the log, including the final
@@ -74,9 +89,28 @@ func (p *Process) Configure(level, format string) {
 	if hclog.LevelFromString(level) == hclog.Info && format == "text" {
 		return // the logger has these settings already
 	}
-	p.Log = newLogger(p.name, p.Stderr, level, format)
-	if p.logger != nil {
-		*p.logger = p.Log
+	p.level, p.format = level, format
+	p.base = newLogger(p.name, p.Stderr, level, format)
+	p.setLog()
+}
+
+// setLog sets the logger, and the line about dropped lines, to what Configure and About have said.
+func (p *Process) setLog() {
+	if p.base == nil {
+		p.base = p.Log
+	}
+	p.Log = p.base.With(p.about...)
+	if p.run != nil {
+		log := p.Log
+		p.run.Store(&log)
+	}
+	if p.lines != nil {
+		name, format, about := p.name, p.format, p.about
+		p.lines.SetReport(func(dropped int) []byte {
+			var line bytes.Buffer
+			newLogger(name, &line, "info", format).With(about...).Warn("lines dropped here because stderr was not read", "lines", dropped)
+			return line.Bytes()
+		})
 	}
 }
 
@@ -128,16 +162,19 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 	signal.Ignore(syscall.SIGPIPE)
 	lines := loglines.NewQueue(stderr, patience)
 	defer lines.Close()
-	log := NewLogger(p.Name, lines)
+	process := Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines), name: p.Name,
+		run: new(atomic.Pointer[hclog.Logger]), lines: lines}
+	process.setLog()
+	log := process.run
 	ctx, stop := withSignals(context.Background(), func() {
-		log.Warn("interrupted again: exiting without cleaning up")
+		(*log.Load()).Warn("interrupted again: exiting without cleaning up")
 		lines.Close()
 		os.Exit(interruptedStatus)
 	})
 	defer stop()
 	defer context.AfterFunc(ctx, func() { lines.Hurry(time.Now().Add(slowReader)) })()
-	err := phase(ctx, Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: log, name: p.Name, logger: &log})
-	return exitStatus(err, log)
+	err := phase(ctx, process)
+	return exitStatus(err, *log.Load())
 }
 
 // home returns the parent of the directory that holds this program, or an empty string if the system does not report it.
@@ -159,7 +196,7 @@ func newLogger(name string, lines io.Writer, level, format string) hclog.Logger 
 	return hclog.New(&hclog.LoggerOptions{
 		Name:        name,
 		Level:       hclog.LevelFromString(level),
-		Output:      loglines.NewWriter(lines, ""),
+		Output:      loglines.NewRecordWriter(lines),
 		JSONFormat:  format == "json",
 		DisableTime: true,
 	})
@@ -207,10 +244,24 @@ func exitStatus(err error, log hclog.Logger) int {
 	case errors.As(err, &status):
 		return int(status)
 	default:
-		for line := range strings.Lines(err.Error()) { // one line for each error of errors.Join
-			log.Error(strings.TrimSuffix(line, "\n"))
-		}
+		logError(err, log)
 		return 1
+	}
+}
+
+// maxMessage is how much of an error is logged: the line also holds what it is about.
+const maxMessage = 4 << 10
+
+// logError logs an error: one line for each error of errors.Join, and then one that sums them up, since the last line of a
+// program that has failed says why.
+func logError(err error, log hclog.Logger) {
+	messages := slices.DeleteFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	for i, message := range messages {
+		messages[i] = loglines.CutMiddle(message, maxMessage)
+		log.Error(messages[i])
+	}
+	if n := len(messages); n > 1 {
+		log.Error(fmt.Sprintf("failed for %d reasons, of which the first is: %s", n, messages[0]))
 	}
 }
 

@@ -93,7 +93,7 @@ func TestAnErrorNeverMakesALineThatKillsThePeersScanner(t *testing.T) {
 		return errors.New(strings.Repeat("x", 200_000))
 	})
 	assert.Equal(t, 1, status)
-	assert.Greater(t, stderr.Len(), 200_000)
+	assert.Contains(t, stderr.String(), "[… 195904 bytes cut …]")
 	for line := range strings.Lines(stderr.String()) {
 		assert.LessOrEqual(t, len(line), loglines.MaxLine)
 	}

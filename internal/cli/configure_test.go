@@ -44,8 +44,33 @@ func TestJSONIsOneObjectPerLineForAnyError(t *testing.T) {
 		return errors.Join(errors.New("one\twith a tab"), errors.New(`two with "quotes"`))
 	})
 	lines := bytes.Split(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
-	require.Len(t, lines, 2)
+	require.Len(t, lines, 3)
 	for _, line := range lines {
 		assert.True(t, json.Valid(line), string(line))
+	}
+}
+
+// Several programs write to one log, so each line says what it is about, the final error and that of dropped lines included.
+func TestEveryLineSaysWhatItIsAbout(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var stdout, stderr bytes.Buffer
+		program.Run([]string{"a", "b"}, nil, &stdout, &stderr, func(_ context.Context, process cli.Process) error {
+			process.About("source_dir", "/tmp/x")
+			process.Log.Info("reading")
+			process.About("label", "basic_1.0")
+			process.Configure("debug", format)
+			process.Log.Debug("hello", "reason", "two\nlines")
+			return errors.Join(errors.New("one\u2028"), errors.New("two\r[INFO]  build: forged"))
+		})
+		lines := bytes.Split(bytes.TrimSpace(stderr.Bytes()), []byte("\n"))
+		require.Len(t, lines, 5, stderr.String())
+		assert.Equal(t, "[INFO]  build: reading: source_dir=/tmp/x", string(lines[0]))
+		for _, line := range lines[1:] {
+			assert.Regexp(t, `label"?[=:]"?basic_1.0`, string(line))
+			assert.NotContains(t, string(line), "source_dir")
+			assert.NotContains(t, string(line), "\r")
+			assert.Equal(t, format == "json", json.Valid(line), string(line))
+		}
+		assert.Contains(t, string(lines[4]), "failed for 2 reasons, of which the first is: one")
 	}
 }

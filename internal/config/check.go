@@ -185,6 +185,7 @@ func (b Builder) checkChoices() error {
 		name, value string
 		allowed     []string
 	}{
+		{"builder.build.output", b.Build.Output, []string{OutputSummary, OutputAll}},
 		{"builder.cache.scope", b.Cache.Scope, []string{CacheEngine, CacheMSP, CacheLabel, CacheOff}},
 		{"builder.pullPolicy", b.PullPolicy, []string{PullAlways, PullMissing, PullNever}},
 		{"builder.log.level", b.Log.Level, []string{"trace", "debug", "info", "warn", "error"}},

@@ -39,7 +39,7 @@ func Defaults() Settings {
 			FabricVersion:   defaultVersion,
 			DockerNamespace: defaultNamespace,
 			BuildTimeout:    15 * time.Minute,
-			Build:           Build{Pids: 4096, OutputSize: 4 << 30, OutputFiles: 1000000},
+			Build:           Build{Pids: 4096, Output: OutputSummary, OutputSize: 4 << 30, OutputFiles: 1000000},
 			Cache:           Cache{Scope: CacheEngine},
 			Snapshots:       true,
 			Node:            NodeBuilds{Snapshots: true},

@@ -158,12 +158,19 @@ type Build struct {
 	Memory      int64       `key:"memory"`      // bytes, swap included; 0: no limit
 	CPUs        float64     `key:"cpus"`        // 0: no limit
 	Pids        int64       `key:"pids"`        // processes and threads; 0: the engine's default
+	Output      string      `key:"output"`      // OutputSummary, OutputAll
 	OutputSize  int64       `key:"outputSize"`  // bytes in the files that a build leaves; 0: no limit
 	OutputFiles int64       `key:"outputFiles"` // files, directories and links that a build leaves; 0: no limit
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
 	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
 }
+
+// The values of Build.Output.
+const (
+	OutputSummary = "summary" // of a build that succeeds; all of one that fails
+	OutputAll     = "all"     // as it comes
+)
 
 // Dockerfiles says what packages with a Dockerfile may use.
 type Dockerfiles struct {

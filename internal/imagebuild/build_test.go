@@ -129,8 +129,8 @@ func TestAFailingBuildIsToldWithItsOutputAndStatus(t *testing.T) {
 			_, err := b.build(t.Context(), t)
 			var failed *imagebuild.Failed
 			require.ErrorAs(t, err, &failed)
-			assert.Equal(t, imagebuild.Failed{Status: 3}, *failed)
-			assert.EqualError(t, err, "the build ended with exit status 3; its output is above")
+			assert.Equal(t, imagebuild.Failed{Status: 3, Reason: "main.go:1: undefined: x"}, *failed)
+			assert.EqualError(t, err, "the build ended with exit status 3: main.go:1: undefined: x; its output is above")
 			assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 			assert.Equal(t, 1, created(engine, buildPart), "a build that fails is not tried again")
 			assertNothingLeft(t, engine)
@@ -476,4 +476,24 @@ func TestABuildAloneDoesNotAskForTheClock(t *testing.T) {
 	_, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
 	assert.Empty(t, engine.Calls(fakeengine.Info))
+}
+
+// Nobody reads the output of a build that has succeeded. Of one that has failed, all of it is shown, and the reason comes last.
+func TestOutputIsSummedUpUnlessTheBuildFails(t *testing.T) {
+	engine := newEngine(t)
+	b := newBuilder(t, engine)
+	b.Limits.Summarize, b.Periods.Silence = true, time.Microsecond
+	_, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assert.NotContains(t, b.output.String(), "basic_1.0 | compiling\n")
+	assert.Contains(t, b.output.String(), "this step of the build has succeeded: took=")
+	assert.Contains(t, b.output.String(), "still building: for=")
+
+	engine = newEngine(t)
+	engine.SetProgram(fails(3))
+	b = newBuilder(t, engine)
+	b.Limits.Summarize = true
+	_, err = b.build(t.Context(), t)
+	require.ErrorContains(t, err, "undefined: x")
+	assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 }

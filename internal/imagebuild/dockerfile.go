@@ -131,7 +131,7 @@ func (b *Builder) tryDockerfile(ctx context.Context, r recipeBuild, made string)
 		NoCache: b.anew,
 		Network: b.Limits.Network, Memory: b.Limits.Memory,
 	}
-	output := loglines.NewWriter(b.Stderr, (&job{label: r.label}).linePrefix())
+	output := loglines.NewWriter(b.output(), (&job{label: r.label}).linePrefix())
 	err := pipe(
 		func(w io.Writer) error { return r.context.WriteTar(w, content.Layout{Dir: "/"}) },
 		func(reader io.Reader) error {

@@ -259,7 +259,7 @@ func TestWhichSnapshotsStay(t *testing.T) {
 					require.NoError(t, err)
 					engine.RemoveImage(image.Name)
 				} else {
-					require.EqualError(t, err, "the build ended with exit status 1; its output is above")
+					require.EqualError(t, err, "the build ended with exit status 1: downloaded 0 files; its output is above")
 				}
 				assert.Equal(t, !test.want, strings.Contains(b.output.String(), "the next build makes it again"), b.output.String())
 				assertNothingLeft(t, engine)

@@ -115,7 +115,7 @@ func (f *follower) onCreated(ctx context.Context, container docker.Container) re
 // onEnded takes over the result of a container that has exited. A success counts only if there is an image. A failure counts
 // only if the follower saw the container running: the reasons of an earlier one may no longer exist.
 func (f *follower) onEnded(ctx context.Context, container docker.Container) (result, error) {
-	failed := &Failed{container.ExitCode, container.OOMKilled}
+	failed := &Failed{Status: container.ExitCode, OOMKilled: container.OOMKilled}
 	known := !container.Finished.IsZero() // not if the inspect hangs
 	if known && (f.job.needsC(failed) || f.watch != nil && failed.isOwn()) {
 		return f.fail(ctx, failed)

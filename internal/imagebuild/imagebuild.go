@@ -32,6 +32,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/baseimage"
+	"fabric-builder-docker/internal/buildlog"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
@@ -69,6 +70,7 @@ type Periods struct {
 	Inspect   time.Duration // limit for an inspect of another builder's container
 	Poll      time.Duration // the longest pause between two polls of another builder's work
 	Output    time.Duration // pause between two reads of the build's output
+	Silence   time.Duration // after which a build says that it is still under way; 0: never
 	Reconnect time.Duration // how long the engine may be away during a build
 	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup   time.Duration // limit for removing what was created, also after a signal
@@ -83,6 +85,7 @@ func DefaultPeriods(build time.Duration) Periods {
 		Inspect:   2 * time.Second,
 		Poll:      200 * time.Millisecond,
 		Output:    100 * time.Millisecond,
+		Silence:   20 * time.Second,
 		Reconnect: 30 * time.Second,
 		Learn:     3 * time.Second,
 		Cleanup:   30 * time.Second,
@@ -102,6 +105,8 @@ type Builder struct {
 	Scratch string // directory for the new layer of an image; empty: the system's for temporary files
 
 	Dockerfiles config.Dockerfiles
+
+	printed *buildlog.Log // nil before Build
 
 	anew  bool                      // images are made although they exist, see [Builder.Anew]
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
@@ -174,11 +179,15 @@ var ErrTimeout = errors.New("the build took too long")
 type Failed struct {
 	Status    int
 	OOMKilled bool
+	Reason    string // the line of the output that says best why
 }
 
 func (f *Failed) Error() string {
 	if f.OOMKilled {
 		return fmt.Sprintf("the build ran out of memory (exit status %d)", f.Status)
+	}
+	if f.Reason != "" {
+		return fmt.Sprintf("the build ended with exit status %d: %s; its output is above", f.Status, f.Reason)
 	}
 	return fmt.Sprintf("the build ended with exit status %d; its output is above", f.Status)
 }
@@ -189,6 +198,8 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
 	defer b.noteEnd(ctx)()
+	b.beginOutput(label)
+	stop := b.heartbeat(ctx)
 	build := b.build
 	switch plan.Kind {
 	case platform.Prebuilt:
@@ -201,7 +212,10 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
 		image, err = build(ctx, plan, pkg, label)
 	}
-	return image, b.explain(ctx, err)
+	stop()
+	err = b.explain(ctx, err)
+	b.endOutput(err)
+	return image, err
 }
 
 // maxStarts limits how often a build starts because what it needs was removed from the engine. A cron job that prunes every
@@ -267,11 +281,17 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 			return err
 		}
 		if other == nil {
-			return b.buildAsLeader(ctx, j, id, built)
+			began := time.Now()
+			err := b.buildAsLeader(ctx, j, id, built)
+			b.endStep(j, err, began, "this step of the build has succeeded")
+			return err
 		}
 		result := late // what cannot be removed, or is not a build of this content, would hold it up for ever
 		if j.isBuiltIn(*other) && !other.IsGoing() {
-			result, err = b.follow(ctx, j, n, *other)
+			began := time.Now()
+			if result, err = b.follow(ctx, j, n, *other); result == settled {
+				b.endStep(j, err, began, "the other builder's step has succeeded")
+			}
 		}
 		switch result {
 		case settled:

@@ -194,9 +194,9 @@ func (b *Builder) waitAgain(ctx context.Context, id string) (<-chan docker.Exit,
 // exited, because a wait also reports 0 for a container that was removed.
 func (b *Builder) exitResult(ctx context.Context, id string, code int) error {
 	container, err := b.awaitExited(ctx, id)
-	failed := &Failed{code, false}
+	failed := &Failed{Status: code}
 	if err == nil && container.Ended() {
-		failed = &Failed{container.ExitCode, container.OOMKilled}
+		failed = &Failed{Status: container.ExitCode, OOMKilled: container.OOMKilled}
 	}
 	switch {
 	case failed.Status != 0 && (err == nil || failed.isOwn()):

@@ -19,6 +19,8 @@ type Limits struct {
 	Network string // empty: the engine's default
 	NoInit  bool   // the engine has no init
 
+	Summarize bool // what a build prints, instead of showing it as it comes
+
 	// HostNetwork reports whether the chaincodes of this peer use the host's network. A build that runs no code of a
 	// package then uses it, too: on engine 20.10, a separate network namespace takes 150 ms. Nil if Network is set.
 	HostNetwork func(context.Context) bool
@@ -29,7 +31,7 @@ func LimitsOf(settings config.Settings) Limits {
 	from := settings.Builder.Build
 	limits := Limits{
 		Memory: from.Memory, CPUs: from.CPUs, Pids: from.Pids, Output: content.OutputLimits{Bytes: from.OutputSize, Files: from.OutputFiles},
-		Network: from.Network, NoInit: !settings.Builder.Security.Init,
+		Network: from.Network, NoInit: !settings.Builder.Security.Init, Summarize: from.Output == config.OutputSummary,
 	}
 	if from.Network == "" {
 		limits.HostNetwork = func(ctx context.Context) bool { return onHostNetwork(ctx, settings) }

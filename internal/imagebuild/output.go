@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"fabric-builder-docker/internal/buildlog"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
 )
@@ -20,10 +21,72 @@ type logReader struct {
 }
 
 func (b *Builder) newLogReader(j *job, id string, position *docker.LogPosition) *logReader {
-	return &logReader{
+	r := &logReader{
 		Builder: b, id: id, position: position,
-		stdout: loglines.NewWriter(b.Stderr, j.linePrefix()), stderr: loglines.NewWriter(b.Stderr, j.linePrefix()),
+		stdout: loglines.NewWriter(b.output(), j.linePrefix()), stderr: loglines.NewWriter(b.output(), j.linePrefix()),
 	}
+	r.stdout.DropOverwritten, r.stderr.DropOverwritten = true, true
+	return r
+}
+
+// output returns the writer for what builds print.
+func (b *Builder) output() io.Writer {
+	if b.printed == nil {
+		return b.Stderr
+	}
+	return b.printed
+}
+
+// beginOutput begins the output of a build.
+func (b *Builder) beginOutput(label string) {
+	b.printed = buildlog.New(b.Stderr, (&job{label: label}).linePrefix(), !b.Limits.Summarize)
+}
+
+// heartbeat says every Periods.Silence that a build is still under way. The caller must call stop.
+func (b *Builder) heartbeat(ctx context.Context) (stop func()) {
+	if b.Periods.Silence == 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended, began := make(chan struct{}), time.Now()
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(b.Periods.Silence):
+			}
+			lines, last := b.printed.Progress()
+			b.Log.Info("still building", "for", time.Since(began).Round(time.Second), "output_lines", lines, "last_line", last)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// endStep sums up the output of a build's container if it has succeeded, or keeps it.
+func (b *Builder) endStep(j *job, err error, began time.Time, message string) {
+	if b.printed == nil || err != nil && !j.needsC(err) {
+		return
+	}
+	if fields := b.printed.Fields(); err == nil {
+		b.Log.Info(message, append([]any{"took", time.Since(began).Round(time.Millisecond)}, fields...)...)
+	}
+	b.printed.Forget()
+}
+
+// endOutput shows what a build has printed that failed, and adds the reason to its error.
+func (b *Builder) endOutput(err error) {
+	if err == nil || b.printed == nil {
+		return
+	}
+	if failed := (*Failed)(nil); errors.As(err, &failed) {
+		failed.Reason = b.printed.Reason()
+	}
+	b.printed.Show()
 }
 
 // follow shows the log until the container has exited. It has the log open by then, so it also shows the end of a container

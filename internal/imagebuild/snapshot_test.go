@@ -228,7 +228,7 @@ func TestDependenciesThatCannotBeInstalledFailTheBuild(t *testing.T) {
 	engine.SetProgram(fails(1))
 	b := newBuilder(t, engine)
 	_, err := b.Build(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0")
-	require.EqualError(t, err, "the build ended with exit status 1; its output is above")
+	require.EqualError(t, err, "the build ended with exit status 1: main.go:1: undefined: x; its output is above")
 	assert.Contains(t, b.output.String(), "basic_1.0 | main.go:1: undefined: x\n")
 	assert.Empty(t, append(snapshots(engine), imagesOf(engine, metadata.KindChaincode)...))
 	assertNothingLeft(t, engine)

@@ -15,7 +15,11 @@ func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
 	defer b.noteEnd(ctx)()
-	return b.explain(ctx, b.warm(ctx, plan, pkg, label))
+	b.beginOutput(label)
+	defer b.heartbeat(ctx)()
+	err := b.explain(ctx, b.warm(ctx, plan, pkg, label))
+	b.endOutput(err)
+	return err
 }
 
 func (b *Builder) warm(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) error {

@@ -32,7 +32,7 @@ func TestWarmFillsTheCacheAndMakesNoImage(t *testing.T) {
 			assertNothingLeft(t, engine)
 
 			engine.SetProgram(fails(2))
-			assert.EqualError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0"), "the build ended with exit status 2; its output is above")
+			assert.EqualError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0"), "the build ended with exit status 2: main.go:1: undefined: x; its output is above")
 			assertNothingLeft(t, engine)
 		})
 	}

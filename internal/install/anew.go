@@ -45,7 +45,9 @@ func Anew(ctx context.Context, process cli.Process) error {
 		return err
 	}
 	defer connected.Close()
+	logFabric(process.Log, settings)
 	for _, j := range jobs {
+		process.About(j.about()...)
 		if err := imagebuild.New(connected, j.settings, programOf(process)).Anew(ctx, j.plan, j.source, j.label); err != nil {
 			return fmt.Errorf("making the image of %s anew: %w", j.target, err)
 		}

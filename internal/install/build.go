@@ -53,6 +53,7 @@ type install struct {
 	outputDir   string
 	pkg         metadata.Package
 	settings    config.Settings // for this package
+	shortID     string          // of the package, for the lines of its build; the label if the id is not known
 }
 
 // read reads the package's metadata and the settings, and checks META-INF.
@@ -64,6 +65,8 @@ func (i *install) read() error {
 	if err != nil {
 		return err
 	}
+	subject := i.subject(pkg.Label)
+	i.about(subject)
 	if err := pkg.CheckLabel(); err != nil {
 		return err
 	}
@@ -71,14 +74,28 @@ func (i *install) read() error {
 	if err != nil {
 		return err
 	}
-	subject := i.subject(pkg.Label)
 	i.pkg, i.settings = pkg, settings.For(subject)
 	configureLog(&i.process, i.settings)
 	if undecided := settings.UndecidedImages(subject); len(undecided) > 0 {
 		i.process.Log.Warn("the images of builder.overrides with a packageId are not used: the names of the directories do not tell the package's id",
-			"label", pkg.Label, "package_ids", undecided, "source_dir", i.sourceDir)
+			"package_ids", undecided, "source_dir", i.sourceDir)
 	}
 	return metadata.CheckMetaInf(i.sourceDir)
+}
+
+// about names the package in the log, and in the prefix of what its build prints.
+func (i *install) about(subject config.Subject) {
+	i.shortID = subject.Label
+	directory, isPeers := metadata.PeerDirectory(i.sourceDir)
+	switch {
+	case subject.ID != "":
+		i.shortID = metadata.ShortID(subject.ID)
+		i.process.About("label", subject.Label, "package_id", subject.ID)
+	case isPeers: // of a package of the 1.x lifecycle, it shows the version
+		i.process.About("label", subject.Label, "directory", directory)
+	default:
+		i.process.About("label", subject.Label)
+	}
 }
 
 // subject returns the package for which settings are chosen. Its id is not known if a peer has not called build.
@@ -96,11 +113,11 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	defer connected.Close()
 	began := time.Now()
 	if plan.FabricVersion != "" {
-		logFabric(i.process.Log.With("label", i.pkg.Label), i.settings)
+		logFabric(i.process.Log, i.settings)
 	}
 	program := programOf(i.process)
 	program.Scratch = i.outputDir // is there, may be written to, and has room for the build's output
-	image, err := imagebuild.New(connected, i.settings, program).Build(ctx, plan, source, i.pkg.Label)
+	image, err := imagebuild.New(connected, i.settings, program).Build(ctx, plan, source, i.shortID)
 	if err != nil {
 		return err
 	}
@@ -113,7 +130,7 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	if err := writeOutput(i.outputDir, i.sourceDir, source, record); err != nil {
 		return err
 	}
-	i.process.Log.Info("built", "label", i.pkg.Label, "image", image.Name, "image_id", image.ID, "took", time.Since(began).Round(time.Millisecond))
+	i.process.Log.Info("built", "image", image.Name, "image_id", image.ID, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

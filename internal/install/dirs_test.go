@@ -36,7 +36,7 @@ func TestAnUnusableOutputDirectoryIsReportedBeforeTheEngineIsContacted(t *testin
 	write(t, d.output, "x")
 	status, stderr := d.run(t, noEngine)
 	assert.Equal(t, 1, status)
-	assert.Equal(t, "[ERROR] build: creating the output directory "+d.output+": not a directory\n", stderr)
+	assert.Equal(t, "[ERROR] build: creating the output directory "+d.output+": not a directory: label=basic_1.0\n", stderr)
 
 	d.output = "/proc/self" // not writable, even for root
 	status, stderr = d.run(t, noEngine)
@@ -47,6 +47,6 @@ func TestAnUnusableOutputDirectoryIsReportedBeforeTheEngineIsContacted(t *testin
 func TestWarningsAboutSettings(t *testing.T) {
 	d := newDirs(t, golangPackage, "src/go.mod")
 	_, stderr := d.run(t, noEngine, "CORE_CHAINCODE_LOGGING_LEVEL=loud")
-	assert.Contains(t, stderr, "[WARN]  build: problem with settings: reason=\"chaincode.logging.level: ")
+	assert.Contains(t, stderr, "[WARN]  build: problem with settings: label=basic_1.0 reason=\"chaincode.logging.level: ")
 	assert.NotContains(t, stderr, "has no effect")
 }

@@ -126,7 +126,7 @@ func TestBuildRefusesAServiceThatCannotBeReached(t *testing.T) {
 	d := newDirs(t, `{"type":"external","label":"basic_1.0"}`)
 	status, stderr := d.run(t, noEngine)
 	assert.Equal(t, 1, status)
-	assert.Equal(t, "[ERROR] build: reading "+d.source+"/connection.json: no such file or directory\n", stderr)
+	assert.Equal(t, "[ERROR] build: reading "+d.source+"/connection.json: no such file or directory: label=basic_1.0\n", stderr)
 }
 
 // An operator reads in the log where the peer will connect to, and never a key.

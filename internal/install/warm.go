@@ -47,10 +47,12 @@ func Warm(ctx context.Context, process cli.Process) error {
 	logFabric(process.Log, settings)
 	for _, j := range jobs {
 		defer j.source.Close()
+		process.About(j.about()...)
 		if err := imagebuild.New(connected, j.settings, programOf(process)).Warm(ctx, j.plan, j.source, j.label); err != nil {
 			return fmt.Errorf("filling caches for %s: %w", j.target, err)
 		}
 	}
+	process.About()
 	process.Log.Info("caches filled", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
@@ -62,6 +64,14 @@ type job struct {
 	source   *content.Package
 	plan     platform.Plan
 	settings config.Settings
+}
+
+// about names the job in the log.
+func (j job) about() []any {
+	if j.label == "" {
+		return []any{"target", j.target}
+	}
+	return []any{"label", j.label, "package", j.target}
 }
 
 // newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.

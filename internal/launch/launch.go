@@ -36,13 +36,13 @@ func (l *launch) run(ctx context.Context) error {
 	s, err := l.start(ctx)
 	switch {
 	case errors.Is(err, errTakenOver):
-		l.log.Info("a later run of this chaincode has already started: exiting", "chaincode_id", l.chaincode.ID)
+		l.log.Info("a later run of this chaincode has already started: exiting")
 		return nil
 	case err != nil && ctx.Err() != nil:
 		l.reportNotStarted(ctx, err)
 		return exitStopped
 	case err != nil:
-		return fmt.Errorf("starting chaincode %s: %w", l.chaincode.ID, err)
+		return fmt.Errorf("starting the chaincode: %w", err)
 	}
 	return l.supervise(ctx, s)
 }
@@ -113,7 +113,7 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 	case err != nil:
 		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.removeNew(ctx, id))
 	}
-	l.log.Info("the chaincode's container is running", "chaincode_id", l.chaincode.ID, "container_id", id, "image", p.spec.Image)
+	l.log.Info("the chaincode's container is running", "container_id", id, "image", p.spec.Image)
 	return s, nil
 }
 
@@ -136,7 +136,7 @@ func (l *launch) removeNew(ctx context.Context, id string) error {
 
 // reportNotStarted logs, as the last line, that a signal came before the chaincode started.
 func (l *launch) reportNotStarted(ctx context.Context, err error) {
-	fields := []any{"chaincode_id", l.chaincode.ID, "reason", context.Cause(ctx)}
+	fields := []any{"reason", context.Cause(ctx)}
 	if left := (*notRemoved)(nil); errors.As(err, &left) {
 		l.log.Warn("stopped before the chaincode started, but its container was not removed in time: the next run of this chaincode removes it",
 			append(fields, "container", l.containerName(), "container_id", left.id, "error", left.err)...)
@@ -210,7 +210,7 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 // still alive, learns that it was replaced. A container that cannot be removed stops the launch only if it still runs: two
 // live containers of a chaincode would break the peer's connection to it.
 func (l *launch) replace(ctx context.Context, other docker.Container) error {
-	l.log.Info("removing an older container of this chaincode", "chaincode_id", l.chaincode.ID, "container_id", other.ID, "status", other.Status)
+	l.log.Info("removing an older container of this chaincode", "container_id", other.ID, "status", other.Status)
 	if !metadata.IsReplacedName(other.Name) {
 		if err := l.engine.Rename(ctx, other.ID, metadata.ReplacedName(other.Name, other.ID)); err != nil {
 			l.log.Debug("cannot rename the older container", "error", err)
@@ -238,7 +238,7 @@ func (l *launch) findOthers(ctx context.Context, id string) <-chan []docker.Cont
 	go func() {
 		all, err := l.engine.List(ctx, l.identity())
 		if err != nil && ctx.Err() == nil {
-			l.log.Warn("cannot look for older containers of this chaincode", "chaincode_id", l.chaincode.ID, "error", err)
+			l.log.Warn("cannot look for older containers of this chaincode", "error", err)
 		}
 		found <- slices.DeleteFunc(all, func(c docker.Container) bool { return c.ID == id })
 	}()

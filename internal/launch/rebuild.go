@@ -21,7 +21,7 @@ func (l *launch) recordedImage() imagebuild.Image {
 // rebuildImage builds the chaincode's image again and returns the new one, whose name may differ: it depends on the
 // current recipe and base images. The record on disk does not change.
 func (l *launch) rebuildImage(ctx context.Context, gone imagebuild.Image) (imagebuild.Image, error) {
-	l.log.Warn("the image is gone from the engine: building it again", "chaincode_id", l.chaincode.ID, "image", gone.Name,
+	l.log.Warn("the image is gone from the engine: building it again", "image", gone.Name,
 		"fabric_version", l.settings.Builder.FabricVersion, "from", l.settings.Fabric.Source)
 	image, err := l.rebuilder.rebuild(ctx, l.record)
 	if err != nil {

@@ -64,6 +64,10 @@ type launch struct {
 func Run(ctx context.Context, process cli.Process) error {
 	began := time.Now()
 	outputDir, runMetadataDir := process.Args[0], process.Args[1]
+	chaincode, chaincodeErr := metadata.ReadChaincode(runMetadataDir)
+	if chaincodeErr == nil {
+		process.About("chaincode_id", chaincode.ID)
+	}
 	record, err := metadata.ReadRecord(outputDir)
 	if err != nil {
 		return err
@@ -71,9 +75,8 @@ func Run(ctx context.Context, process cli.Process) error {
 	if err := platform.CheckRun(record.Type); err != nil {
 		return fmt.Errorf("%w; %s", err, metadata.RebuildHint(outputDir))
 	}
-	chaincode, err := metadata.ReadChaincode(runMetadataDir)
-	if err != nil {
-		return err
+	if chaincodeErr != nil {
+		return chaincodeErr
 	}
 	built := config.Fabric{Version: record.FabricVersion, Namespace: record.DockerNamespace}
 	settings, err := config.LoadBuilt(process.Home, process.Environ, built) // a rebuild makes the same image
@@ -88,7 +91,7 @@ func Run(ctx context.Context, process cli.Process) error {
 	connected, err := engine.Connect(ctx, settings)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		process.Log.Info("stopped before the engine answered", "chaincode_id", chaincode.ID, "reason", context.Cause(ctx))
+		process.Log.Info("stopped before the engine answered", "reason", context.Cause(ctx))
 		return exitStopped
 	case err != nil:
 		return err

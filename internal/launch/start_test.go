@@ -238,7 +238,7 @@ func TestAFailedStartLeavesNoContainer(t *testing.T) {
 			r.engine.On(fakeengine.Start, fakeengine.Fail(status, `exec: "chaincode": executable file not found in $PATH`))
 			status, err := r.run(t.Context(), t)
 			assert.Equal(t, 1, status)
-			assert.ErrorContains(t, err, "starting chaincode basic_1.0:abc: ")
+			assert.ErrorContains(t, err, "starting the chaincode: ")
 			assert.ErrorContains(t, err, "executable file not found")
 			assert.Len(t, r.engine.Calls(fakeengine.Create), 1)
 			r.assertNothingLeft(t)

@@ -10,6 +10,7 @@ import (
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/internal/metadata"
 )
 
 // session is the connection to one container: it copies the container's output and waits for its exit. The output comes
@@ -142,7 +143,7 @@ func (l *launch) newWriter() *streamWriter {
 	if !l.settings.VM.Docker.AttachStdout {
 		return &streamWriter{lines: loglines.NewWriter(io.Discard, ""), discard: true}
 	}
-	return &streamWriter{lines: loglines.NewWriter(l.stderr, l.chaincode.ID+" | ")}
+	return &streamWriter{lines: loglines.NewWriter(l.stderr, metadata.ShortID(l.chaincode.ID)+" | ")}
 }
 
 // Write writes what comes from an attach.

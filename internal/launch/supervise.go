@@ -59,7 +59,7 @@ func (l *launch) supervise(ctx context.Context, s *session) error {
 	started := time.Now()
 	e, err := l.awaitEnd(ctx, s)
 	if err != nil {
-		return errors.Join(fmt.Errorf("supervising chaincode %s: %w", l.chaincode.ID, err), s.flush())
+		return errors.Join(fmt.Errorf("supervising the chaincode: %w", err), s.flush())
 	}
 	if err := s.flush(); err != nil {
 		return err
@@ -118,14 +118,14 @@ func (l *launch) onLost(ctx context.Context, s *session, err error) (end, error)
 // reconnect retries until the engine answers again. It does not check whether the container still runs; the new
 // session's wait reports that.
 func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
-	l.log.Warn("lost the connection to the container: reconnecting", "chaincode_id", l.chaincode.ID, "error", cause)
+	l.log.Warn("lost the connection to the container: reconnecting", "error", cause)
 	s.close()
 	deadline := time.Now().Add(reconnectTime)
 	for {
 		err := l.resume(ctx, s)
 		switch {
 		case err == nil:
-			l.log.Info("reconnected to the container", "chaincode_id", l.chaincode.ID)
+			l.log.Info("reconnected to the container")
 			return nil
 		case errors.Is(err, docker.ErrNoContainer), ctx.Err() != nil, time.Now().After(deadline):
 			return err
@@ -191,7 +191,7 @@ func (l *launch) catchUp(ctx context.Context, s *session) {
 	l.readLog(ctx, s)
 	l.drain(ctx, s, drainTime)
 	if s.cut {
-		l.log.Warn("lost the last output of the chaincode", "chaincode_id", l.chaincode.ID)
+		l.log.Warn("lost the last output of the chaincode")
 	}
 }
 
@@ -209,7 +209,7 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 			signalled, late = nil, time.After(quickDrain)
 			continue
 		case <-late:
-			l.log.Warn("the end of the chaincode's output did not arrive", "chaincode_id", l.chaincode.ID)
+			l.log.Warn("the end of the chaincode's output did not arrive")
 		}
 		s.close()
 		return
@@ -219,13 +219,13 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 // report logs how the chaincode ended, as the last line: the peer logs nothing about a chaincode that ends after it was
 // ready.
 func (l *launch) report(id string, e end, lived time.Duration) {
-	fields := []any{"chaincode_id", l.chaincode.ID, "exit_status", e.status, "lived", lived.Round(time.Millisecond)}
+	fields := []any{"exit_status", e.status, "lived", lived.Round(time.Millisecond)}
 	switch {
 	case e.removeErr != nil:
 		l.log.Warn("the chaincode was stopped, but its container was not removed in time: the next run of this chaincode removes it",
 			append(fields, "reason", e.stopped, "container", l.containerName(), "container_id", id, "error", e.removeErr)...)
 	case e.notStarted:
-		l.log.Info("stopped before the chaincode started", "chaincode_id", l.chaincode.ID, "reason", e.stopped)
+		l.log.Info("stopped before the chaincode started", "reason", e.stopped)
 	case e.stopped != "":
 		l.log.Info("the chaincode was stopped", append(fields, "reason", e.stopped)...)
 	case e.takenOver:

@@ -66,7 +66,7 @@ func (l *launch) pollLog(ctx context.Context, s *session, ended <-chan struct{})
 // an attach to one that has ended never ends, and for the same reason it ends soon after ended is closed.
 func (l *launch) attachAgain(ctx context.Context, s *session, ended <-chan struct{}, reason error) error {
 	l.log.Warn("what the chaincode has printed since is lost: its log cannot be read (see vm.docker.hostConfig.LogConfig.Type)",
-		"chaincode_id", l.chaincode.ID, "error", reason)
+		"error", reason)
 	container, err := l.engine.Inspect(ctx, s.id)
 	if err != nil || !container.IsRunning() {
 		return err
@@ -115,8 +115,7 @@ func (l *launch) readOn(ctx context.Context, s *session, last bool) (printed boo
 	})
 	if !complete && (printed || last && err == nil) && time.Since(s.log.warned) > warnGap {
 		s.log.warned = time.Now()
-		l.log.Warn("lines of the chaincode's output are missing: the engine's log no longer holds them (see vm.docker.hostConfig.LogConfig)",
-			"chaincode_id", l.chaincode.ID)
+		l.log.Warn("lines of the chaincode's output are missing: the engine's log no longer holds them (see vm.docker.hostConfig.LogConfig)")
 	}
 	return printed, err
 }
@@ -154,8 +153,8 @@ func (l *launch) findPlace(ctx context.Context, s *session) error {
 	if found || err != nil {
 		return err
 	}
-	l.log.Warn("lines of the chaincode's output may be missing or repeated: what was printed last is not in the engine's log"+
-		" (see vm.docker.hostConfig.LogConfig)", "chaincode_id", l.chaincode.ID)
+	l.log.Warn("lines of the chaincode's output may be missing or repeated: what was printed last is not in the engine's log" +
+		" (see vm.docker.hostConfig.LogConfig)")
 	s.log.known, s.log.warned = true, time.Now()
 	s.log.position = docker.LogPositionAt(clock(s.stdout.printed.last).Truncate(s.log.unit), clock(s.stderr.printed.last).Truncate(s.log.unit))
 	return nil

@@ -232,7 +232,7 @@ func TestAnUnknownUserFailsTheStart(t *testing.T) {
 	r.engine.AddImage(fakeengine.Image{Name: imageName, User: "nobody"})
 	status, err := r.run(t.Context(), t)
 	assert.Equal(t, 1, status)
-	assert.EqualError(t, err, `starting chaincode basic_1.0:abc: image "`+imageName+
+	assert.EqualError(t, err, `starting the chaincode: image "`+imageName+
 		`" runs as user "nobody" and has no /etc/passwd: set a numeric USER in the image`)
 	r.assertNothingLeft(t)
 }

@@ -34,16 +34,24 @@ type Queue struct {
 	gone     bool       // the reader has closed its end
 	hurry    time.Time  // see Hurry; zero: not called
 	closing  bool
+	report   func(dropped int) []byte // see SetReport
 	finished chan struct{}
 }
 
 // NewQueue starts a queue that writes to out. Patience is how long a full queue waits for a reader that reads nothing.
 // The caller must call Close.
 func NewQueue(out io.Writer, patience time.Duration) *Queue {
-	q := &Queue{out: out, patience: patience, limit: queueSize, finished: make(chan struct{})}
+	q := &Queue{out: out, patience: patience, limit: queueSize, finished: make(chan struct{}), report: reportDropped}
 	q.moved = sync.NewCond(&q.mu)
 	go q.drain()
 	return q
+}
+
+// SetReport sets the function that returns the line about dropped lines. It must not write to the queue.
+func (q *Queue) SetReport(report func(dropped int) []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.report = report
 }
 
 // Write queues whole lines, each with its newline. It never fails; it drops lines if the reader is stuck or gone.
@@ -182,9 +190,13 @@ func (q *Queue) written(err error) {
 // reportDropped queues the report of dropped lines, if there are any.
 func (q *Queue) reportDropped() {
 	if q.dropped > 0 && !q.gone {
-		q.waiting = fmt.Appendf(q.waiting, "[WARN]  %d lines dropped here because stderr was not read\n", q.dropped)
+		q.waiting = append(q.waiting, q.report(q.dropped)...)
 		q.dropped = 0
 	}
+}
+
+func reportDropped(dropped int) []byte {
+	return fmt.Appendf(nil, "[WARN]  %d lines dropped here because stderr was not read\n", dropped)
 }
 
 // wholeLines returns as many of the first lines as fit into size, but at least one.

@@ -37,3 +37,21 @@ func PackageID(dirs BuildDirs, label string) (id string, ok bool) {
 	}
 	return label + ":" + match[1], true
 }
+
+// hashOfPackage matches the part of an id that follows the label: the SHA-256 of the package.
+var hashOfPackage = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// ShortID returns an id for the beginning of log lines: the label and the first 12 digits of the hash. An id without a hash,
+// such as NAME:VERSION, stays as it is.
+func ShortID(id string) string {
+	if label, hash, ok := strings.Cut(id, ":"); ok && hashOfPackage.MatchString(hash) {
+		return label + ":" + hash[:12]
+	}
+	return id
+}
+
+// PeerDirectory returns what the name of the peer's directory says of a package whose id it leaves in doubt: for one of the
+// 1.x lifecycle NAME-VERSION and random digits.
+func PeerDirectory(sourceDir string) (name string, ok bool) {
+	return strings.CutPrefix(filepath.Base(filepath.Dir(filepath.Clean(sourceDir))), "fabric-")
+}

@@ -68,3 +68,12 @@ func TestThePackageIDIsOnlyReadFromThePeersDirectories(t *testing.T) {
 	assert.False(t, changed(func(d *metadata.BuildDirs) { d.Metadata = "/tmp/metadata" }))
 	assert.False(t, changed(func(d *metadata.BuildDirs) { d.Output = "/tmp/bld" }))
 }
+
+func TestShortID(t *testing.T) {
+	for id, want := range map[string]string{
+		"basic_1.0:" + strings.Repeat("0123456789abcdef", 4): "basic_1.0:0123456789ab",
+		"mycc:1.0": "mycc:1.0", "basic_1.0:abc": "basic_1.0:abc", "basic": "basic", "": "",
+	} {
+		assert.Equal(t, want, metadata.ShortID(id))
+	}
+}

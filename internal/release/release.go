@@ -13,6 +13,9 @@ import (
 // invalid, or if OUTPUT_DIR is not as build left it.
 func Run(_ context.Context, process cli.Process) error {
 	outputDir, releaseDir := process.Args[0], process.Args[1]
+	if record, err := metadata.ReadRecord(outputDir); err == nil {
+		process.About("label", record.Label)
+	}
 	if err := metadata.CheckDir("output", outputDir); err != nil {
 		return err
 	}

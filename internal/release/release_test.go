@@ -122,7 +122,8 @@ func TestReleaseOfBrokenIndexes(t *testing.T) {
 
 	assert.Equal(t, 1, status)
 	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input\n"+
-		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n", stderr, "each line is marked as an error, because the peer logs each separately")
+		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n"+
+		"[ERROR] release: failed for 2 reasons, of which the first is: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input\n", stderr, "each line is marked as an error, because the peer logs each separately")
 	assert.Empty(t, files(t, releaseDir))
 }
 

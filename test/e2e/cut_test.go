@@ -159,7 +159,7 @@ func TestNoLineIsLostWhenConnectionsAreCut(t *testing.T) {
 func streamsOf(output, id string) (stdout, stderr string) {
 	var out, errs strings.Builder
 	for line := range strings.Lines(output) {
-		text, ok := strings.CutPrefix(line, id+" | ")
+		text, ok := strings.CutPrefix(line, metadata.ShortID(id)+" | ")
 		switch {
 		case !ok:
 		case text == strings.ToUpper(text) && text != strings.ToLower(text):
@@ -182,10 +182,10 @@ func prints(t *testing.T, id, seed string) (stdout, stderr string) {
 	require.NoError(t, command.Run())
 	split := func(text []byte) string {
 		var lines bytes.Buffer
-		w := loglines.NewWriter(&lines, id+" | ")
+		w := loglines.NewWriter(&lines, metadata.ShortID(id)+" | ")
 		_, err := w.Write(text)
 		require.NoError(t, err)
-		return strings.ReplaceAll(lines.String(), id+" | ", "")
+		return strings.ReplaceAll(lines.String(), metadata.ShortID(id)+" | ", "")
 	}
 	return split(out.Bytes()), split(errs.Bytes())
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/test/peer"
 )
 
@@ -55,7 +56,7 @@ func (p *testPeer) dies(t *testing.T, id string) {
 	t.Helper()
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 3", p.journal)
-	assert.Contains(t, p.said("run"), id+" | dies: last words\n")
+	assert.Contains(t, p.said("run"), metadata.ShortID(id)+" | dies: last words\n")
 }
 
 // The five layouts that the built-in controller builds, and packages without src/.
@@ -111,7 +112,7 @@ func TestAChaincodeWithAPartInC(t *testing.T) {
 	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 4", p.journal)
-	assert.Contains(t, p.said("run"), id+" | cgo: the answer is 42\n")
+	assert.Contains(t, p.said("run"), metadata.ShortID(id)+" | cgo: the answer is 42\n")
 	assert.True(t, static(t, p, id), "linked as the built-in controller does it")
 }
 
@@ -122,7 +123,7 @@ func TestDynamicLink(t *testing.T) {
 	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 4", p.journal)
-	assert.Contains(t, p.said("run"), id+" | cgo: the answer is 42\n")
+	assert.Contains(t, p.said("run"), metadata.ShortID(id)+" | cgo: the answer is 42\n")
 	assert.False(t, static(t, p, id))
 }
 

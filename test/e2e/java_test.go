@@ -65,7 +65,7 @@ func (p *testPeer) dies5(t *testing.T, id string) {
 	t.Helper()
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 5", p.journal)
-	assert.Contains(t, p.said("run"), id+" | main: last words\n")
+	assert.Contains(t, p.said("run"), metadata.ShortID(id)+" | main: last words\n")
 }
 
 // Every build finds the libraries in the image, and nothing that an earlier build of the label left.

@@ -262,7 +262,7 @@ func TestSIGTERMReachesNode(t *testing.T) {
 			require.Eventually(t, func() bool { return strings.Contains(run.stderr.String(), "server: running") }, limit, 20*time.Millisecond)
 			require.NoError(t, run.Process.Signal(syscall.SIGTERM))
 			status := run.status(t)
-			assert.Contains(t, run.stderr.String(), id+" | server: told to stop\n")
+			assert.Contains(t, run.stderr.String(), metadata.ShortID(id)+" | server: told to stop\n")
 			assert.NotEqual(t, 137, status, "nothing had to be killed: %s", run.stderr)
 			noContainers(t, metadata.LabelChaincodeID, id)
 		})

@@ -40,7 +40,7 @@ func TestAChaincodeThatDiesAtOnceLosesNoOutput(t *testing.T) {
 		_, err := p.Launch(timeout(t), id)
 		require.ErrorContains(t, err, "builder 'docker' run failed: exit status 3")
 	}
-	assert.Equal(t, 5, strings.Count(p.said("run"), id+" | dies: last words\n"))
+	assert.Equal(t, 5, strings.Count(p.said("run"), metadata.ShortID(id)+" | dies: last words\n"))
 	assert.Equal(t, 5, strings.Count(p.said("run"), "exit_status=3"))
 	noContainers(t, metadata.LabelChaincodeID, id)
 }
@@ -54,8 +54,8 @@ func TestAMillionLinesArriveComplete(t *testing.T) {
 	require.NoError(t, err)
 	next := 1
 	for line := range strings.Lines(p.said("run")) {
-		if strings.HasPrefix(line, id+" | kv: line ") {
-			require.Equal(t, fmt.Sprintf("%s | kv: line %d\n", id, next), line)
+		if strings.HasPrefix(line, metadata.ShortID(id)+" | kv: line ") {
+			require.Equal(t, fmt.Sprintf("%s | kv: line %d\n", metadata.ShortID(id), next), line)
 			next++
 		}
 	}
@@ -74,7 +74,7 @@ func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
 	letters := 0
 	for line := range strings.Lines(p.said("run")) {
 		assert.LessOrEqual(t, len(line), loglines.MaxLine)
-		if text, ok := strings.CutPrefix(line, id+" | x"); ok {
+		if text, ok := strings.CutPrefix(line, metadata.ShortID(id)+" | x"); ok {
 			letters += 1 + strings.Count(text, "x")
 		}
 	}

@@ -31,8 +31,16 @@ const limit = 5 * time.Minute
 
 // config returns config.yaml for the tests' engine and images.
 func config(extra string) string {
-	return fmt.Sprintf("vm:\n  endpoint: %s\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n  node: {knownScripts: [%s]}\n%s",
-		world.host, world.ccenv, world.baseos, world.nodeenv, prefix, strings.Join(baseimages.NodeScripts(), ", "), extra)
+	return fmt.Sprintf("vm:\n  endpoint: %s\nchaincode:\n  builder: %s\n  golang: {runtime: %s}\n  node: {runtime: %s}\nbuilder:\n  prefix: %s\n  node: {knownScripts: [%s]}\n%s%s",
+		world.host, world.ccenv, world.baseos, world.nodeenv, prefix, strings.Join(baseimages.NodeScripts(), ", "), allOutput(extra), extra)
+}
+
+// allOutput shows what builds print, for the tests that look at it, unless a test has its own settings for builds.
+func allOutput(extra string) string {
+	if strings.Contains(extra, "build:") {
+		return ""
+	}
+	return "  build: {output: all}\n"
 }
 
 // builder returns a directory for chaincode.externalBuilders, with bin/ and config.yaml.
