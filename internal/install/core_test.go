@@ -30,7 +30,7 @@ func TestWhatThePeerToleratesInCoreYAMLStopsNoBuild(t *testing.T) {
 				last := lines[len(lines)-1]
 				if packageType == "golang" && strings.Contains(core, "golang") {
 					assert.Equal(t, "[ERROR] build: "+d.home+"/core.yaml: chaincode.golang.runtime: invalid value \""+image+"\": expected an image name; "+
-						"the placeholders are $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) (to use another image, set the key in config.yaml beside bin/)", last)
+						"the placeholders are $(ARCH), $(PROJECT_VERSION), $(TWO_DIGIT_VERSION) and $(DOCKER_NS) (to use another image, set the key in config.yaml beside bin/): label=basic_1.0", last)
 					return
 				}
 				assert.True(t, strings.HasPrefix(last, reachesTheEngine), stderr)
@@ -39,7 +39,7 @@ func TestWhatThePeerToleratesInCoreYAMLStopsNoBuild(t *testing.T) {
 					return
 				}
 				assert.Len(t, lines, 2)
-				assert.Contains(t, lines[0], "[WARN]  build: problem with settings: reason=")
+				assert.Contains(t, lines[0], "[WARN]  build: problem with settings: label=basic_1.0 reason=")
 				assert.Contains(t, lines[0], warning)
 			})
 		}

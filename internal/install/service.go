@@ -74,7 +74,7 @@ func (i *install) writeService() error {
 		i.process.Log.Warn("the package has indexes in two places: those in META-INF/statedb are used", "ignored", metadata.ServiceStateDB)
 	}
 	if connection.IsTooFast() {
-		i.process.Log.Warn("the peer will give up at once when it connects to the chaincode: dial_timeout in connection.json is shorter than 1ms; "+
+		i.process.Log.Warn("the peer will give up at once when it connects to the chaincode: dial_timeout in connection.json is shorter than 1ms; " +
 			"a number without a unit counts nanoseconds: set a duration such as 10s")
 	}
 	i.process.Log.Info("connection.json written: the peer connects to the chaincode at this address",

@@ -105,7 +105,7 @@ func TestReleaseOfAServiceThatCannotBeReached(t *testing.T) {
 		finish(t, output)
 		status, stderr := run(t, output, releaseDir)
 		assert.Equal(t, 1, status)
-		assert.Equal(t, "[ERROR] release: "+want+"\n", strings.ReplaceAll(stderr, output, "OUTPUT"))
+		assert.Equal(t, "[ERROR] release: "+want+": label=basic_1.0\n", strings.ReplaceAll(stderr, output, "OUTPUT"))
 		assert.Empty(t, files(t, releaseDir))
 	}
 }
@@ -121,9 +121,9 @@ func TestReleaseOfBrokenIndexes(t *testing.T) {
 	status, stderr := run(t, output, releaseDir)
 
 	assert.Equal(t, 1, status)
-	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input\n"+
-		"[ERROR] release: reading "+indexes+"/b.json: the file is empty\n"+
-		"[ERROR] release: failed for 2 reasons, of which the first is: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input\n", stderr, "each line is marked as an error, because the peer logs each separately")
+	assert.Equal(t, "[ERROR] release: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input: label=basic_1.0\n"+
+		"[ERROR] release: reading "+indexes+"/b.json: the file is empty: label=basic_1.0\n"+
+		"[ERROR] release: failed for 2 reasons, of which the first is: reading "+indexes+"/a.json: parsing JSON: line 1: unexpected end of JSON input: label=basic_1.0\n", stderr, "each line is marked as an error, because the peer logs each separately")
 	assert.Empty(t, files(t, releaseDir))
 }
 
