@@ -13,15 +13,16 @@ import (
 //   - Sequences that set colours and the like (ESC [ ... m) stay, and are reset at the end.
 func Safe(text string) string {
 	rest := []byte(text)
-	if plainLength(rest) == len(rest) {
+	if harmlessLength(rest) == len(rest) {
 		return text
 	}
 	var safe []byte
 	var c colours
 	for len(rest) > 0 {
-		shown, read := nextSafe(rest, maxShown+len(rest))
-		c.note(shown)
-		safe, rest = append(safe, shown...), rest[read:]
+		var read int
+		safe, read = appendNext(safe, rest, maxShown+len(rest))
+		c.note(rest[:read])
+		rest = rest[read:]
 	}
 	return string(c.reset(safe))
 }
@@ -35,46 +36,68 @@ var isPlain = func() (table [256]bool) {
 	return table
 }()
 
-// plainLength returns how many bytes at the beginning of text are plain.
-func plainLength(text []byte) int {
-	for i, c := range text {
-		if !isPlain[c] {
+// harmlessLength returns how many bytes at the beginning of text are shown as they are: plain ones and whole characters.
+func harmlessLength(text []byte) int {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if isPlain[c] {
+			i++
+			continue
+		}
+		if 0xc3 <= c && c < 0xd8 && i+1 < len(text) && text[i+1]&0xc0 == 0x80 { // most of two bytes, such as Latin and Cyrillic
+			i += 2
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n == 1 || isHarmful(r) {
 			return i
 		}
+		i += n
 	}
 	return len(text)
 }
 
-// maxShown is the length of the longest thing that nextSafe cannot divide: a sequence that sets colours.
+// maxShown is the length of the longest thing that appendNext cannot divide: a sequence that sets colours.
 const maxShown = 32
 
-// nextSafe returns what to show for the beginning of text in at most size bytes, and how much of text that is. It is nothing
-// if size is too small.
-func nextSafe(text []byte, size int) (shown []byte, read int) {
-	if plain := plainLength(text); plain > 0 {
-		plain = max(0, min(plain, size))
-		return text[:plain], plain
+// appendNext appends what to show for the beginning of text, in at most size bytes, and returns how much of text that is: 0 if
+// size is too small.
+func appendNext(safe, text []byte, size int) (shown []byte, read int) {
+	if n := wholeLength(text, harmlessLength(text), size); n > 0 {
+		return append(safe, text[:n]...), n
 	}
-	shown, read = showNext(text)
-	if len(shown) > size {
-		return nil, 0
+	shown, read = appendCharacter(safe, text)
+	if len(shown)-len(safe) > size {
+		return safe, 0
 	}
 	return shown, read
 }
 
-// showNext returns what to show for the character or sequence at the beginning of text, and its length.
-func showNext(text []byte) (shown []byte, read int) {
+// wholeLength returns how much of the first n bytes of text fits into size without a part of a character.
+func wholeLength(text []byte, n, size int) int {
+	if n <= size {
+		return n
+	}
+	n = max(size, 0)
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return n
+}
+
+// appendCharacter appends what to show for the character or sequence at the beginning of text, and returns its length.
+func appendCharacter(safe, text []byte) (shown []byte, read int) {
 	if n := colourLength(text); n > 0 {
-		return text[:n], n
+		return append(safe, text[:n]...), n
 	}
 	r, n := utf8.DecodeRune(text)
 	switch {
 	case r == utf8.RuneError && n == 1:
-		return []byte{'\\', 'x', hex[text[0]>>4], hex[text[0]&15]}, 1
+		return append(safe, '\\', 'x', hex[text[0]>>4], hex[text[0]&15]), 1
 	case isHarmful(r):
-		return []byte{'\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15]}, n
+		return append(safe, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15]), n
 	}
-	return text[:n], n
+	return append(safe, text[:n]...), n
 }
 
 const hex = "0123456789abcdef"
@@ -112,10 +135,10 @@ func colourLength(text []byte) int {
 // colours knows whether a line has set colours that are not reset.
 type colours bool
 
-// note takes the next thing that nextSafe shows.
-func (c *colours) note(shown []byte) {
-	if len(shown) > 0 && shown[0] == '\x1b' {
-		*c = string(shown) != colourReset && string(shown) != "\x1b[m"
+// note takes the next piece of text that is shown. An ESC alone sets nothing.
+func (c *colours) note(piece []byte) {
+	if len(piece) > 1 && piece[0] == '\x1b' {
+		*c = string(piece) != colourReset && string(piece) != "\x1b[m"
 	}
 }
 

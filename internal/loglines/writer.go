@@ -141,7 +141,7 @@ func (w *Writer) split() {
 }
 
 func (w *Writer) finishLine() {
-	if plainLength(w.partial) == len(w.partial) {
+	if harmlessLength(w.partial) == len(w.partial) {
 		w.block = append(w.block, w.prefix...)
 		w.block = append(w.block, w.partial...)
 		w.block = append(w.block, '\n')
@@ -159,12 +159,11 @@ func (w *Writer) appendSafeLines(text []byte) {
 		w.block = append(w.block, w.prefix...)
 		start := len(w.block)
 		for len(text) > 0 {
-			shown, read := nextSafe(text, size-(len(w.block)-start))
-			if read == 0 {
+			var read int
+			if w.block, read = appendNext(w.block, text, size-(len(w.block)-start)); read == 0 {
 				break
 			}
-			c.note(shown)
-			w.block = append(w.block, shown...)
+			c.note(text[:read])
 			text = text[read:]
 		}
 		w.block = append(c.reset(w.block), '\n')
