@@ -38,4 +38,5 @@ type Images struct {
 	Pulls   Pulls
 	Prefix  string               // of container names, builder.prefix
 	Cleanup func() time.Duration // limit for the removal of a container that begins now
+	Pulling func() (done func()) // is told when an image is pulled; nil: nobody is
 }

@@ -56,7 +56,7 @@ func (i Images) Ensure(ctx context.Context, role string, image *platform.Image) 
 		return found, nil
 	}
 	i.Log.Info("pulling an image", "role", role, "image", image.Name)
-	if err := i.pull(ctx, image); err != nil {
+	if err := i.pullInPhase(ctx, image); err != nil {
 		if ctx.Err() != nil {
 			return docker.Image{}, err
 		}
@@ -94,6 +94,14 @@ func (i Images) inspect(ctx context.Context, image *platform.Image) (docker.Imag
 		return other, nil
 	}
 	return found, err
+}
+
+// pullInPhase pulls an image, and says so to Pulling.
+func (i Images) pullInPhase(ctx context.Context, image *platform.Image) error {
+	if i.Pulling != nil {
+		defer i.Pulling()()
+	}
+	return i.pull(ctx, image)
 }
 
 // pull pulls an image from the first of its sources that has it.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Limits of what is kept, in bytes: the beginning and the end of the output. The middle is cut.
@@ -202,6 +203,17 @@ func (l *Log) Reason() string {
 		reason = strings.ToValidUTF8(reason[:300], "") + "…"
 	}
 	return reason
+}
+
+// Round rounds a duration so that it reads well: 412ms, 1.2s, 3m5s.
+func Round(d time.Duration) time.Duration {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Second)
 }
 
 // Progress returns how many lines have come, and the last one, in at most 120 bytes.

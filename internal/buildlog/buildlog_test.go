@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -46,5 +47,13 @@ func TestReasons(t *testing.T) {
 		l := buildlog.New(&bytes.Buffer{}, "", false)
 		fmt.Fprint(l, lines)
 		assert.Equal(t, want, l.Reason())
+	}
+}
+
+func TestDurationsReadWell(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		412_345 * time.Microsecond: "412ms", 1_234 * time.Millisecond: "1.2s", 49_372 * time.Millisecond: "49.4s", 185_678 * time.Millisecond: "3m6s",
+	} {
+		assert.Equal(t, want, buildlog.Round(d).String())
 	}
 }

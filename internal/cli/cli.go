@@ -94,6 +94,14 @@ func (p *Process) Configure(level, format string) {
 	p.setLog()
 }
 
+// LastWrite returns when the program last wrote to its stderr, its own log included; zero if it has not.
+func (p *Process) LastWrite() time.Time {
+	if p.lines == nil {
+		return time.Time{}
+	}
+	return p.lines.LastWrite()
+}
+
 // setLog sets the logger, and the line about dropped lines, to what Configure and About have said.
 func (p *Process) setLog() {
 	if p.base == nil {

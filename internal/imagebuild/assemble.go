@@ -90,6 +90,7 @@ func (b *Builder) borrowOutput(ctx context.Context, j *job, buildID string) erro
 
 // assemble makes the image of a job. It retries once if a prune removed a container or an image that it needs.
 func (b *Builder) assemble(ctx context.Context, j *job, a addition) error {
+	defer b.phases.enter(making)()
 	err := b.tryAssemble(ctx, j, a)
 	if docker.IsGone(err) && ctx.Err() == nil {
 		b.Log.Warn("a container or an image was removed from the engine while the image was assembled: retrying", "error", err)

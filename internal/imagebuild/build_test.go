@@ -486,7 +486,7 @@ func TestOutputIsSummedUpUnlessTheBuildFails(t *testing.T) {
 	_, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assert.NotContains(t, b.output.String(), "basic_1.0 | compiling\n")
-	assert.Contains(t, b.output.String(), "this step of the build has succeeded: took=")
+	assert.Contains(t, b.output.String(), "the code is built: took=")
 	assert.Contains(t, b.output.String(), "still building: for=")
 
 	engine = newEngine(t)

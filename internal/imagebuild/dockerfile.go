@@ -125,6 +125,7 @@ func (b *Builder) rename(ctx context.Context, made, name string) error {
 // tryDockerfile has the engine build the image under the given name. The digest separates its cache mounts from those of all
 // other packages: a builder of the same content finds them again, and nobody else reads or changes them.
 func (b *Builder) tryDockerfile(ctx context.Context, r recipeBuild, made string) error {
+	defer b.phases.enter(building)()
 	build := docker.Build{
 		Name: made, Args: pairs(r.plan.BuildArgs), CacheNamespace: r.image,
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeType: strings.ToUpper(r.plan.Type)},

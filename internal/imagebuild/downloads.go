@@ -34,7 +34,6 @@ var errDownloads = errors.New("the downloads of the build without the code canno
 
 // resolve makes a snapshot of downloads.
 func (b *Builder) resolve(ctx context.Context, s *job) (docker.Image, error) {
-	b.Log.Info("downloading the dependencies ahead of the code, with a build that fails if it needs the code", "snapshot", s.image)
 	if err := b.makeImage(ctx, s); err != nil {
 		return docker.Image{}, err
 	}

@@ -41,6 +41,7 @@ func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.
 		b.Log.Debug("counting from now how long the other builder has taken", "error", err)
 		skew = time.Until(other.Created)
 	}
+	defer b.phases.enter(waiting)()
 	b.Log.Info("another builder is building the same content: waiting for it", "container_id", other.ID, "image", j.image)
 	f := &follower{Builder: b, job: j, attempt: attempt, id: other.ID, skew: skew, began: time.Now()}
 	defer func() { f.watch.close() }()

@@ -70,7 +70,7 @@ type Periods struct {
 	Inspect   time.Duration // limit for an inspect of another builder's container
 	Poll      time.Duration // the longest pause between two polls of another builder's work
 	Output    time.Duration // pause between two reads of the build's output
-	Silence   time.Duration // after which a build says that it is still under way; 0: never
+	Silence   time.Duration // without a written line, after which a build says what it is doing; 0: never
 	Reconnect time.Duration // how long the engine may be away during a build
 	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup   time.Duration // limit for removing what was created, also after a signal
@@ -106,7 +106,10 @@ type Builder struct {
 
 	Dockerfiles config.Dockerfiles
 
+	LastWrite func() time.Time // when the program last wrote a line to its stderr; nil: not known
+
 	printed *buildlog.Log // nil before Build
+	phases  *phases       // nil before Build
 
 	anew  bool                      // images are made although they exist, see [Builder.Anew]
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
@@ -119,6 +122,8 @@ type Program struct {
 	Environ []string
 	Version string
 	Scratch string // see [Builder]
+
+	LastWrite func() time.Time // see [Builder]
 }
 
 // New returns a Builder with the operator's settings.
@@ -135,12 +140,14 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 		Scratch: program.Scratch,
 
 		Dockerfiles: settings.Builder.Dockerfile,
+		LastWrite:   program.LastWrite,
 	}
 }
 
 // images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
-	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.cleanupLeft}
+	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.cleanupLeft,
+		Pulling: func() func() { return b.phases.enter(pulling) }}
 }
 
 // noteEnd records when ctx ends, until stop is called.
@@ -283,14 +290,14 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 		if other == nil {
 			began := time.Now()
 			err := b.buildAsLeader(ctx, j, id, built)
-			b.endStep(j, err, began, "this step of the build has succeeded")
+			b.endStep(j, err, began)
 			return err
 		}
 		result := late // what cannot be removed, or is not a build of this content, would hold it up for ever
 		if j.isBuiltIn(*other) && !other.IsGoing() {
 			began := time.Now()
 			if result, err = b.follow(ctx, j, n, *other); result == settled {
-				b.endStep(j, err, began, "the other builder's step has succeeded")
+				b.endStep(j, err, began, "by", "another builder")
 			}
 		}
 		switch result {

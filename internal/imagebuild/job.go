@@ -126,6 +126,33 @@ func (b *Builder) find(ctx context.Context, j *job) (Image, bool, error) {
 	return image, true, nil
 }
 
+// task is what a job does, as the log calls it at its beginning and at its end.
+type task struct{ begins, done string }
+
+func (j *job) task() task {
+	switch {
+	case j.warm:
+		return task{"filling the cache", "the cache is filled"}
+	case j.resolves:
+		return task{"downloading the dependencies ahead of the code, with a build that fails if it needs the code",
+			"the build without the code has ended"}
+	case j.kind == metadata.KindSnapshot:
+		return task{"installing the dependencies ahead of the code", "the dependencies are installed"}
+	}
+	return task{"building", "the code is built"}
+}
+
+// about appends the image that a job makes to keys and values for the log.
+func (j *job) about(fields ...any) []any {
+	switch {
+	case j.warm:
+		return fields
+	case j.kind == metadata.KindSnapshot:
+		return append(fields, "snapshot", j.image)
+	}
+	return append(fields, "image", j.image)
+}
+
 // linePrefix returns the prefix for every line that the build prints.
 func (j *job) linePrefix() string {
 	if j.label == "" {

@@ -104,11 +104,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 		}
 		b.Log.Warn("building again", "image", j.image, "reason", err)
 	}
-	if j.warm {
-		b.Log.Info("filling the cache", "type", j.plan.Type, "builder_image", j.plan.Builder.Name)
-	} else {
-		b.Log.Info("building", "type", j.plan.Type, "image", j.image, "builder_image", j.plan.Builder.Name)
-	}
+	b.Log.Info(j.task().begins, j.about("type", j.plan.Type, "builder_image", j.plan.Builder.Name)...)
 	if !j.warm {
 		go j.lookup.get() // takes a moment for a new base image; an error comes again when the image is made
 	}
@@ -120,6 +116,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 
 // run runs the build and shows its output.
 func (b *Builder) run(ctx context.Context, j *job, id string) error {
+	defer b.phases.enter(building)()
 	exits, err := b.Engine.Wait(ctx, id)
 	if err != nil {
 		return err

@@ -39,41 +39,18 @@ func (b *Builder) output() io.Writer {
 
 // beginOutput begins the output of a build.
 func (b *Builder) beginOutput(label string) {
+	b.phases = newPhases()
 	b.printed = buildlog.New(b.Stderr, (&job{label: label}).linePrefix(), !b.Limits.Summarize)
 }
 
-// heartbeat says every Periods.Silence that a build is still under way. The caller must call stop.
-func (b *Builder) heartbeat(ctx context.Context) (stop func()) {
-	if b.Periods.Silence == 0 {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	ended, began := make(chan struct{}), time.Now()
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(b.Periods.Silence):
-			}
-			lines, last := b.printed.Progress()
-			b.Log.Info("still building", "for", time.Since(began).Round(time.Second), "output_lines", lines, "last_line", last)
-		}
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
-}
-
 // endStep sums up the output of a build's container if it has succeeded, or keeps it.
-func (b *Builder) endStep(j *job, err error, began time.Time, message string) {
+func (b *Builder) endStep(j *job, err error, began time.Time, more ...any) {
 	if b.printed == nil || err != nil && !j.needsC(err) {
 		return
 	}
-	if fields := b.printed.Fields(); err == nil {
-		b.Log.Info(message, append([]any{"took", time.Since(began).Round(time.Millisecond)}, fields...)...)
+	if err == nil {
+		fields := append([]any{"took", buildlog.Round(time.Since(began))}, more...)
+		b.Log.Info(j.task().done, append(fields, b.printed.Fields()...)...)
 	}
 	b.printed.Forget()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"fabric-builder-docker/internal/buildlog"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -117,7 +118,8 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	}
 	program := programOf(i.process)
 	program.Scratch = i.outputDir // is there, may be written to, and has room for the build's output
-	image, err := imagebuild.New(connected, i.settings, program).Build(ctx, plan, source, i.shortID)
+	builder := imagebuild.New(connected, i.settings, program)
+	image, err := builder.Build(ctx, plan, source, i.shortID)
 	if err != nil {
 		return err
 	}
@@ -130,13 +132,16 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	if err := writeOutput(i.outputDir, i.sourceDir, source, record); err != nil {
 		return err
 	}
-	i.process.Log.Info("built", "image", image.Name, "image_id", image.ID, "took", time.Since(began).Round(time.Millisecond))
+	took := append([]any{"took", buildlog.Round(time.Since(began))}, builder.Phases()...)
+	i.process.Log.Info("built", append([]any{"image", image.Name, "image_id", image.ID}, took...)...)
 	return nil
 }
 
 // programOf returns what the shared build takes from this program.
 func programOf(process cli.Process) imagebuild.Program {
-	return imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()}
+	return imagebuild.Program{
+		Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
+	}
 }
 
 // configureLog applies builder.log and logs the warnings about the settings.

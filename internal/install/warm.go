@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"fabric-builder-docker/internal/buildlog"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
@@ -53,7 +54,7 @@ func Warm(ctx context.Context, process cli.Process) error {
 		}
 	}
 	process.About()
-	process.Log.Info("caches filled", "packages", len(process.Args), "took", time.Since(began).Round(time.Millisecond))
+	process.Log.Info("caches filled", "packages", len(process.Args), "took", buildlog.Round(time.Since(began)))
 	return nil
 }
 

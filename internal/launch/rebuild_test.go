@@ -59,7 +59,7 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 
 	require.NoError(t, Run(t.Context(), process))
 	assert.Contains(t, r.output.String(), "building it again")
-	assert.Contains(t, r.output.String(), "this step of the build has succeeded: chaincode_id=basic_1.0:abc")
+	assert.Contains(t, r.output.String(), "the code is built: chaincode_id=basic_1.0:abc")
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
 	after, err := os.ReadFile(filepath.Join(process.Args[0], metadata.RecordFile))
 	require.NoError(t, err)

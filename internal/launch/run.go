@@ -102,7 +102,9 @@ func Run(ctx context.Context, process cli.Process) error {
 		record: record, chaincode: chaincode, began: began,
 		rebuilder: rebuilder{
 			engine: connected, settings: settings, outputDir: outputDir,
-			program: imagebuild.Program{Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release()},
+			program: imagebuild.Program{
+				Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
+			},
 		},
 	}
 	return l.run(ctx)

@@ -34,6 +34,7 @@ type Queue struct {
 	gone     bool       // the reader has closed its end
 	hurry    time.Time  // see Hurry; zero: not called
 	closing  bool
+	last     time.Time                // see LastWrite
 	report   func(dropped int) []byte // see SetReport
 	finished chan struct{}
 }
@@ -58,12 +59,20 @@ func (q *Queue) SetReport(report func(dropped int) []byte) {
 func (q *Queue) Write(lines []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.last = time.Now()
 	for rest := lines; len(rest) > 0; {
 		piece := wholeLines(rest, writeSize)
 		rest = rest[len(piece):]
 		q.put(piece)
 	}
 	return len(lines), nil
+}
+
+// LastWrite returns when lines were last queued, or zero.
+func (q *Queue) LastWrite() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.last
 }
 
 // Hurry makes the queue wait for no reader from that moment on, since the program is about to be killed.
