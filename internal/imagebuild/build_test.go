@@ -142,7 +142,7 @@ func TestABuildThatRunsOutOfMemorySaysSo(t *testing.T) {
 	engine := newEngine(t)
 	engine.SetProgram(func(p *fakeengine.Process) int { return p.OutOfMemory() })
 	_, err := newBuilder(t, engine).build(t.Context(), t)
-	assert.EqualError(t, err, "the build ran out of memory (exit status 137)")
+	assert.ErrorContains(t, err, "the build ran out of memory (exit status 137): builder.build.memory limits it")
 	assertNothingLeft(t, engine)
 }
 

@@ -191,7 +191,7 @@ type Failed struct {
 
 func (f *Failed) Error() string {
 	if f.OOMKilled {
-		return fmt.Sprintf("the build ran out of memory (exit status %d)", f.Status)
+		return fmt.Sprintf("the build ran out of memory (exit status %d): builder.build.memory limits it, else the engine's machine does; its output is above", f.Status)
 	}
 	if f.Reason != "" {
 		return fmt.Sprintf("the build ended with exit status %d: %s; its output is above", f.Status, f.Reason)

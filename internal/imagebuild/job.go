@@ -134,8 +134,8 @@ func (j *job) task() task {
 	case j.warm:
 		return task{"filling the cache", "the cache is filled"}
 	case j.resolves:
-		return task{"downloading the dependencies ahead of the code, with a build that fails if it needs the code",
-			"the build without the code has ended"}
+		return task{"downloading the dependencies ahead of the code, with a build that does not get the code and may fail",
+			"the build without the code has ended: its downloads are kept"}
 	case j.kind == metadata.KindSnapshot:
 		return task{"installing the dependencies ahead of the code", "the dependencies are installed"}
 	}

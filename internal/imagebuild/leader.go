@@ -136,7 +136,8 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	go func() { shown <- b.newLogReader(j, id, &docker.LogPosition{}).poll(ctx, ended) }()
 	code, err := b.awaitExit(ctx, id, exits)
 	close(ended)
-	if drainErr := b.drain(ctx, shown); drainErr != nil && ctx.Err() == nil {
+	// Also after a signal or the time-out: poll ends soon then.
+	if drainErr := b.drain(context.WithoutCancel(ctx), shown); drainErr != nil && ctx.Err() == nil {
 		b.Log.Warn("the build's output is incomplete", "container_id", id, "error", drainErr)
 	}
 	if err != nil {

@@ -88,6 +88,9 @@ func (r *logReader) poll(ctx context.Context, ended <-chan struct{}) error {
 	for lost := error(nil); ; {
 		last := isClosed(ended)
 		err := r.read(ctx)
+		if ctx.Err() != nil {
+			return errors.Join(context.Cause(ctx), r.readLast(ctx))
+		}
 		if errors.Is(err, errLost) { // reported at the end, and read on
 			lost, err = err, nil
 		}
@@ -99,11 +102,20 @@ func (r *logReader) poll(ctx context.Context, ended <-chan struct{}) error {
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
 		case <-ended:
 		case <-time.After(r.Periods.Output):
 		}
 	}
+}
+
+// lastRead limits how long the last output of a build is read that a signal or its time-out has ended.
+const lastRead = time.Second
+
+// readLast shows what the build has printed up to now, although ctx has ended: it says what the build was doing.
+func (r *logReader) readLast(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRead)
+	defer cancel()
+	return errors.Join(r.read(ctx), r.stdout.Close(), r.stderr.Close())
 }
 
 // errLost means that the engine's log no longer holds what comes next.

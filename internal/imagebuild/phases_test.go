@@ -1,14 +1,17 @@
 package imagebuild_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -82,4 +85,22 @@ func TestNoHeartbeatWhileLinesAreWritten(t *testing.T) {
 	_, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assert.NotContains(t, b.output.String(), "still ")
+}
+
+// The last words of a build that a signal or its time-out ends say what it was doing.
+func TestAStoppedBuildShowsWhatItPrintedLast(t *testing.T) {
+	engine := newEngine(t)
+	b := newBuilder(t, engine)
+	b.Limits.Summarize, b.Periods.Output = true, time.Hour
+	ctx, cancel := context.WithCancelCause(t.Context())
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		engine.Await(t, fakeengine.Logs, 1) // the next read would come in an hour
+		p.Stdout.Write([]byte("resolving example.com/slow\n"))
+		cancel(cli.Stopped{Signal: syscall.SIGTERM})
+		<-p.Killed
+		return 137
+	})
+	_, err := b.build(ctx, t)
+	require.ErrorContains(t, err, "stopped by signal")
+	assert.Contains(t, b.output.String(), "basic_1.0 | resolving example.com/slow\n")
 }
