@@ -45,7 +45,7 @@ func TestAPackageWithoutALockFileIsMadeAnew(t *testing.T) {
 	p := newPeer(t)
 	pkg := fresh(t, "node", "chooser_1.0", chooser()...)
 	id := p.install(t, pkg)
-	assert.Contains(t, p.said("build"), `the versions of dependencies were chosen by this build and stay: to get newer ones, use build --anew PACKAGE.tar.gz: reason="there is no lock file"`)
+	assert.Contains(t, plain(p.said("build")), `the versions of dependencies were chosen by this build and stay: to get newer ones, use build --anew PACKAGE.tar.gz: reason="there is no lock file"`)
 	image := p.record(t, id).Image
 	removeBuilt(t, image)
 	before := imageID(t, image)
@@ -62,7 +62,7 @@ func TestAPackageWithoutALockFileIsMadeAnew(t *testing.T) {
 	first := launch()
 	assert.Contains(t, first.stderr.String(), "chosen "+chosen)
 
-	said := makeAnew(t, p.options.BuilderPath, pkg)
+	said := plain(makeAnew(t, p.options.BuilderPath, pkg))
 	assert.Contains(t, said, "made the image anew: chaincodes use it from their next launch on: image="+image+" ")
 	assert.Contains(t, said, "the replaced image stays, without a name: a container uses it: image_id="+before+" ")
 	after := imageID(t, image)
@@ -114,7 +114,7 @@ func TestAnImageOfADockerfileIsMadeAnew(t *testing.T) {
 	image := p.record(t, id).Image
 	removeBuilt(t, image)
 	chosen := string(imageFile(t, image, "/chosen.txt"))
-	said := makeAnew(t, p.options.BuilderPath, pkg)
+	said := plain(makeAnew(t, p.options.BuilderPath, pkg))
 	assert.Contains(t, said, "made the image anew: chaincodes use it from their next launch on")
 	assert.NotEqual(t, chosen, string(imageFile(t, image, "/chosen.txt")))
 }

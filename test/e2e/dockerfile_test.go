@@ -70,7 +70,7 @@ ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS
 	built = append(built, record.Image)
 	assert.True(t, strings.HasPrefix(record.Image, prefix+"/docker:"), record.Image)
 	assert.NotZero(t, record.User.UID)
-	assert.Regexp(t, `any_1\.0 \| `+stepLine, first.said("build"))
+	assert.Regexp(t, `any_1\.0 \| `+stepLine, plain(first.said("build")))
 	assert.Contains(t, first.said("build"), "greeting hello there")
 	first.invoke(t, id, "put", "colour", "blue")
 	assert.Equal(t, "blue", first.invoke(t, id, "get", "colour"))

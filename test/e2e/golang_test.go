@@ -145,7 +145,7 @@ func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
 	require.ErrorContains(t, err, "exit status 1")
 	lines := strings.Split(strings.TrimSpace(p.said("build")), "\n")
 	require.Greater(t, len(lines), 2)
-	assert.Contains(t, lines[len(lines)-2], "new_1.0 | the package requires Go 1.999.0, but this build uses Go 1.")
+	assert.Contains(t, plain(lines[len(lines)-2]), "new_1.0 | the package requires Go 1.999.0, but this build uses Go 1.")
 	assert.Contains(t, lines[len(lines)-2], "set chaincode.builder")
 	assert.Contains(t, lines[len(lines)-2], "GOTOOLCHAIN")
 }

@@ -27,7 +27,7 @@ func (p *testPeer) installJava(t *testing.T, code ...peer.Entry) (id, said strin
 	pkg, err := peer.Assemble(map[string]any{"type": "java", "label": "ahead_1.0", "path": "."}, code...)
 	require.NoError(t, err)
 	id = p.install(t, pkg)
-	return id, p.said("build")[told:]
+	return id, plain(p.said("build")[told:])
 }
 
 var downloadedAhead = regexp.MustCompile(`downloaded the dependencies ahead of the code: files=(\d+) build_status=(\d+) `)

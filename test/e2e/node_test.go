@@ -284,7 +284,7 @@ func TestAPackageJSONThatIsNoJSON(t *testing.T) {
 	_, err := p.Install(timeout(t), fresh(t, "node", "broken_1.0", peer.File("src/package.json", "{name: 'x'}")))
 	require.ErrorContains(t, err, "exit status 1")
 	assert.Equal(t, "[ERROR] build: planning the build of a node package: src/package.json is not a JSON object: "+
-		"invalid character 'n' looking for beginning of object key string\n", p.said("build"))
+		"invalid character 'n' looking for beginning of object key string\n", plain(p.said("build")))
 }
 
 func TestANodePackageWithoutSrc(t *testing.T) {

@@ -156,7 +156,7 @@ func TestRunRefusesAService(t *testing.T) {
 	_, err := p.Launch(timeout(t), id)
 	require.ErrorContains(t, err, "exit status 1")
 	assert.Equal(t, fmt.Sprintf("[ERROR] run: chaincode of type ccaas runs as a service: the peer connects to it, and there is nothing to run; "+
-		"delete %s and restart the peer, which then builds the chaincode again\n", filepath.Dir(p.Build(id).Output)), p.said("run"))
+		"delete %s and restart the peer, which then builds the chaincode again: chaincode_id=%s\n", filepath.Dir(p.Build(id).Output), id), p.said("run"))
 }
 
 // Another builder, such as the one bundled with Fabric, may handle this type.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,19 @@ func allOutput(extra string) string {
 		return ""
 	}
 	return "  build: {output: all}\n"
+}
+
+var (
+	subjectAlone = regexp.MustCompile(`(?m): label=\S+ (package_id|package)=\S+$`)
+	subject      = regexp.MustCompile(`label=\S+ (package_id|package)=\S+ `)
+	shortID      = regexp.MustCompile(`(?m)^(\S+):[0-9a-f]{12} \| `)
+)
+
+// plain returns what build has said without the ids that differ in each test: the hash of the package in the prefix of its
+// output, and the package in the builder's own lines.
+func plain(said string) string {
+	said = subject.ReplaceAllString(subjectAlone.ReplaceAllString(said, ""), "")
+	return shortID.ReplaceAllString(said, "$1 | ")
 }
 
 // builder returns a directory for chaincode.externalBuilders, with bin/ and config.yaml.
