@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -263,7 +262,7 @@ const maxMessage = 4 << 10
 // logError logs an error: one line for each error of errors.Join, and then one that sums them up, since the last line of a
 // program that has failed says why.
 func logError(err error, log hclog.Logger) {
-	messages := slices.DeleteFunc(strings.Split(err.Error(), "\n"), func(line string) bool { return strings.TrimSpace(line) == "" })
+	messages := messagesOf(err)
 	for i, message := range messages {
 		messages[i] = loglines.CutMiddle(message, maxMessage)
 		log.Error(messages[i])
@@ -271,6 +270,30 @@ func logError(err error, log hclog.Logger) {
 	if n := len(messages); n > 1 {
 		log.Error(fmt.Sprintf("failed for %d reasons, of which the first is: %s", n, messages[0]))
 	}
+}
+
+// messagesOf returns the messages of the errors that errors.Join has joined, or that of any other error. It does not split
+// the latter into lines: it may hold the name of a file, in which a package has put what looks like a line of the log.
+func messagesOf(err error) []string {
+	text := err.Error()
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		joined, ok := inner.(interface{ Unwrap() []error })
+		if !ok {
+			continue
+		}
+		var texts, messages []string
+		for _, part := range joined.Unwrap() {
+			texts = append(texts, part.Error())
+			messages = append(messages, messagesOf(part)...)
+		}
+		before, after, found := strings.Cut(text, inner.Error())
+		if found && len(messages) > 0 && inner.Error() == strings.Join(texts, "\n") {
+			messages[0] = before + messages[0]
+			messages[len(messages)-1] += after
+			return messages
+		}
+	}
+	return []string{text}
 }
 
 // withSignals works like signal.NotifyContext, except that the signal is the cause of the cancelled context, and that a

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,5 +73,21 @@ func TestEveryLineSaysWhatItIsAbout(t *testing.T) {
 			assert.Equal(t, format == "json", json.Valid(line), string(line))
 		}
 		assert.Contains(t, string(lines[4]), "failed for 2 reasons, of which the first is: one")
+	}
+}
+
+// The name of a file in a package may hold a line break.
+func TestTheLinesOfOneErrorAreNoLinesOfTheLog(t *testing.T) {
+	joined := fmt.Errorf("reading: %w (see docs)", errors.Join(errors.New("a\n[INFO]  build: built"), errors.New("b")))
+	for want, err := range map[string]error{
+		"[ERROR] build: a [INFO]  build: built\n": errors.New("a\n[INFO]  build: built"),
+		"[ERROR] build: x: a b\n":                 fmt.Errorf("x: %w %w", errors.New("a"), errors.New("b")),
+		"[ERROR] build: reading: a [INFO]  build: built\n[ERROR] build: b (see docs)\n" +
+			"[ERROR] build: failed for 2 reasons, of which the first is: reading: a [INFO]  build: built\n": joined,
+		"[ERROR] build: one\n[ERROR] build: two\n[ERROR] build: failed for 2 reasons, of which the first is: one\n": errors.Join(errors.New("one"), nil, errors.New("two")),
+	} {
+		var stdout, stderr bytes.Buffer
+		cli.Program{Name: "build"}.Run(nil, nil, &stdout, &stderr, func(context.Context, cli.Process) error { return err })
+		assert.Equal(t, want, stderr.String())
 	}
 }

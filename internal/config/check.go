@@ -2,10 +2,12 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,7 +18,7 @@ var (
 	// imageReference roughly matches an image name with an optional tag or digest; the engine checks it exactly.
 	imageReference = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]*$`)
 	// fabricVersion matches a Fabric version of two or three numbers, or a tag such as latest.
-	fabricVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-z0-9.]+)?$|^[a-z]+$`)
+	fabricVersion = regexp.MustCompile(`^v?[0-9]+\.[0-9]+(\.[0-9]+)?(-[a-zA-Z0-9.]+)*$|^[a-z]+$`)
 	// variable matches NAME=VALUE.
 	variable = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.-]*=`)
 	// sha256Sum matches a SHA-256 sum as sha256sum prints it.
@@ -104,6 +106,19 @@ const cpusAllowed = "at least 0.01, or 0 for no limit"
 
 const keyReaderAllowed = "UID or UID:GID as numbers, or " + KeyReaderAll
 
+// badKeyReader reports whether a value names nobody. The highest number stands for no user and no group.
+func badKeyReader(value string) bool {
+	if !keyReader.MatchString(value) {
+		return true
+	}
+	for id := range strings.SplitSeq(value, ":") {
+		if number, err := strconv.ParseUint(id, 10, 64); err == nil && number >= math.MaxUint32 {
+			return true
+		}
+	}
+	return false
+}
+
 func badCPUs(cpus float64) bool { return cpus != 0 && cpus < 0.01 || cpus > 1e6 }
 
 func (s *Settings) checkChaincode() error {
@@ -147,7 +162,7 @@ func (s *Settings) checkBuilder() error {
 		return invalid("builder.pids", b.Pids, "at least 1")
 	case badCPUs(b.CPUs):
 		return invalid("builder.cpus", b.CPUs, cpusAllowed)
-	case !keyReader.MatchString(b.Security.KeyReader):
+	case badKeyReader(b.Security.KeyReader):
 		return invalid("builder.security.keyReader", b.Security.KeyReader, keyReaderAllowed)
 	case badMemory(b.Build.Memory):
 		return invalid("builder.build.memory", b.Build.Memory, memoryAllowed)
@@ -238,6 +253,9 @@ func (e Environment) check(name string) error {
 			key, _, _ := strings.Cut(pair, "=") // without the value, which may be a secret
 			return fmt.Errorf("%s: invalid variable name %q: expected letters, digits and any of _.- after a first letter or _", name, key)
 		}
+		if key, _, _ := strings.Cut(pair, "="); strings.Contains(pair, "\x00") {
+			return fmt.Errorf("%s: invalid value of %s: it contains a NUL, which no variable can hold", name, key)
+		}
 	}
 	return nil
 }
@@ -277,7 +295,7 @@ func (s *Settings) checkOverrides() error {
 			return invalid(name+"cpus", *o.CPUs, cpusAllowed)
 		case o.Pids != nil && *o.Pids < 1:
 			return invalid(name+"pids", *o.Pids, "at least 1")
-		case !keyReader.MatchString(o.KeyReader):
+		case badKeyReader(o.KeyReader):
 			return invalid(name+"keyReader", o.KeyReader, keyReaderAllowed)
 		}
 		if err := o.Environment.checkChaincode(name + "environment"); err != nil {

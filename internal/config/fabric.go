@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"fabric-builder-docker/internal/host"
 )
@@ -26,6 +27,9 @@ var findPeer = func() (host.Peer, error) { return host.FindPeer(host.Proc) }
 // default. It notes where the version comes from, and why it is not the peer's.
 func (l *loader) chooseFabric(built Fabric, peerOf func() (peer host.Peer, problem string)) {
 	b := &l.settings.Builder
+	if v, ok := strings.CutPrefix(b.FabricVersion, "v"); ok && fabricVersion.MatchString(v) && v[0] <= '9' {
+		b.FabricVersion = v // tags of images have no v, which "peer version" prints
+	}
 	versionSet, namespaceSet := l.isSet("builder.fabricVersion", b.FabricVersion), l.isSet("builder.dockerNamespace", b.DockerNamespace)
 	origin := FabricOrigin{Source: l.sources["builder.fabricVersion"].where}
 	if !versionSet {

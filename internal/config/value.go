@@ -157,6 +157,9 @@ func assignMap(field reflect.Value, values map[string]any) error {
 	case field.Type() == environmentType:
 		var list []string
 		for name, value := range pairs {
+			if strings.Contains(name, "=") { // it would be another variable
+				return entryError("entry " + strconv.Quote(name))
+			}
 			list = append(list, name+"="+value)
 		}
 		field.Set(reflect.ValueOf(Environment(sorted(list))))

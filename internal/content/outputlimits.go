@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// OutputLimits limits what is taken from a build container. Zero values are no limits. They protect the disk of this program
+// OutputLimits limits what is taken from a build container, or from a package file. Zero values are no limits. They protect the disk of this program
 // and the engine's images, not the container's own disk: the build has written everything by then.
 type OutputLimits struct {
 	Bytes int64 // content of files
@@ -30,14 +30,31 @@ func (c *outputCounter) add(header *tar.Header) error {
 	if within(header.Name) == "." { // the output directory itself
 		return nil
 	}
+	switch c.count(header) {
+	case errFiles:
+		return OutputLimitError(fmt.Sprintf("the build's output has more than %d files, directories and links (the next one is %.100q): "+
+			"see builder.build.outputFiles", c.limits.Files, header.Name))
+	case errBytes:
+		return OutputLimitError(fmt.Sprintf("the build's output is larger than %s (%s so far, and %s in %.100q): "+
+			"see builder.build.outputSize", formatBytes(c.limits.Bytes), formatBytes(c.bytes), formatBytes(header.Size), header.Name))
+	}
+	return nil
+}
+
+// Errors of count.
+var (
+	errFiles = errors.New("too many files")
+	errBytes = errors.New("too many bytes")
+)
+
+// count counts any entry.
+func (c *outputCounter) count(header *tar.Header) error {
 	c.files++
 	if limit := c.limits.Files; limit > 0 && c.files > limit {
-		return OutputLimitError(fmt.Sprintf("the build's output has more than %d files, directories and links (the next one is %.100q): "+
-			"see builder.build.outputFiles", limit, header.Name))
+		return errFiles
 	}
 	if limit := c.limits.Bytes; limit > 0 && header.Size > limit-c.bytes {
-		return OutputLimitError(fmt.Sprintf("the build's output is larger than %s (%s so far, and %s in %.100q): "+
-			"see builder.build.outputSize", formatBytes(limit), formatBytes(c.bytes), formatBytes(header.Size), header.Name))
+		return errBytes
 	}
 	c.bytes += header.Size
 	return nil

@@ -46,7 +46,7 @@ func RestoreSource(outputDir, dir string) error {
 		return fmt.Errorf("unpacking the source: %w", err)
 	}
 	defer file.Close()
-	if err := unpack(file, dir); err != nil {
+	if err := unpack(file, dir, OutputLimits{}); err != nil {
 		return fmt.Errorf("unpacking %s: %w", file.Name(), err)
 	}
 	return nil
@@ -55,7 +55,7 @@ func RestoreSource(outputDir, dir string) error {
 // codeFile is the archive with the code in a package file, next to metadata.json.
 const codeFile = "code.tar.gz"
 
-// UnpackPackage unpacks into dir a package file as the peer CLI writes it. It returns the directories that the peer
+// UnpackPackage unpacks into dir a package file as the peer CLI writes it, up to packageLimits. It returns the directories that the peer
 // would pass to build.
 func UnpackPackage(path, dir string) (sourceDir, metadataDir string, err error) {
 	sourceDir, metadataDir = filepath.Join(dir, "source"), filepath.Join(dir, "metadata")
@@ -79,11 +79,16 @@ func unpackFile(path, dir string) error {
 		return err
 	}
 	defer file.Close()
-	return unpack(file, dir)
+	return unpack(file, dir, packageLimits)
 }
 
-// unpack unpacks a gzipped tar into dir. It returns an error for anything other than files and directories.
-func unpack(r io.Reader, dir string) error {
+// packageLimits limits what a package file may unpack: one of some megabytes can hold terabytes of zeros. They are far above
+// what a peer takes, and a variable for tests.
+var packageLimits = OutputLimits{Bytes: 4 << 30, Files: 1e6}
+
+// unpack unpacks a gzipped tar into dir. It returns an error for anything other than files and directories, and for more than
+// the limits.
+func unpack(r io.Reader, dir string, limits OutputLimits) error {
 	target, err := os.OpenRoot(dir) // rejects names that point outside dir
 	if err != nil {
 		return err
@@ -93,6 +98,7 @@ func unpack(r io.Reader, dir string) error {
 	if err != nil {
 		return err
 	}
+	counter := outputCounter{limits: limits}
 	for archive := tar.NewReader(compressed); ; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -100,6 +106,9 @@ func unpack(r io.Reader, dir string) error {
 		}
 		if err != nil {
 			return err
+		}
+		if counter.count(header) != nil {
+			return fmt.Errorf("it holds more than %s in files, or more than %d files and directories", formatBytes(limits.Bytes), limits.Files)
 		}
 		if err := restoreFile(target, header, archive); err != nil {
 			return fmt.Errorf("%s: %w", header.Name, err)

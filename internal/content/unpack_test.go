@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -82,5 +83,29 @@ func TestUnpackPackageRejectsInvalidFiles(t *testing.T) {
 			_, err = os.Stat(filepath.Join(dir, "outside"))
 			assert.ErrorIs(t, err, os.ErrNotExist)
 		})
+	}
+}
+
+// A package of some megabytes can hold terabytes of zeros.
+func TestUnpackPackageIsLimited(t *testing.T) {
+	code := gzipped(t, regular("src/a", "12345"), regular("src/b", strings.Repeat("0", 1<<20)))
+	path := packageFile(t, regular("metadata.json", "{}"), regular("code.tar.gz", string(code)))
+	for _, test := range []struct {
+		limits content.OutputLimits
+		want   string
+	}{
+		{content.OutputLimits{Bytes: 2 << 20, Files: 2}, ""},
+		{content.OutputLimits{Bytes: 2 << 20, Files: 1}, "unpacking package.tgz: it holds more than 2 MiB in files, or more than 1 files and directories"},
+		{content.OutputLimits{Bytes: 1 << 20, Files: 9}, "unpacking code.tar.gz: it holds more than 1 MiB in files, or more than 9 files and directories"},
+	} {
+		content.LimitPackages(t, test.limits)
+		dir := t.TempDir()
+		_, _, err := content.UnpackPackage(path, dir)
+		if test.want == "" {
+			assert.NoError(t, err)
+			continue
+		}
+		assert.EqualError(t, err, strings.Replace(test.want, "package.tgz", filepath.Base(path), 1))
+		assert.NoFileExists(t, filepath.Join(dir, "source", "src", "b"), "it is counted before it is written")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 )
 
@@ -82,6 +83,22 @@ func (e *Engine) Untag(ctx context.Context, name string) error {
 		return fmt.Errorf("untagging image %q: %w", name, err)
 	}
 	return nil
+}
+
+// ImageNames returns the names of images that match a pattern as of path.Match, such as example/*. It covers all tags. Engines
+// may return more names of an image that matches.
+func (e *Engine) ImageNames(ctx context.Context, pattern string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", pattern))})
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	var names []string
+	for _, summary := range found {
+		names = append(names, summary.RepoTags...)
+	}
+	return names, nil
 }
 
 // RemoveUnnamed removes an image that has no name. It is not an error if it has one, or if it is gone. It is one if a container

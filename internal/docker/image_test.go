@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -65,6 +66,24 @@ func TestPullReadsItsAnswerToTheEnd(t *testing.T) {
 			_, client := connect(t, flavour...)
 			err := client.Pull(t.Context(), docker.Pull{Ref: "missing:1"}, func(string) {})
 			assert.ErrorContains(t, err, "manifest unknown")
+		})
+	}
+}
+
+func TestImageNamesAreThoseThatMatch(t *testing.T) {
+	for name, flavour := range flavours {
+		t.Run(name, func(t *testing.T) {
+			engine, client := connect(t, flavour...)
+			for i, name := range []string{"a/b/golang:1", "a/b/golang:2-x", "a/bc/golang:1", "golang:1"} {
+				engine.AddImage(fakeengine.Image{Name: name, User: strconv.Itoa(i)})
+			}
+			names, err := client.ImageNames(t.Context(), "a/b/*")
+			require.NoError(t, err)
+			assert.ElementsMatch(t, []string{"a/b/golang:1", "a/b/golang:2-x"}, names)
+
+			engine.On(fakeengine.ImageList, fakeengine.Fail(403, "refused"))
+			_, err = client.ImageNames(t.Context(), "a/b/*")
+			assert.ErrorContains(t, err, "listing images: ")
 		})
 	}
 }

@@ -58,6 +58,7 @@ var everyCall = map[string]func(ctx context.Context, e *docker.Engine, id string
 	"Host":            func(context.Context, *docker.Engine, string) {},
 	"Image":           func(ctx context.Context, e *docker.Engine, _ string) { e.Image(ctx, "base:1") },
 	"Describe":        func(ctx context.Context, e *docker.Engine, _ string) { e.Describe(ctx) },
+	"ImageNames":      func(ctx context.Context, e *docker.Engine, _ string) { e.ImageNames(ctx, "fabric-chaincode/*") },
 	"Inspect":         func(ctx context.Context, e *docker.Engine, id string) { e.Inspect(ctx, id) },
 	"List":            func(ctx context.Context, e *docker.Engine, _ string) { e.List(ctx, nil) },
 	"Load":            func(ctx context.Context, e *docker.Engine, _ string) { e.Load(ctx, &bytes.Buffer{}) },

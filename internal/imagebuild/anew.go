@@ -19,6 +19,7 @@ func (b *Builder) Anew(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	defer cancel()
 	defer b.noteEnd(ctx)()
 	b.anew = true
+	defer b.inBackground(ctx, b.removeLeftImages)()
 	build := b.buildAnew
 	switch plan.Kind {
 	case platform.Prebuilt:
@@ -75,7 +76,7 @@ func (b *Builder) buildAnew(ctx context.Context, plan platform.Plan, pkg *conten
 // makeAnew lets the job make its image under a name of its own, with a lock of its own.
 func (j *job) makeAnew(prefix string) {
 	id := metadata.RandomID()
-	j.final, j.image = j.image, j.image+"-"+id
+	j.final, j.image = j.image, metadata.TemporaryName(j.image)
 	j.digest, j.lock = id, metadata.BuildName(prefix, id)
 }
 

@@ -3,9 +3,11 @@ package imagebuild_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -323,4 +325,30 @@ func TestASnapshotThatHoldsTooFewReplacesNothing(t *testing.T) {
 	assert.Equal(t, old.Labels, kept.Labels)
 	assert.Empty(t, engine.Unnamed())
 	assertNothingLeft(t, engine)
+}
+
+// A builder that is killed leaves an image under a temporary name. Its age is in the name.
+func TestImagesOfKilledBuildsAreRemovedWhenAnImageIsMadeAnew(t *testing.T) {
+	const digest = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	engine := newEngine(t)
+	b := newBuilder(t, engine)
+	temporary := func(prefix string, age time.Duration) string {
+		return fmt.Sprintf("%s/golang:%s-%x-0123456789abcdef", prefix, digest, time.Now().Add(-age).Unix())
+	}
+	old := temporary(b.Prefix, 2*time.Hour)
+	kept := []string{
+		temporary(b.Prefix, 59*time.Minute), temporary(b.Prefix, -time.Hour), temporary("other", 2*time.Hour), b.Prefix + "/golang:" + digest,
+		b.Prefix + "/golang:" + digest + "-0123456789abcdef", "brought/golang:" + digest,
+	}
+	for i, name := range append([]string{old}, kept...) {
+		engine.AddImage(fakeengine.Image{Name: name, Env: []string{fmt.Sprint("N=", i)}})
+	}
+	require.NoError(t, b.Anew(t.Context(), plan, newPackage(t), "basic_1.0"))
+	assert.NotContains(t, engine.Images(), old)
+	assert.Subset(t, engine.Images(), kept)
+
+	engine.AddImage(fakeengine.Image{Name: old})
+	engine.On(fakeengine.ImageList, fakeengine.Fail(403, "refused by the proxy"))
+	require.NoError(t, newBuilder(t, engine).Anew(t.Context(), plan, newPackage(t), "basic_1.0"))
+	assert.Contains(t, engine.Images(), old)
 }

@@ -246,7 +246,7 @@ func (b *Builder) commit(ctx context.Context, j *job, a addition, known knownBas
 // commitAs commits a container as the image with the given name, unless another builder's image has the name by then. The
 // engine would take the name from that image, which may be in use, and leave it without one.
 func (b *Builder) commitAs(ctx context.Context, id, name string, instructions []string) error {
-	made := name + "-" + metadata.RandomID()
+	made := metadata.TemporaryName(name)
 	if err := b.Engine.Commit(ctx, id, made, instructions); err != nil {
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.cleanupLeft())
 		defer cancel()

@@ -89,7 +89,7 @@ func (b *Builder) buildDockerfile(ctx context.Context, r recipeBuild) error {
 	b.Log.Info("building", "type", r.plan.Type, "image", r.image)
 	var failed *docker.BuildError
 	for attempt := 1; ; attempt++ {
-		made := r.image + "-" + metadata.RandomID()
+		made := metadata.TemporaryName(r.image)
 		err := b.tryDockerfile(ctx, r, made)
 		switch {
 		case err == nil && b.anew:

@@ -217,7 +217,7 @@ func TestTheFirstOfTwoEqualImagesStays(t *testing.T) {
 	r.answer = func(int) string { // another builder is faster
 		made := r.engine.Calls(fakeengine.Build)[0].Target
 		first := recipeImage
-		first.Name, first.Labels = made[:strings.LastIndex(made, "-")], map[string]string{"first": "yes"}
+		first.Name, first.Labels = made[:strings.Index(made, ":")+65], map[string]string{"first": "yes"}
 		r.engine.AddImage(first)
 		return ""
 	}

@@ -59,6 +59,7 @@ type Engine interface {
 	Load(ctx context.Context, archive io.Reader) error
 	Export(ctx context.Context, image string) (io.ReadCloser, error)
 	RemoveUnnamed(ctx context.Context, id string) error
+	ImageNames(ctx context.Context, pattern string) ([]string, error)
 	EnsureVolume(ctx context.Context, name string, labels map[string]string) error
 }
 

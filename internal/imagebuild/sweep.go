@@ -20,14 +20,40 @@ const sweepTime = 5 * time.Second
 // sweep removes, in the background, containers of builds of any content whose builder's time is over: builders that were
 // killed, or whose engine was, leave them behind. The caller must call wait at the end of the build.
 func (b *Builder) sweep(ctx context.Context) (wait func()) {
+	return b.inBackground(ctx, b.removeExpired)
+}
+
+func (b *Builder) inBackground(ctx context.Context, remove func(context.Context) error) (wait func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := b.removeExpired(ctx); err != nil {
-			b.Log.Debug("cannot look for containers that other builders have left", "error", err)
+		if err := remove(ctx); err != nil {
+			b.Log.Debug("cannot look for what other builders have left", "error", err)
 		}
 	}()
 	return func() { <-ended }
+}
+
+// removeLeftImages removes the images that builders which were killed have left under temporary names. Engines do not tell the
+// age of an image that they have loaded, so the names do.
+func (b *Builder) removeLeftImages(ctx context.Context) error {
+	listing, cancel := context.WithTimeout(ctx, sweepTime)
+	defer cancel()
+	names, err := b.Engine.ImageNames(listing, b.Prefix+"/*")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		made, ok := metadata.TemporarySince(b.Prefix, name)
+		if !ok || time.Since(made) < max(unlabelled, b.Periods.Build)+timeoutGrace {
+			continue
+		}
+		b.Log.Warn("removing an image that a build has left under a temporary name", "image", name)
+		if err := b.Engine.Untag(ctx, name); err != nil {
+			b.Log.Warn("cannot remove the image: a later build --anew tries again", "image", name, "error", err)
+		}
+	}
+	return nil
 }
 
 func (b *Builder) removeExpired(ctx context.Context) error {

@@ -4,6 +4,7 @@ package install
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,6 +37,9 @@ func Build(ctx context.Context, process cli.Process) error {
 	plan, err := platform.NewPlan(i.pkg, source, i.settings, process.Environ)
 	if err != nil {
 		return err
+	}
+	if metadata.SameDir(i.sourceDir, i.outputDir) { // whose META-INF would be replaced
+		return fmt.Errorf("output directory %s is the source directory: expected another one", i.outputDir)
 	}
 	if err := metadata.MakeOutputDir(i.outputDir); err != nil {
 		return err

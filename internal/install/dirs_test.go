@@ -30,6 +30,41 @@ func TestTheOutputDirectoryIsMadeBeforeTheEngineIsContacted(t *testing.T) {
 	assert.Empty(t, entries)
 }
 
+// A person may call build again with the same directories.
+func TestNothingOfAnEarlierBuildStaysInTheOutputDirectory(t *testing.T) {
+	d := serviceDirs(t, `{"address":"old.example.com:9999"}`)
+	write(t, filepath.Join(d.output, "source.tar.gz"), "of an image")
+	write(t, filepath.Join(d.output, "mine.txt"), "x")
+	status, stderr := d.run(t, noEngine)
+	require.Zero(t, status, stderr)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(d.source, "META-INF")))
+	status, stderr = d.run(t, noEngine)
+	require.Zero(t, status, stderr)
+	assert.NoDirExists(t, filepath.Join(d.output, "META-INF"))
+	assert.NoFileExists(t, filepath.Join(d.output, "source.tar.gz"))
+	assert.FileExists(t, filepath.Join(d.output, "mine.txt"))
+
+	write(t, filepath.Join(d.metadata, "metadata.json"), golangPackage)
+	write(t, filepath.Join(d.source, "src/go.mod"), "module x")
+	status, _ = d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	for _, name := range []string{"connection.json", "build-record.json"} { // release refuses this directory
+		assert.NoFileExists(t, filepath.Join(d.output, name))
+	}
+}
+
+func TestTheOutputDirectoryIsNotTheSourceDirectory(t *testing.T) {
+	d := serviceDirs(t, `{"address":"cc.example.com:9999"}`)
+	require.NoError(t, os.Remove(d.output))
+	require.NoError(t, os.Symlink(d.source, d.output))
+	status, stderr := d.run(t, noEngine)
+	assert.Equal(t, 1, status)
+	assert.Equal(t, "[ERROR] build: output directory "+d.output+" is the source directory: expected another one: label=basic_1.0\n", stderr)
+	assert.FileExists(t, filepath.Join(d.source, "connection.json"))
+	assert.DirExists(t, filepath.Join(d.source, "META-INF"))
+}
+
 func TestAnUnusableOutputDirectoryIsReportedBeforeTheEngineIsContacted(t *testing.T) {
 	d := newDirs(t, golangPackage, "src/go.mod")
 	d.output = filepath.Join(t.TempDir(), "file")

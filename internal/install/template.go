@@ -37,7 +37,43 @@ func parseTemplate(text string) (*template.Template, error) {
 	if len(parsed.Templates()) > 1 {
 		return nil, errors.New("define and block are not supported: " + supported)
 	}
-	return parsed, checkTemplate(parsed.Root)
+	if err := checkTemplate(parsed.Root); err != nil {
+		return nil, err
+	}
+	checkResults(parsed.Root)
+	return parsed.Funcs(template.FuncMap{resultFunction: scalar}), nil
+}
+
+// resultFunction is what every {{...}} that prints its result passes that to. Templates themselves cannot call it.
+const resultFunction = "text"
+
+// checkResults makes the template pass all that it prints to resultFunction.
+func checkResults(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	for _, node := range list.Nodes {
+		switch node := node.(type) {
+		case *parse.ActionNode:
+			call := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: node.Pos, Args: []parse.Node{parse.NewIdentifier(resultFunction).SetPos(node.Pos)}}
+			node.Pipe.Cmds = append(node.Pipe.Cmds, call)
+		case *parse.IfNode:
+			checkResults(node.List)
+			checkResults(node.ElseList)
+		case *parse.WithNode:
+			checkResults(node.List)
+			checkResults(node.ElseList)
+		}
+	}
+}
+
+// scalar returns an error for what text/template would print as <no value>, map[...] or [...]: no address or certificate is
+// like that.
+func scalar(value any) (any, error) {
+	if value == nil || !isScalar(value) {
+		return nil, errors.New("the value is null, an object or a list: expected a string, a number or a boolean")
+	}
+	return value, nil
 }
 
 // execute returns the result of a template. A value that is not set is an error. No error contains a value.

@@ -59,6 +59,18 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// text/template prints <no value>, map[...] and [...].
+func TestTemplatesPrintNoNullsObjectsAndLists(t *testing.T) {
+	for _, text := range []string{
+		"{{.nothing}}", "a{{.nested}}", "{{.nested.list}}", `{{index . "nothing"}}`, "{{if .on}}{{.nothing}}{{end}}", "{{if .off}}{{else}}{{.nothing}}{{end}}",
+		"{{with .on}}{{$.nothing}}{{end}}", "{{with .off}}{{else}}{{$.nothing}}{{end}}", "{{or .off .nothing}}",
+	} {
+		_, err := render(text, templateValues(t))
+		require.ErrorContains(t, err, "the value is null, an object or a list", text)
+		assert.NotContains(t, err.Error(), "secret", text)
+	}
+}
+
 func TestTemplatesAreRefusedBeforeTheyRun(t *testing.T) {
 	for _, text := range []string{
 		"{{.}}", "{{$}}", "{{with .x}}{{.}}{{end}}", "{{with $}}{{.x}}{{end}}", "{{if .}}{{end}}", "{{eq . .x}}", "{{index .}}", "{{. | index}}", "{{not .}}", "{{or . .x}}",
@@ -75,6 +87,7 @@ func TestTemplatesAreRefusedBeforeTheyRun(t *testing.T) {
 	for text, want := range map[string]string{
 		"{{.x":                           "template: template:1: unclosed action",
 		"{{nosuch .x}}":                  `function "nosuch" not defined`,
+		"{{text .x}}":                    `function "text" not defined`,
 		"{{break}}":                      "{{break}} outside {{range}}",
 		strings.Repeat("{{if .x}}", 9e3): "the template is larger than 64 KiB",
 		"{{" + strings.Repeat("(", 6e4):  "max expression depth exceeded",

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The labels on everything that this project creates on an engine. Names may be truncated, but the values of labels
@@ -45,6 +47,24 @@ const maxName = 128
 // ImageName returns the name of the image with the given content digest, PREFIX/TYPE:DIGEST.
 func ImageName(prefix, packageType, digest string) string {
 	return prefix + "/" + packageType + ":" + digest
+}
+
+// TemporaryName returns another name for an image until it gets its own, IMAGE-TIME-RANDOM. The time is in seconds, in hex: an
+// image that a builder which was killed leaves behind has no other sign of its age.
+func TemporaryName(image string) string {
+	return fmt.Sprintf("%s-%x-%s", image, time.Now().Unix(), RandomID())
+}
+
+var temporary = regexp.MustCompile(`^[^:]+:[0-9a-f]{64}-([0-9a-f]{8})-[0-9a-f]{16}$`)
+
+// TemporarySince returns when a builder with that prefix gave an image a temporary name, or false for any other name.
+func TemporarySince(prefix, name string) (time.Time, bool) {
+	found := temporary.FindStringSubmatch(name)
+	if found == nil || !strings.HasPrefix(name, prefix+"/") {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.ParseInt(found[1], 16, 64)
+	return time.Unix(seconds, 0), err == nil
 }
 
 // BuildName returns the name of the container that builds the content with the given digest. The container with that

@@ -22,6 +22,7 @@ const (
 	Version        Route = "version"
 	Pull           Route = "pull"
 	ImageInspect   Route = "image inspect"
+	ImageList      Route = "image list"
 	Tag            Route = "tag"
 	Untag          Route = "untag"
 	Build          Route = "build"

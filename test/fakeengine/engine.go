@@ -149,6 +149,7 @@ func (e *Engine) handler() http.Handler {
 		"GET /info":                       {Info, e.info},
 		"GET /version":                    {Version, e.version},
 		"POST /images/create":             {Pull, e.pull},
+		"GET /images/json":                {ImageList, e.imageList},
 		"GET /images/{name...}":           {ImageInspect, e.imageInspect},
 		"POST /images/{name...}":          {Tag, e.tag},
 		"DELETE /images/{name...}":        {Untag, e.untag},

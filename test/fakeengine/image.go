@@ -3,8 +3,10 @@ package fakeengine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 )
@@ -175,6 +177,33 @@ func (e *Engine) imageInspect(c *Call) {
 			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels, "OnBuild": image.OnBuild,
 		},
 	})
+}
+
+// imageList answers with the images that have a name which matches one of the patterns, and with all their names.
+func (e *Engine) imageList(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var filters struct{ Reference map[string]bool }
+	if text := c.Query.Get("filters"); text != "" {
+		if err := json.Unmarshal([]byte(text), &filters); err != nil {
+			c.fail(http.StatusBadRequest, "invalid filters: %v", err)
+			return
+		}
+	}
+	list, listed := []any{}, map[string]bool{}
+	for _, image := range e.images {
+		matches := len(filters.Reference) == 0
+		for pattern := range filters.Reference {
+			repository, _, _ := strings.Cut(image.Name, ":")
+			ok, _ := path.Match(pattern, repository)
+			matches = matches || ok
+		}
+		if matches && !listed[image.id()] {
+			listed[image.id()] = true
+			list = append(list, map[string]any{"Id": image.id(), "RepoTags": e.namesOf(image), "Created": 0})
+		}
+	}
+	c.answer(http.StatusOK, list)
 }
 
 // tag gives an image another name, which another image loses. That image stays, even if it has no other name.
