@@ -3,6 +3,7 @@ package loglines_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,3 +75,19 @@ var errBroken = errors.New("broken")
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errBroken }
+
+// A long line of characters that take several bytes is divided between them, also if something in it must be made visible.
+func TestALongLineIsDividedBetweenCharacters(t *testing.T) {
+	for _, text := range []string{strings.Repeat("ж", 30_000) + "\x1b[31m\x07", "\x07" + strings.Repeat("я漢", 20_000)} {
+		var out bytes.Buffer
+		w := loglines.NewWriter(&out, "p | ")
+		fmt.Fprintln(w, text)
+		assert.NotContains(t, out.String(), `\x`)
+		shown := ""
+		for line := range strings.Lines(out.String()) {
+			assert.LessOrEqual(t, len(line), loglines.MaxLine)
+			shown += strings.TrimSuffix(strings.TrimPrefix(line, "p | "), "\n")
+		}
+		assert.Equal(t, strings.ReplaceAll(text, "\x07", `\u0007`), strings.ReplaceAll(shown, "\x1b[0m", ""))
+	}
+}
