@@ -100,6 +100,12 @@ func TestABuildTakesTheImagesOfThePeersVersion(t *testing.T) {
 		require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"+c.program+" \"$@\"\nstatus=$?\nexit $status\n"), 0o755)) // no exec
 		builds25(t, c.call(t, nil, peer, "node", "start", script))
 	})
+	t.Run("whose executable was replaced", func(t *testing.T) { // by an upgrade of its package while it runs
+		other := peerProgram(t, flags)
+		script := filepath.Join(filepath.Dir(c.program), "replaced.sh")
+		require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nrm "+other+" && cp /bin/true "+other+" && "+c.program+" \"$@\"\nexit $?\n"), 0o755))
+		builds25(t, c.call(t, nil, other, "node", "start", script))
+	})
 	t.Run("beside it", func(t *testing.T) { // docker exec: the parent is in another PID namespace
 		script := filepath.Join(filepath.Dir(c.program), "beside.sh")
 		require.NoError(t, os.WriteFile(script, []byte(beside), 0o755))

@@ -31,33 +31,36 @@ func (c *outputCounter) add(header *tar.Header) error {
 		return nil
 	}
 	switch c.count(header) {
-	case errFiles:
+	case tooManyFiles:
 		return OutputLimitError(fmt.Sprintf("the build's output has more than %d files, directories and links (the next one is %.100q): "+
 			"see builder.build.outputFiles", c.limits.Files, header.Name))
-	case errBytes:
+	case tooManyBytes:
 		return OutputLimitError(fmt.Sprintf("the build's output is larger than %s (%s so far, and %s in %.100q): "+
 			"see builder.build.outputSize", formatBytes(c.limits.Bytes), formatBytes(c.bytes), formatBytes(header.Size), header.Name))
 	}
 	return nil
 }
 
-// Errors of count.
-var (
-	errFiles = errors.New("too many files")
-	errBytes = errors.New("too many bytes")
+// excess says which limit an entry exceeds.
+type excess int
+
+const (
+	none excess = iota
+	tooManyFiles
+	tooManyBytes
 )
 
 // count counts any entry.
-func (c *outputCounter) count(header *tar.Header) error {
+func (c *outputCounter) count(header *tar.Header) excess {
 	c.files++
 	if limit := c.limits.Files; limit > 0 && c.files > limit {
-		return errFiles
+		return tooManyFiles
 	}
 	if limit := c.limits.Bytes; limit > 0 && header.Size > limit-c.bytes {
-		return errBytes
+		return tooManyBytes
 	}
 	c.bytes += header.Size
-	return nil
+	return none
 }
 
 // formatBytes returns a number of bytes for a message.

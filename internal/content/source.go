@@ -107,7 +107,7 @@ func unpack(r io.Reader, dir string, limits OutputLimits) error {
 		if err != nil {
 			return err
 		}
-		if counter.count(header) != nil {
+		if counter.count(header) != none {
 			return fmt.Errorf("it holds more than %s in files, or more than %d files and directories", formatBytes(limits.Bytes), limits.Files)
 		}
 		if err := restoreFile(target, header, archive); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func TestThereIsAnImageUnderTheNameWhileItIsMadeAnew(t *testing.T) {
 			snapshot := snapshots(engine)[0]
 			client, _ := create(t, engine, "a-chaincode", image.Name) // that a run has created
 			before, _ := engine.Image(image.Name)
-			checked := 0
+			var checked atomic.Int64 // some calls are made in the background
 			for _, route := range []fakeengine.Route{
 				fakeengine.ImageInspect, fakeengine.Create, fakeengine.Start, fakeengine.Load, fakeengine.Commit, fakeengine.Tag, fakeengine.Untag,
 			} {
@@ -76,12 +77,12 @@ func TestThereIsAnImageUnderTheNameWhileItIsMadeAnew(t *testing.T) {
 						_, ok := engine.Image(name)
 						assert.True(t, ok, "%s after %v", name, route)
 					}
-					checked++
+					checked.Add(1)
 				}))
 			}
 			engine.SetProgram(newer)
 			require.NoError(t, newBuilder(t, engine).Anew(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0"))
-			assert.Greater(t, checked, 10)
+			assert.Greater(t, checked.Load(), int64(10))
 			require.Len(t, engine.Unnamed(), 1, "the container keeps its image")
 			old, err := client.Image(t.Context(), engine.Unnamed()[0])
 			require.NoError(t, err)
