@@ -16,5 +16,11 @@ func Commands() []cli.Command {
 				"pin; chaincodes use them from their next launch on. Call it beside the peer\n" +
 				"(docker exec), so that it finds the images that the peer uses",
 		},
+		{
+			Option: "--list", Arguments: "[--json] [BUILDS_DIR ...]", Flags: []cli.Flag{{Name: "--json"}}, Phase: List,
+			Summary: "show what is on the engine: containers, images, caches, with sizes, ages, and what\n" +
+				"refers to them. BUILDS_DIR is a peer's externalbuilder/builds; by default that of the\n" +
+				"peer beside which it is called (docker exec)",
+		},
 	}
 }

@@ -3,10 +3,13 @@ package fakeengine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Image is an image of the engine, or of its registry.
@@ -24,6 +27,9 @@ type Image struct {
 	Labels       map[string]string
 	OnBuild      []string
 	Files        *Files
+	Size         int64
+	Created      time.Time // zero for an image that was loaded, whose archive says 1970
+	Tagged       time.Time // as LastTagTime says: Docker's classic store does not note it at a load
 
 	blobs []descriptor // nil: those of an image that was pulled
 }
@@ -34,7 +40,7 @@ func (i *Image) id() string {
 		return i.ID
 	}
 	unnamed := *i
-	unnamed.Name, unnamed.Files = "", nil
+	unnamed.Name, unnamed.Files, unnamed.Tagged = "", nil, time.Time{}
 	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
@@ -169,12 +175,41 @@ func (e *Engine) imageInspect(c *Call) {
 	}
 	c.answer(http.StatusOK, map[string]any{
 		"Id": image.id(), "RepoTags": e.namesOf(image), "Os": "linux", "Architecture": architecture,
-		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
+		"Metadata": map[string]any{"LastTagTime": image.Tagged.UTC()},
+		"RootFS":   map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
 			"User": image.User, "Env": image.Env, "Entrypoint": image.Entrypoint, "Cmd": image.Command,
 			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels, "OnBuild": image.OnBuild,
 		},
 	})
+}
+
+// imageList lists images with their names. Docker 20.10 has <none>:<none> for an image without a name, newer versions nothing.
+func (e *Engine) imageList(c *Call) {
+	var filters struct{ Label map[string]bool }
+	if text := c.Query.Get("filters"); text != "" {
+		if err := json.Unmarshal([]byte(text), &filters); err != nil {
+			c.fail(http.StatusBadRequest, "invalid filter: %v", err)
+			return
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all, listed := []map[string]any{}, map[string]bool{}
+	for _, image := range e.images {
+		if listed[image.id()] || !hasLabels(image.Labels, slices.Collect(maps.Keys(filters.Label))) {
+			continue
+		}
+		listed[image.id()] = true
+		names := e.namesOf(image)
+		if len(names) == 0 && minor(e.api) <= 42 {
+			names = []string{"<none>:<none>"}
+		}
+		all = append(all, map[string]any{
+			"Id": image.id(), "RepoTags": names, "Labels": image.Labels, "Size": image.Size, "Created": max(0, image.Created.Unix()),
+		})
+	}
+	c.answer(http.StatusOK, all)
 }
 
 // tag gives an image another name, which another image loses. That image stays, even if it has no other name.
@@ -186,7 +221,7 @@ func (e *Engine) tag(c *Call) {
 		return
 	}
 	image := *found
-	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
+	image.Name, image.Tagged = reference(c.Query.Get("repo"), c.Query.Get("tag")), e.nowLocked()
 	if other := e.findImage(e.images, image.Name); other != nil && other.id() != image.id() && len(e.namesOf(other)) == 1 {
 		other.Name = ""
 	}
