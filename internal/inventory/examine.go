@@ -21,14 +21,18 @@ type Rules struct {
 
 // Examine returns everything of this project on an engine: containers, images, volumes, each sorted by kind and name.
 func Examine(s State, rules Rules) []Item {
-	e := examination{State: s, rules: rules, used: map[string][]string{}, unknown: UnknownPeers(s)}
+	e := examination{State: s, rules: rules, used: map[string][]string{}, going: map[string]bool{}, unknown: UnknownPeers(s)}
 	e.blind = len(e.unknown) > 0 || len(s.Unread) > 0 || s.Directories == 0
 	for _, c := range s.Containers {
 		for _, object := range append([]string{c.ImageID, plain(c.Image)}, c.Volumes...) {
 			e.used[object] = append(e.used[object], c.Name)
 		}
 	}
-	items := append([]Item{}, slices.Concat(e.containers(), e.images(), e.volumes())...)
+	items := append([]Item{}, e.containers()...)
+	for _, item := range items {
+		e.going[item.Name] = item.Remove != ""
+	}
+	items = append(append(items, e.images()...), e.volumes()...)
 	if rules.KeepSize != nil {
 		keepSize(items, *rules.KeepSize)
 	}
@@ -39,6 +43,7 @@ type examination struct {
 	State
 	rules   Rules
 	used    map[string][]string // names of containers, by the ID or the name of an image, or by the name of a volume
+	going   map[string]bool     // containers that are to go
 	unknown []string
 	blind   bool // whether there may be peers whose builds are not known
 }
@@ -163,12 +168,12 @@ func (e *examination) image(image docker.ListedImage, snapshots map[string]bool)
 		cache = cache || strings.Contains(name, "/golang-std:")
 	}
 	slices.Sort(item.names)
-	item.Name, item.lesser = strings.Join(item.names, " "), item.Kind != metadata.KindChaincode
+	item.Name = strings.Join(item.names, " ")
 	slices.Sort(item.Containers)
 	item.Containers = slices.Compact(item.Containers)
 	foreign := slices.ContainsFunc(item.names, func(name string) bool { return !metadata.IsImageName(name) })
 	switch {
-	case len(item.Containers) > 0:
+	case e.isUsed(item):
 		item.Keep = "a container uses it"
 	case foreign:
 		item.Keep = "it has a name that is not of this builder"
@@ -194,6 +199,11 @@ func (e *examination) image(image docker.ListedImage, snapshots map[string]bool)
 	return e.young(item, item.Created)
 }
 
+// isUsed reports whether a container uses an image or a volume that is not to go itself.
+func (e *examination) isUsed(item Item) bool {
+	return slices.ContainsFunc(item.Containers, func(name string) bool { return !e.going[name] })
+}
+
 // ageOf returns since when an image is there: since it got its name, as far as the engine knows.
 func (e *examination) ageOf(image docker.ListedImage) *time.Time {
 	if tagged := e.Tagged[image.ID]; tagged.After(image.Created) {
@@ -212,7 +222,7 @@ func timeOf(t time.Time) *time.Time {
 func (e *examination) volumes() []Item {
 	var items []Item
 	for _, volume := range e.Volumes {
-		item := Item{What: "volume", Kind: volume.Labels[metadata.LabelKind], Name: volume.Name, Created: timeOf(volume.Created), lesser: true}
+		item := Item{What: "volume", Kind: volume.Labels[metadata.LabelKind], Name: volume.Name, Created: timeOf(volume.Created)}
 		if size, ok := e.Usage.Volumes[volume.Name]; ok {
 			item.Size = &size
 		}
@@ -221,7 +231,7 @@ func (e *examination) volumes() []Item {
 		switch {
 		case item.Kind != metadata.KindCache:
 			item.Keep = "it is of an unknown kind"
-		case len(item.Containers) > 0:
+		case e.isUsed(item):
 			item.Keep = "a container uses it"
 		case e.blind:
 			item.Keep = "a peer whose builds are not known may need it"

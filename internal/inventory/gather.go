@@ -87,6 +87,9 @@ func (s *State) readBuilds(directory string) error {
 		return fmt.Errorf("reading the builds of a peer: %w", err)
 	}
 	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
 		output := filepath.Join(directory, entry.Name(), "bld")
 		record, err := metadata.ReadRecordOnly(output)
 		switch {

@@ -49,7 +49,6 @@ type Item struct {
 	Keep       string     `json:"keep,omitempty"`   // why it stays
 	Remove     string     `json:"remove,omitempty"` // why it may go
 
-	names  []string
-	mark   bool // the engine is to note the time, since it does not know the image's age
-	lesser bool // a cache, or what only makes builds faster
+	names []string
+	mark  bool // the engine is to note the time, since it does not know the image's age
 }
