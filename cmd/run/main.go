@@ -19,5 +19,6 @@ Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ v
 The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
 Exit status: that of the chaincode; 143 if stopped before the start, 1 if the start failed, 2 wrong usage.`,
+		Commands: launch.Commands(),
 	}.Main(launch.Run)
 }

@@ -1,9 +1,9 @@
 // Package cli starts and ends every program: it handles arguments, usage, signals, the logger and the exit status. It is
 // the only package that reads os.Args and the environment and that ends the process.
 //
-// stdout stays empty except for --help and --version, because the peer discards it. stderr gets whole lines of at most
-// 16 KiB (see internal/loglines), because the peer logs each line. The error comes last, with each of its lines marked as
-// an error.
+// stdout stays empty except for --help, --version and the answers to commands of operators: the peer discards it. stderr gets
+// whole lines of at most 16 KiB (see internal/loglines), because the peer logs each line. The error comes last, with each of
+// its lines marked as an error.
 //
 // The exit status is 0 for success, 1 for an error or a package of another builder, and 2 for wrong usage. A phase that
 // must end with another status returns a [Status].
@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -54,17 +55,26 @@ type Program struct {
 type Command struct {
 	Option    string // with its dashes
 	Arguments string // as shown in --help; any number is accepted
+	Flags     []Flag // further options, anywhere among the arguments
 	Summary   string // for --help
 	Phase     Phase
 }
 
+// Flag is an option of a command.
+type Flag struct {
+	Name  string // with its dashes
+	Value string // the name of its value, which the next argument holds; empty: none
+}
+
 // Process is the environment in which a phase runs.
 type Process struct {
-	Args    []string     // as many as Program.Arguments, or any number after the option of a Command
-	Home    string       // the directory that holds bin/ and config.yaml
-	Environ []string     // KEY=VALUE
-	Log     hclog.Logger // for the program's own messages
-	Stderr  io.Writer    // for whole lines only; safe for concurrent use
+	Args    []string          // as many as Program.Arguments, or any number after the option of a Command
+	Home    string            // the directory that holds bin/ and config.yaml
+	Environ []string          // KEY=VALUE
+	Flags   map[string]string // the options of a Command that were given, by name
+	Stdout  io.Writer         // for the answer to a Command; nothing else writes to it
+	Log     hclog.Logger      // for the program's own messages
+	Stderr  io.Writer         // for whole lines only; safe for concurrent use
 
 	name   string
 	level  string
@@ -151,8 +161,10 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 		return 0
 	}
 	command := p.command(args)
+	var flags map[string]string
 	if command != nil {
-		args, phase = args[1:], command.Phase
+		args, flags = command.parse(args[1:])
+		phase = command.Phase
 	}
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "-") { // a directory with such a name is passed as ./-name
@@ -169,7 +181,7 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 	signal.Ignore(syscall.SIGPIPE)
 	lines := loglines.NewQueue(stderr, patience)
 	defer lines.Close()
-	process := Process{Args: args, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines), name: p.Name,
+	process := Process{Args: args, Flags: flags, Stdout: stdout, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines), name: p.Name,
 		run: new(atomic.Pointer[hclog.Logger]), lines: lines}
 	process.setLog()
 	log := process.run
@@ -217,6 +229,25 @@ func (p Program) command(args []string) *Command {
 		}
 	}
 	return nil
+}
+
+// parse takes the command's own options out of args. What it does not know stays there, as does an option without its value.
+func (c *Command) parse(args []string) (rest []string, flags map[string]string) {
+	rest, flags = []string{}, map[string]string{}
+	for i := 0; i < len(args); i++ {
+		name, value, joined := strings.Cut(args[i], "=")
+		at := slices.IndexFunc(c.Flags, func(f Flag) bool { return f.Name == name })
+		switch {
+		case at >= 0 && c.Flags[at].Value == "" && !joined, at >= 0 && c.Flags[at].Value != "" && joined:
+			flags[name] = value
+		case at >= 0 && c.Flags[at].Value != "" && i+1 < len(args):
+			i++
+			flags[name] = args[i]
+		default:
+			rest = append(rest, args[i])
+		}
+	}
+	return rest, flags
 }
 
 // Help returns the text that --help prints.

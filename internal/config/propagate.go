@@ -44,6 +44,14 @@ func PassedOn(dir string, environ []string) ([]string, error) {
 	return nil, fmt.Errorf("no entry of chaincode.externalBuilders has the path %s", dir)
 }
 
+// PassedOnOrAll returns what [PassedOn] does, or else all of environ.
+func PassedOnOrAll(dir string, environ []string) []string {
+	if passed, err := PassedOn(dir, environ); err == nil {
+		return passed
+	}
+	return environ
+}
+
 // externalBuilders returns the peer's external builders.
 func externalBuilders(environ []string) ([]externalBuilder, error) {
 	const variable = "CORE_CHAINCODE_EXTERNALBUILDERS"

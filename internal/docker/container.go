@@ -53,6 +53,12 @@ type Container struct {
 	ExitCode  int
 	OOMKilled bool
 	Error     string // why the container could not be started
+
+	// These are only in a list of containers.
+	Image    string // as the container was created with; its ID if that name is gone
+	ImageID  string
+	Networks []string // sorted
+	Volumes  []string // names
 }
 
 // Ended reports whether the container has run, is no longer running, and can be read.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -28,8 +29,9 @@ type Image struct {
 	Volumes    []string // paths where every container of the image gets an anonymous volume, sorted
 	StopSignal string   // empty: the engine's default
 	Labels     map[string]string
-	OnBuild    []string // instructions that are added to a Dockerfile whose base the image is
-	Config     []byte   // JSON: all of the configuration, as the OCI and Docker image specifications define it
+	OnBuild    []string  // instructions that are added to a Dockerfile whose base the image is
+	Tagged     time.Time // when the image got a name last; zero if the engine does not know, as for a loaded image on many
+	Config     []byte    // JSON: all of the configuration, as the OCI and Docker image specifications define it
 }
 
 // Image inspects a local image.
@@ -41,6 +43,9 @@ func (e *Engine) Image(ctx context.Context, ref string) (Image, error) {
 		return Image{}, fmt.Errorf("inspecting image %q: %w", ref, noImage(err))
 	}
 	result := Image{Name: ref, ID: found.ID, Platform: path.Join(found.Os, found.Architecture, found.Variant), Layers: found.RootFS.Layers}
+	if tagged := found.Metadata.LastTagTime; tagged.Unix() > 0 {
+		result.Tagged = tagged.UTC()
+	}
 	if config := found.Config; config != nil {
 		result.User, result.Env, result.WorkingDir, result.Labels = config.User, config.Env, config.WorkingDir, config.Labels
 		result.Entrypoint, result.Command = config.Entrypoint, config.Cmd

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +14,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 )
 
-// List returns all containers with these labels, in any state, and fills in ID, Name, Labels, Status and Created only, the
-// latter to the second. An engine answers a list at once, even while an inspect of a container hangs because the container
+// List returns all containers with these labels, in any state, and fills in ID, Name, Labels, Status, Created (to the second),
+// Image, ImageID, Networks and Volumes only. An engine answers a list at once, even while an inspect of a container hangs because the container
 // is being removed or read.
 func (e *Engine) List(ctx context.Context, labels map[string]string) ([]Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -46,10 +48,19 @@ func hasLabels(has, wanted map[string]string) bool {
 }
 
 func containerOf(summary container.Summary) Container {
-	listed := Container{ID: summary.ID, Labels: summary.Labels, Status: string(summary.State), Created: time.Unix(summary.Created, 0).UTC()}
+	listed := Container{ID: summary.ID, Labels: summary.Labels, Status: string(summary.State), Created: time.Unix(summary.Created, 0).UTC(),
+		Image: summary.Image, ImageID: summary.ImageID}
 	for _, name := range summary.Names { // more than one only for links, which contain a slash
 		if name = strings.TrimPrefix(name, "/"); listed.Name == "" || !strings.Contains(name, "/") {
 			listed.Name = name
+		}
+	}
+	if settings := summary.NetworkSettings; settings != nil {
+		listed.Networks = slices.Sorted(maps.Keys(settings.Networks))
+	}
+	for _, mount := range summary.Mounts {
+		if mount.Name != "" {
+			listed.Volumes = append(listed.Volumes, mount.Name)
 		}
 	}
 	return listed

@@ -33,7 +33,7 @@ const labelBlobs = "fabric-builder-docker.blobs"
 
 // labelSnapshot is the label of a chaincode's image that names the snapshot of its dependencies. A snapshot that no image names
 // only makes the next build faster.
-const labelSnapshot = "fabric-builder-docker.snapshot"
+const labelSnapshot = metadata.LabelSnapshot
 
 // addition is what makes the image of a job out of an image that exists.
 type addition struct {

@@ -85,7 +85,7 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 // isNew reports whether a container cannot be past its time-out yet, unless the engine's clock differs from the local one. Most
 // cannot: for these, the engine need not be asked for its time, which costs it a look at all it has.
 func (b *Builder) isNew(container docker.Container) bool {
-	return time.Since(container.Created).Abs() < min(time.Minute, b.timeoutOf(container))
+	return time.Since(container.Created).Abs() < min(time.Minute, timeoutOf(container, b.Periods.Build))
 }
 
 func (b *Builder) removeAbandoned(ctx context.Context, container docker.Container) {
@@ -100,15 +100,21 @@ func (b *Builder) removeAbandoned(ctx context.Context, container docker.Containe
 // expired reports whether the time of the builder that created a container is over. The container may be removed then, and
 // not before.
 func (b *Builder) expired(container docker.Container, now time.Time) bool {
-	return now.Sub(container.Created) > b.timeoutOf(container)+timeoutGrace
+	return Expired(container, now, b.Periods.Build)
+}
+
+// Expired is the rule for all containers of kind build and assembly: whether the time of the builder that created one is over.
+// Now is by the engine's clock, and timeout is builder.buildTimeout here.
+func Expired(container docker.Container, now time.Time, timeout time.Duration) bool {
+	return now.Sub(container.Created) > timeoutOf(container, timeout)+timeoutGrace
 }
 
 // timeoutOf returns the time-out of the builder that created a container.
-func (b *Builder) timeoutOf(container docker.Container) time.Duration {
+func timeoutOf(container docker.Container, timeout time.Duration) time.Duration {
 	if seconds, err := strconv.ParseInt(container.Labels[metadata.LabelTimeout], 10, 64); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	return max(unlabelled, b.Periods.Build)
+	return max(unlabelled, timeout)
 }
 
 // timeoutGrace is how long after its time-out a builder may take to clean up. The list of containers gives whole seconds.

@@ -16,5 +16,18 @@ func Commands() []cli.Command {
 				"pin; chaincodes use them from their next launch on. Call it beside the peer\n" +
 				"(docker exec), so that it finds the images that the peer uses",
 		},
+		{
+			Option: "--list", Arguments: "[--json] [BUILDS_DIR ...]", Flags: []cli.Flag{{Name: "--json"}}, Phase: List,
+			Summary: "show what is on the engine: containers, images, caches, with sizes, ages, and what\n" +
+				"refers to them. BUILDS_DIR is a peer's externalbuilder/builds; by default that of the\n" +
+				"peer beside which it is called (docker exec)",
+		},
+		{
+			Option: "--prune", Arguments: "[--yes] [--older-than AGE] [--keep-size SIZE] [--json] [BUILDS_DIR ...]", Phase: Prune,
+			Flags: []cli.Flag{{Name: "--yes"}, {Name: "--older-than", Value: "AGE"}, {Name: "--keep-size", Value: "SIZE"}, {Name: "--json"}},
+			Summary: "show what no peer of these BUILDS_DIRs needs any more, and why the rest stays; remove it\n" +
+				"with --yes. --older-than (12h, 30d) keeps what is younger, and removes older caches as\n" +
+				"well. --keep-size (20GB) removes the oldest first, until no more is left",
+		},
 	}
 }

@@ -26,6 +26,8 @@ const (
 	LabelInstallToken = "fabric-builder-docker.install-token"
 	LabelBegan        = "fabric-builder-docker.began" // start time of run, RFC 3339 with nanoseconds
 
+	LabelSnapshot = "fabric-builder-docker.snapshot" // on images of chaincodes: the name of the snapshot
+
 	// The labels that the peer's built-in Docker controller sets on images. It writes the type in upper case.
 	LabelChaincodeType = "org.hyperledger.fabric.chaincode.type"
 	LabelFabricVersion = "org.hyperledger.fabric.version"
@@ -39,6 +41,7 @@ const (
 	KindSnapshot  = "snapshot"  // image that builds begin with: the dependencies of a package, or Go's standard library
 	KindBase      = "base"      // image that records what is known of a base image, and adds nothing to it
 	KindCache     = "cache"     // cache volume, which is shared by builds
+	KindCacheLock = "cachelock" // container that earlier versions locked a cache with
 )
 
 // maxName is the maximum length of a container name in bytes. Engines accept more, but tools that display names do not.
@@ -92,6 +95,18 @@ func RandomID() string {
 
 // CacheName returns the name of a cache volume.
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
+
+// imageName matches what [ImageName] and [TemporaryName] return. Temporary names of earlier versions have no time.
+var imageName = regexp.MustCompile(`/[a-z0-9-]+:[0-9a-f]{64}((-[0-9a-f]{8})?-[0-9a-f]{16})?$`)
+
+// IsImageName reports whether the name of an image is one that this project gives, with whatever prefix. Labels alone do not
+// tell: an image that somebody builds on one of ours has them as well.
+func IsImageName(name string) bool { return imageName.MatchString(name) }
+
+var oldCache = regexp.MustCompile(`-cache-(golang|java-|node)`)
+
+// IsOldCacheName reports whether a cache volume is one of earlier versions, which this version does not use.
+func IsOldCacheName(name string) bool { return oldCache.MatchString(name) }
 
 // defaultNetworkID is the network ID of a peer whose core.yaml or environment sets none. Tools that clean up look for names
 // that begin with dev-peer.

@@ -114,34 +114,48 @@ func WriteRecord(outputDir string, record Record) error {
 // ReadRecord reads the record in OUTPUT_DIR and verifies the checksums of the record and of all other files. If
 // anything is missing or was changed, it returns an ErrPartial that says which directory to delete.
 func ReadRecord(outputDir string) (Record, error) {
-	var file recordFile
-	path := filepath.Join(outputDir, RecordFile)
-	data, err := regular.ReadFile(path, maxRecord)
+	record, err := readRecord(outputDir)
 	if err != nil {
-		return Record{}, partial(outputDir, fmt.Errorf("reading %s: %w", path, reason(err)))
-	}
-	if err := parseJSON(path, data, &file); err != nil {
-		return Record{}, partial(outputDir, err)
-	}
-	if file.Version > recordVersion {
-		return Record{}, fmt.Errorf("%s has version %d, but this program reads versions up to %d: use a newer program, or %s",
-			path, file.Version, recordVersion, RebuildHint(outputDir))
-	}
-	if file.Version < 1 {
-		return Record{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, file.Record); err != nil || sum(compact.Bytes()) != file.SHA256 {
-		return Record{}, partial(outputDir, fmt.Errorf("%s does not match its own checksum", RecordFile))
-	}
-	var record recordWithSums
-	if err := json.Unmarshal(file.Record, &record); err != nil {
-		return Record{}, partial(outputDir, err)
+		return Record{}, err
 	}
 	if err := verifySums(outputDir, record.Files); err != nil {
 		return Record{}, partial(outputDir, err)
 	}
 	return record.Record, nil
+}
+
+// ReadRecordOnly reads the record in OUTPUT_DIR and verifies its own checksum, but not the other files.
+func ReadRecordOnly(outputDir string) (Record, error) {
+	record, err := readRecord(outputDir)
+	return record.Record, err
+}
+
+func readRecord(outputDir string) (recordWithSums, error) {
+	var file recordFile
+	path := filepath.Join(outputDir, RecordFile)
+	data, err := regular.ReadFile(path, maxRecord)
+	if err != nil {
+		return recordWithSums{}, partial(outputDir, fmt.Errorf("reading %s: %w", path, reason(err)))
+	}
+	if err := parseJSON(path, data, &file); err != nil {
+		return recordWithSums{}, partial(outputDir, err)
+	}
+	if file.Version > recordVersion {
+		return recordWithSums{}, fmt.Errorf("%s has version %d, but this program reads versions up to %d: use a newer program, or %s",
+			path, file.Version, recordVersion, RebuildHint(outputDir))
+	}
+	if file.Version < 1 {
+		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, file.Record); err != nil || sum(compact.Bytes()) != file.SHA256 {
+		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s does not match its own checksum", RecordFile))
+	}
+	var record recordWithSums
+	if err := json.Unmarshal(file.Record, &record); err != nil {
+		return recordWithSums{}, partial(outputDir, err)
+	}
+	return record, nil
 }
 
 func partial(outputDir string, cause error) error {

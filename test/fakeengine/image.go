@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Image is an image of the engine, or of its registry.
@@ -26,6 +28,9 @@ type Image struct {
 	Labels       map[string]string
 	OnBuild      []string
 	Files        *Files
+	Size         int64
+	Created      time.Time // zero for an image that was loaded, whose archive says 1970
+	Tagged       time.Time // as LastTagTime says: Docker's classic store does not note it at a load
 
 	blobs []descriptor // nil: those of an image that was pulled
 }
@@ -36,7 +41,7 @@ func (i *Image) id() string {
 		return i.ID
 	}
 	unnamed := *i
-	unnamed.Name, unnamed.Files = "", nil
+	unnamed.Name, unnamed.Files, unnamed.Tagged = "", nil, time.Time{}
 	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
@@ -171,7 +176,8 @@ func (e *Engine) imageInspect(c *Call) {
 	}
 	c.answer(http.StatusOK, map[string]any{
 		"Id": image.id(), "RepoTags": e.namesOf(image), "Os": "linux", "Architecture": architecture,
-		"RootFS": map[string]any{"Type": "layers", "Layers": image.Layers},
+		"Metadata": map[string]any{"LastTagTime": image.Tagged.UTC()},
+		"RootFS":   map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
 			"User": image.User, "Env": image.Env, "Entrypoint": image.Entrypoint, "Cmd": image.Command,
 			"WorkingDir": image.WorkingDir, "Volumes": volumes, "Labels": image.Labels, "OnBuild": image.OnBuild,
@@ -179,31 +185,43 @@ func (e *Engine) imageInspect(c *Call) {
 	})
 }
 
-// imageList answers with the images that have a name which matches one of the patterns, and with all their names.
+// imageList lists images with their names. Docker 20.10 has <none>:<none> for an image without a name, newer versions nothing.
 func (e *Engine) imageList(c *Call) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var filters struct{ Reference map[string]bool }
+	var filters struct{ Label, Reference map[string]bool }
 	if text := c.Query.Get("filters"); text != "" {
 		if err := json.Unmarshal([]byte(text), &filters); err != nil {
-			c.fail(http.StatusBadRequest, "invalid filters: %v", err)
+			c.fail(http.StatusBadRequest, "invalid filter: %v", err)
 			return
 		}
 	}
-	list, listed := []any{}, map[string]bool{}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all, listed := []map[string]any{}, map[string]bool{}
 	for _, image := range e.images {
-		matches := len(filters.Reference) == 0
-		for pattern := range filters.Reference {
-			repository, _, _ := strings.Cut(image.Name, ":")
-			ok, _ := path.Match(pattern, repository)
-			matches = matches || ok
+		if listed[image.id()] || !hasLabels(image.Labels, slices.Collect(maps.Keys(filters.Label))) || !hasReference(image, filters.Reference) {
+			continue
 		}
-		if matches && !listed[image.id()] {
-			listed[image.id()] = true
-			list = append(list, map[string]any{"Id": image.id(), "RepoTags": e.namesOf(image), "Created": 0})
+		listed[image.id()] = true
+		names := e.namesOf(image)
+		if len(names) == 0 && minor(e.api) <= 42 {
+			names = []string{"<none>:<none>"}
+		}
+		all = append(all, map[string]any{
+			"Id": image.id(), "RepoTags": names, "Labels": image.Labels, "Size": image.Size, "Created": max(0, image.Created.Unix()),
+		})
+	}
+	c.answer(http.StatusOK, all)
+}
+
+// hasReference reports whether an image has a name that matches one of the patterns, or whether there are none.
+func hasReference(image *Image, patterns map[string]bool) bool {
+	for pattern := range patterns {
+		repository, _, _ := strings.Cut(image.Name, ":")
+		if ok, _ := path.Match(pattern, repository); ok {
+			return true
 		}
 	}
-	c.answer(http.StatusOK, list)
+	return len(patterns) == 0
 }
 
 // tag gives an image another name, which another image loses. That image stays, even if it has no other name.
@@ -215,7 +233,7 @@ func (e *Engine) tag(c *Call) {
 		return
 	}
 	image := *found
-	image.Name = reference(c.Query.Get("repo"), c.Query.Get("tag"))
+	image.Name, image.Tagged = reference(c.Query.Get("repo"), c.Query.Get("tag")), e.nowLocked()
 	if other := e.findImage(e.images, image.Name); other != nil && other.id() != image.id() && len(e.namesOf(other)) == 1 {
 		other.Name = ""
 	}

@@ -95,11 +95,39 @@ func (e *Engine) list(c *Call) {
 			continue
 		}
 		all = append(all, map[string]any{
-			"Id": found.id, "Names": []string{"/" + found.name}, "Image": found.config.Image,
-			"Labels": found.config.Labels, "State": found.status, "Created": found.created.Unix(),
+			"Id": found.id, "Names": []string{"/" + found.name}, "Image": found.config.Image, "ImageID": found.image.id(), "Mounts": found.mounts(),
+			"NetworkSettings": map[string]any{"Networks": map[string]any{found.config.HostConfig.NetworkMode: map[string]any{}}},
+			"Labels":          found.config.Labels, "State": found.status, "Created": found.created.Unix(),
 		})
 	}
 	c.answer(http.StatusOK, all)
+}
+
+// mounts returns the named volumes of a container.
+func (c *container) mounts() []map[string]string {
+	mounts := []map[string]string{}
+	for _, bind := range c.config.HostConfig.Binds {
+		if volume, target, ok := strings.Cut(bind, ":"); ok {
+			mounts = append(mounts, map[string]string{"Type": "volume", "Name": volume, "Destination": target})
+		}
+	}
+	return mounts
+}
+
+// stats answers what a container uses, always the same, with two samples that are a second apart.
+func (e *Engine) stats(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c.findContainer() == nil {
+		return
+	}
+	now := e.nowLocked()
+	c.answer(http.StatusOK, map[string]any{
+		"read": now, "preread": now.Add(-time.Second),
+		"cpu_stats":    map[string]any{"cpu_usage": map[string]any{"total_usage": 750e6}},
+		"precpu_stats": map[string]any{"cpu_usage": map[string]any{"total_usage": 500e6}},
+		"memory_stats": map[string]any{"usage": 30e6, "stats": map[string]any{"total_inactive_file": 10e6}},
+	})
 }
 
 // isCalled reports whether a container's name matches one of the patterns, if there are any.
@@ -122,10 +150,12 @@ func (c *container) hasID(beginnings map[string]bool) bool {
 	return len(beginnings) == 0
 }
 
-func (c *container) hasLabels(wanted []string) bool {
+func (c *container) hasLabels(wanted []string) bool { return hasLabels(c.config.Labels, wanted) }
+
+func hasLabels(labels map[string]string, wanted []string) bool {
 	for _, text := range wanted {
 		key, value, valued := strings.Cut(text, "=")
-		if got, ok := c.config.Labels[key]; !ok || valued && got != value {
+		if got, ok := labels[key]; !ok || valued && got != value {
 			return false
 		}
 	}
