@@ -25,7 +25,7 @@ func list(ctx context.Context, process cli.Process) error {
 	if len(process.Args) > 0 {
 		return fmt.Errorf("unexpected argument %q: run --list takes none but --json", process.Args[0])
 	}
-	settings, err := config.Load(process.Home, config.PassedOnOrAll(process.Home, process.Environ))
+	settings, err := config.LoadBuilt(process.Home, config.PassedOnOrAll(process.Home, process.Environ), config.Fabric{})
 	if err != nil {
 		return err
 	}
