@@ -235,7 +235,9 @@ func (e *examination) volumes() []Item {
 			item.Keep = "a container uses it"
 		case e.blind:
 			item.Keep = "a peer whose builds are not known may need it"
-		case !old && e.rules.OlderThan == 0:
+		case old && e.rules.OlderThan == 0: // a given peer may not be upgraded yet
+			item.Keep = "an earlier version may use it; goes only by age"
+		case e.rules.OlderThan == 0:
 			item.Keep = "it makes builds faster; goes only by age"
 		case item.Created == nil:
 			item.Keep = "the engine does not know its age"
