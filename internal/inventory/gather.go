@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"fabric-builder-docker/internal/docker"
@@ -86,6 +87,9 @@ func (s *State) readBuilds(directory string) error {
 	if err != nil {
 		return fmt.Errorf("reading the builds of a peer: %w", err)
 	}
+	if len(entries) > 0 && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isBuild(filepath.Join(directory, e.Name())) }) {
+		return fmt.Errorf("directory %s holds no builds of a peer: expected externalbuilder/builds in its peer.fileSystemPath", directory)
+	}
 	for _, entry := range entries {
 		if !entry.IsDir() {
 			continue
@@ -101,4 +105,15 @@ func (s *State) readBuilds(directory string) error {
 		}
 	}
 	return nil
+}
+
+// isBuild reports whether a peer keeps a build in a directory. The peer writes build-info.json first. A wrong directory must not
+// be taken for that of a peer which has nothing installed: all images would go.
+func isBuild(directory string) bool {
+	for _, name := range []string{"build-info.json", "bld"} {
+		if _, err := os.Stat(filepath.Join(directory, name)); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -139,6 +139,17 @@ func TestPruneKeepsImagesIfABuildCannotBeRead(t *testing.T) {
 	assert.Contains(t, results, name("golang", unused))
 }
 
+// The directory above would otherwise look like that of a peer that has nothing installed, and all images would go.
+func TestADirectoryWithoutBuildsIsRefused(t *testing.T) {
+	s := newSite(t)
+	wrong := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(wrong, "externalbuilder", "builds"), 0o755))
+	_, err := inventory.Gather(t.Context(), s.client, []string{wrong}, false)
+	require.EqualError(t, err, "directory "+wrong+" holds no builds of a peer: expected externalbuilder/builds in its peer.fileSystemPath")
+	_, err = inventory.Gather(t.Context(), s.client, []string{filepath.Join(wrong, "externalbuilder", "builds")}, false)
+	assert.NoError(t, err, "a peer may have nothing installed")
+}
+
 func TestPruneLeavesOthersAlone(t *testing.T) {
 	s := newSite(t)
 	s.engine.AddImage(fakeengine.Image{Name: "postgres:16", Command: []string{"postgres"}})

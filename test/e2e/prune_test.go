@@ -96,9 +96,10 @@ func TestPruneWithTwoPeersOfTwoVersions(t *testing.T) {
 		assert.NoError(t, cmd.Run(), stderr.String())
 		return stdout.String() + stderr.String()
 	}
+	nothing := t.TempDir()
 	t.Cleanup(func() { // when the peers have closed, nothing is needed any more; twice, because of images of unknown age
 		for range 2 {
-			prune("--yes", "--older-than", "1s", operator) // where no peer keeps builds
+			prune("--yes", "--older-than", "1s", nothing) // of a peer that has nothing installed
 		}
 	})
 	newer, older := newPeer(t, withBuilder(builder(t, settings))), newPeer(t, withBuilder(earlierBuilder(t, settings)))
