@@ -215,7 +215,7 @@ var hints = []struct {
 	{regexp.MustCompile(`certificate signed by unknown authority|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|PKIX path building failed|` +
 		`self[- ]signed certificate|unable to get (local )?issuer certificate|unable to verify the first certificate|certificate verify failed|SSL certificate problem`),
 		"the build does not trust a server's or a proxy's certificate: builder.build.caBundle takes the one of its authority"},
-	{regexp.MustCompile(`(?i)\b407\b|proxy authentication required|authenticate to the proxy`),
+	{regexp.MustCompile(`(?i)\b407 proxy|\bE407\b|HTTP/1\.\d 407|status code:? 407|proxy authentication required|authenticate to the proxy`),
 		"the proxy wants a name and a password: HTTPS_PROXY and HTTP_PROXY in builder.build.environment can hold them, http://USER:PASSWORD@HOST:PORT"},
 	{regexp.MustCompile(`(?i)\b40[13] (unauthorized|forbidden)|\bE40[13]\b|status code:? 40[13]|reason phrase:? (unauthorized|forbidden)|not authorized|incorrect or missing password`),
 		"a registry refuses the build's credentials: builder.build.secrets takes the file that holds them, such as ~/.netrc, ~/.npmrc or ~/.m2/settings.xml"},

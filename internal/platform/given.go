@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -164,6 +163,8 @@ func (p *Plan) give(given Given) {
 var (
 	// privateName matches names of variables that usually hold a secret.
 	privateName = regexp.MustCompile(`(?i)token|password|passwd|secret|_auth`)
+	// userInURL matches a URL that may hold a password.
+	userInURL = regexp.MustCompile(`://[^/\s]+@`)
 	// shellName matches the names of variables that a shell can set.
 	shellName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 )
@@ -175,11 +176,8 @@ func isPrivate(variable string) bool {
 	switch {
 	case !shellName.MatchString(name):
 		return false
-	case privateName.MatchString(name):
-		return true
+	case slices.Contains(proxies, name):
+		return strings.Contains(value, "@") // it may do without a scheme
 	}
-	return slices.ContainsFunc(strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == '|' || c == ' ' }), func(part string) bool {
-		parsed, err := url.Parse(part)
-		return err == nil && parsed.User != nil || err != nil && strings.Contains(part, "@")
-	})
+	return privateName.MatchString(name) || userInURL.MatchString(value)
 }
