@@ -1,15 +1,16 @@
 // Withengine runs a command that needs a Docker engine and base images, and checks that the command leaves nothing
 // behind.
 //
-//	withengine [--work-dir DIR] [--program NAME] [--bare] [--] COMMAND [ARGUMENT...]
+//	withengine [--work-dir DIR] [--program NAME] [--bare] [--meanwhile SCRIPT] [--] COMMAND [ARGUMENT...]
 //	withengine [--work-dir DIR] --keep | --stop | --clean
 //
 // It uses the engine that DOCKER_HOST names, or else the machine's. If there is none, it starts one and stops it at the
 // end. NAME is a program that COMMAND needs: if it is missing, it is installed from the Debian package of that name,
 // where the engine could be installed too. COMMAND gets DOCKER_HOST, FBD_TEST_CCENV, FBD_TEST_BASEOS, FBD_TEST_NODEENV,
 // FBD_TEST_JAVAENV (not with --bare, which makes no base images) and FBD_TEST_ENGINE_OWN (1 if the engine is withengine's own,
-// else 0) in its environment. The exit
-// status is COMMAND's, or 1 if something was left behind.
+// else 0) in its environment. SCRIPT needs the programs, but neither engine nor images: the shell runs it while the images are
+// made. COMMAND follows when both are done, unless SCRIPT fails. The exit status is COMMAND's, or 1 if SCRIPT failed or something
+// was left behind.
 package main
 
 import (
@@ -53,11 +54,12 @@ type arguments struct {
 	workDir           string
 	keep, stop, clean bool
 	bare              bool     // no base images
+	meanwhile         string   // a script that runs while the images are made
 	programs          []string // needed by the command
 	command           []string
 }
 
-const usage = `usage: withengine [--work-dir DIR] [--program NAME] [--bare] [--] COMMAND [ARGUMENT...]
+const usage = `usage: withengine [--work-dir DIR] [--program NAME] [--bare] [--meanwhile SCRIPT] [--] COMMAND [ARGUMENT...]
        withengine [--work-dir DIR] --keep | --stop | --clean
 `
 
@@ -71,6 +73,7 @@ func parse(args []string, out io.Writer) (arguments, error) {
 	flags.BoolVar(&parsed.stop, "stop", false, "stop an engine that --keep left running")
 	flags.BoolVar(&parsed.clean, "clean", false, "stop the engine and remove its data and images")
 	flags.BoolVar(&parsed.bare, "bare", false, "make no base images, for a command that needs none")
+	flags.StringVar(&parsed.meanwhile, "meanwhile", "", "a shell `script` to run while the base images are made; the command runs only if it succeeds")
 	flags.Func("program", "install a `program` that the command needs from the Debian package of that name, if it is missing", func(name string) error {
 		parsed.programs = append(parsed.programs, name)
 		return nil

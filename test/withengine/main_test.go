@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ func TestArgumentsNeedExactlyOneAction(t *testing.T) {
 		{[]string{"go", "test", "-v"}, arguments{workDir: ".work", command: []string{"go", "test", "-v"}}, true},
 		{[]string{"--", "x", "--keep"}, arguments{workDir: ".work", command: []string{"x", "--keep"}}, true},
 		{[]string{"--program", "busybox", "--", "x"}, arguments{workDir: ".work", programs: []string{"busybox"}, command: []string{"x"}}, true},
+		{[]string{"--meanwhile", "y", "x"}, arguments{workDir: ".work", meanwhile: "y", command: []string{"x"}}, true},
 		{[]string{"--work-dir", "d", "--clean"}, arguments{workDir: "d", clean: true}, true},
 		{[]string{"--keep"}, arguments{workDir: ".work", keep: true}, true},
 		{[]string{"--stop"}, arguments{workDir: ".work", stop: true}, true},
@@ -51,6 +53,29 @@ func TestTheCommandsStatusIsReturned(t *testing.T) {
 	}
 	_, err := execute(t.Context(), []string{"/no/such/command"}, nil)
 	assert.ErrorContains(t, err, "starting the command")
+}
+
+// What runs while the images are made runs beside it, and a failure of either is reported, as is that of both.
+func TestAScriptRunsMeanwhile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	var said []byte
+	read := func() (err error) { // ends only if the script runs at the same time
+		said, err = os.ReadFile(pipe)
+		return err
+	}
+	require.NoError(t, meanwhile(t.Context(), "echo hello >"+pipe, read))
+	assert.Equal(t, "hello\n", string(said))
+
+	broken := errors.New("no images")
+	well, badly := func() error { return nil }, func() error { return broken }
+	require.NoError(t, meanwhile(t.Context(), "", well))
+	require.ErrorIs(t, meanwhile(t.Context(), "", badly), broken)
+	require.ErrorIs(t, meanwhile(t.Context(), "true", badly), broken)
+	require.ErrorContains(t, meanwhile(t.Context(), "exit 7", well), "exit status 7")
+	err := meanwhile(t.Context(), "exit 7", badly)
+	require.ErrorIs(t, err, broken)
+	require.ErrorContains(t, err, "exit status 7")
 }
 
 // The command's children get the signal too, because a test's helper that keeps running would leave containers behind.

@@ -40,13 +40,34 @@ func open(ctx context.Context, args arguments, s environment, opts engine.Option
 	if err == nil {
 		err = engine.InstallPrograms(ctx, opts, args.programs...)
 	}
-	if err == nil && !args.bare {
-		session.images, err = makeImages(ctx, e.Host, args, s)
+	if err == nil {
+		err = meanwhile(ctx, args.meanwhile, func() (err error) {
+			if !args.bare {
+				session.images, err = makeImages(ctx, e.Host, args, s)
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return nil, errors.Join(err, session.close(ctx))
 	}
 	return session, nil
+}
+
+// meanwhile runs a script beside work. Both go on to their end if the other one fails, so that both errors are reported.
+func meanwhile(ctx context.Context, script string, work func() error) error {
+	if script == "" {
+		return work()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		status, err := execute(ctx, []string{"sh", "-c", script}, nil)
+		if err == nil && status != 0 {
+			err = fmt.Errorf("running what needs no images: exit status %d", status)
+		}
+		ended <- err
+	}()
+	return errors.Join(work(), <-ended)
 }
 
 // makeImages provides the base images, and returns the variables that name them.
