@@ -42,6 +42,7 @@ setInterval(() => {}, 1000);
 // A package that pins nothing keeps what its first build chose until an operator makes its image anew. What runs goes on, and
 // the next launch uses the new image, with the record of the install.
 func TestAPackageWithoutALockFileIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	pkg := fresh(t, "node", "chooser_1.0", chooser()...)
 	id := p.install(t, pkg)
@@ -84,6 +85,7 @@ func TestAPackageWithoutALockFileIsMadeAnew(t *testing.T) {
 
 // Every kind of image can be made anew, and is the same again if the package pins everything.
 func TestImagesThatPinEverythingAreTheSameAgain(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	for name, pkg := range map[string][]byte{
 		"golang": fresh(t, "golang", "go_1.0", peer.File("src/go.mod", "module example.com/anew\n\ngo 1.21\n"), peer.File("src/main.go", "package main\n\nfunc main() {}\n")),
@@ -107,6 +109,7 @@ func TestImagesThatPinEverythingAreTheSameAgain(t *testing.T) {
 
 // The steps of a Dockerfile run again, although the engine has kept their results.
 func TestAnImageOfADockerfileIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	pkg := fresh(t, "docker", "any_1.0", peer.File("src/Dockerfile",
 		"FROM "+world.baseos+"\nUSER root\nRUN date +%s%N >/chosen.txt\nENTRYPOINT [\"/bin/sh\", \"-c\", \"cat /chosen.txt\"]\n"))
 	p := newPeer(t)
@@ -121,6 +124,7 @@ func TestAnImageOfADockerfileIsMadeAnew(t *testing.T) {
 
 // docker exec gives build --anew all variables of the peer. It uses those that the peer passes on, and finds the same image.
 func TestAnewFindsTheImageThatThePeerUses(t *testing.T) {
+	t.Parallel()
 	dir := builder(t, config(""))
 	core := t.TempDir()
 	text := "chaincode: {externalBuilders: [{name: docker, path: " + dir + ", propagateEnvironment: [GOFLAGS]}]}\n"
@@ -149,6 +153,7 @@ func TestAnewFindsTheImageThatThePeerUses(t *testing.T) {
 
 // What a java package downloads is chosen again: the snapshot is made anew first, and the image of the code on it.
 func TestAJavaPackageIsMadeAnew(t *testing.T) {
+	t.Parallel()
 	p := javaPeer(t)
 	code := withPlugins("", "", peer.File("src/src/main/resources/salt.txt", rand.Text()))
 	pkg, err := peer.Assemble(map[string]any{"type": "java", "label": "anew_1.0", "path": "."}, code...)

@@ -63,6 +63,7 @@ func TestAFailingBuildSaysWhy(t *testing.T) {
 }
 
 func TestDetectAndBuildCheckMetadata(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct{ metadata, want string }{
 		"missing":        {"", "no such file"},
 		"not JSON":       {"{", "metadata.json"},
@@ -93,6 +94,7 @@ func TestDetectAndBuildCheckMetadata(t *testing.T) {
 }
 
 func TestDetectSaysNothingOfOtherPackages(t *testing.T) {
+	t.Parallel()
 	u := unpack(t, "wasm", "a label that is not ours to judge")
 	p := start(t, builder(t, config("")), "detect", u.source, u.metadata)
 	assert.Equal(t, 1, p.status(t))
@@ -153,6 +155,7 @@ func TestTenBuildersOfAPackageThatDoesNotCompile(t *testing.T) {
 }
 
 func TestTwoBuildersOfTheSamePackageShareOneBuild(t *testing.T) {
+	t.Parallel()
 	code := append(entries(t, filepath.Join(world.samples, "hangs")), peer.File("src/salt.txt", time.Now().String()))
 	dir := builder(t, config(""))
 	var wg sync.WaitGroup

@@ -108,6 +108,7 @@ func (c *cutter) cut(stayClosed bool) {
 
 // The engine rotates the log about every two seconds meanwhile, and keeps 9 of its files.
 func TestNoLineIsLostWhenConnectionsAreCut(t *testing.T) {
+	t.Parallel()
 	const seconds = 30
 	p := newPeer(t)
 	id := p.install(t, sample(t, "prints", "golang", "prints_1.0"))

@@ -106,6 +106,7 @@ func dockerfile(recipe string) []peer.Entry {
 
 // The image of one chaincode holds what other packages may not read, whatever they call it.
 func TestADockerfileCannotUseTheImageOfAChaincode(t *testing.T) {
+	t.Parallel()
 	record, _ := buildByHand(t, config(""), "docker", dockerfile("FROM "+world.baseos+"\nUSER root\nCOPY salt.txt /\nCMD [\"x\"]\n")...)
 	var image struct {
 		ID string `json:"Id"`
@@ -131,6 +132,7 @@ func TestADockerfileCannotUseTheImageOfAChaincode(t *testing.T) {
 
 // An archive of a package may have entries for directories, empty ones among them. Nothing asks a registry for the frontend.
 func TestADockerfileCopiesAnEmptyDirectory(t *testing.T) {
+	t.Parallel()
 	recipe := "# syntax=docker/dockerfile:1\nFROM " + world.baseos + "\nUSER root\nCOPY data/ /data/\nCOPY salt.txt /\nRUN test -d /data && echo the directory is there\nCMD [\"x\"]\n"
 	p := newPeer(t)
 	id := p.install(t, fresh(t, "docker", "empty_1.0", append(dockerfile(recipe), peer.Entry{Name: "src/data/", Mode: 0o40755, Type: tar.TypeDir})...))
@@ -196,6 +198,7 @@ func imagesOfPrefix(t *testing.T) []string {
 
 // After a build is stopped, no step of it keeps running on the engine, and none begins: podman finishes the one that runs.
 func TestADockerfileBuildThatIsStopped(t *testing.T) {
+	t.Parallel()
 	running := "while :; do sleep 0.1; done"
 	if isPodman(t) {
 		running = "sleep 5"

@@ -61,6 +61,7 @@ func (p *testPeer) dies(t *testing.T, id string) {
 
 // The five layouts that the built-in controller builds, and packages without src/.
 func TestEveryGoLayout(t *testing.T) {
+	t.Parallel()
 	const path = "github.com/example/dies"
 	dies := entries(t, filepath.Join(world.samples, "dies"))
 	vendor := func(dir string) peer.Entry { return peer.File(dir+"vendor/modules.txt", "") }
@@ -98,6 +99,7 @@ func goModule(t *testing.T, code []peer.Entry) string {
 }
 
 func TestAGoPathThatLeadsOut(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/etc", "../other", "a/../../b"} {
 		p := newPeer(t)
 		_, err := p.Install(timeout(t), packed(t, "golang", path, entries(t, filepath.Join(world.samples, "dies"))...))
@@ -108,6 +110,7 @@ func TestAGoPathThatLeadsOut(t *testing.T) {
 
 // The libraries that the builder image links against are not in the runtime image.
 func TestAChaincodeWithAPartInC(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
 	_, err := p.Launch(timeout(t), id)
@@ -118,6 +121,7 @@ func TestAChaincodeWithAPartInC(t *testing.T) {
 
 // With chaincode.golang.dynamicLink, the operator provides a runtime image with the libraries.
 func TestDynamicLink(t *testing.T) {
+	t.Parallel()
 	dynamic := strings.Replace(config(""), "golang: {", "golang: {dynamicLink: true, ", 1)
 	p := newPeer(t, withBuilder(builder(t, dynamic)))
 	id := p.install(t, fresh(t, "golang", "cgo_1.0", entries(t, filepath.Join(world.samples, "cgo"))...))
@@ -139,6 +143,7 @@ func static(t *testing.T, p *testPeer, id string) bool {
 
 // If the builder image's Go is too old for a package, the error names the versions and the setting.
 func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	code := []peer.Entry{peer.File("src/go.mod", "module example.com/new\n\ngo 1.999.0\n"), peer.File("src/main.go", "package main\n\nfunc main() {}\n")}
 	_, err := p.Install(timeout(t), fresh(t, "golang", "new_1.0", code...))

@@ -29,6 +29,7 @@ func javaPeer(t *testing.T, change ...func(*peer.Options)) *testPeer {
 
 // What put writes, get returns, with the real shim.
 func TestAJavaChaincodeGoesThroughAllPhases(t *testing.T) {
+	t.Parallel()
 	for _, tls := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
 			p := javaPeer(t, withTLS(tls))
@@ -70,6 +71,7 @@ func (p *testPeer) dies5(t *testing.T, id string) {
 
 // Every build finds the libraries in the image, and nothing that an earlier build of the label left.
 func TestAJavaBuildSeesTheImageAlone(t *testing.T) {
+	t.Parallel()
 	p := javaPeer(t)
 	p.dies5(t, p.install(t, fresh(t, "java", "warmed_1.0", warmed()...)))
 	leaves := peer.File("src/mvnw", "#!/bin/sh\nset -e\ntest ! -e /root/.m2/left\ntest ! -e /root/.gradle/left\ntouch /root/.m2/left /root/.gradle/left\n"+
@@ -82,6 +84,7 @@ func TestAJavaBuildSeesTheImageAlone(t *testing.T) {
 // A JVM with two options that select a garbage collector does not start: https://github.com/OpenNMS has such a file, as do
 // 1,900 others.
 func TestAJavaPackageWithOptionsForTheJVM(t *testing.T) {
+	t.Parallel()
 	p := javaPeer(t)
 	p.dies5(t, p.install(t, fresh(t, "java", "options_1.0", append(warmed(), peer.File("src/.mvn/jvm.config", "-Xmx512m -XX:+UseParallelGC\n"))...)))
 }
@@ -95,6 +98,7 @@ func wrapper(jar string) string {
 
 // All layouts that the image's build.sh accepts.
 func TestEveryJavaLayout(t *testing.T) {
+	t.Parallel()
 	main := warmed()[1]
 	main.Name = "src/src/main/java/Main.java"
 	const gradle = "plugins { id 'java' }\njar { archiveName = 'chaincode.jar'\n manifest { attributes 'Main-Class': 'Main' } }\ntask shadowJar { dependsOn jar }\n"
@@ -128,6 +132,7 @@ func TestAJavaPackageWithNothingToBuildFrom(t *testing.T) {
 }
 
 func TestAJarThatCameWithThePackage(t *testing.T) {
+	t.Parallel()
 	p := javaPeer(t)
 	first := p.install(t, packed(t, "java", ".", warmed()[1], peer.File("src/pom.xml", "<project/>"), peer.File("src/mvnw", wrapper("target/chaincode.jar"))))
 	jar := imageFile(t, p.record(t, first).Image, "/root/chaincode-java/chaincode/chaincode.jar")

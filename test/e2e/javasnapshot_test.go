@@ -44,6 +44,7 @@ func ahead(t *testing.T, said string) (files, status string) {
 
 // The real shim: the first install downloads everything ahead of the code, and an upgrade nothing.
 func TestAnUpgradeOfAJavaPackageDownloadsNothing(t *testing.T) {
+	t.Parallel()
 	p := javaPeer(t)
 	code := entries(t, filepath.Join(world.samples, "java"))
 	for i := range code {
@@ -86,6 +87,7 @@ func withPlugins(dependencies, plugins string, more ...peer.Entry) []peer.Entry 
 
 // Packages whose builds need more than pom.xml before they download: all of it is there, but the code.
 func TestWhatAJavaBuildNeedsAheadOfTheCodeIsThere(t *testing.T) {
+	t.Parallel()
 	const system = `<dependency><groupId>org.example</groupId><artifactId>local</artifactId><version>1</version><scope>system</scope><systemPath>${project.basedir}/lib/local.jar</systemPath></dependency>`
 	const enforcer = `<plugin><artifactId>maven-enforcer-plugin</artifactId><version>3.5.0</version><executions><execution><phase>validate</phase><goals><goal>enforce</goal></goals>
 <configuration><rules><requireFilesExist><files><file>${project.basedir}/config/VERSION</file></files></requireFilesExist></rules></configuration></execution></executions></plugin>`
@@ -112,6 +114,7 @@ func TestWhatAJavaBuildNeedsAheadOfTheCodeIsThere(t *testing.T) {
 
 // Debian's Gradle 4.4.1, with code of the build's own in buildSrc and a dependency.
 func TestAGradleBuildDownloadsAheadOfTheCode(t *testing.T) {
+	t.Parallel()
 	code := []peer.Entry{
 		warmed()[1],
 		peer.File("src/settings.gradle", "rootProject.name = 'x'\ninclude 'lib'\n"),
@@ -146,6 +149,7 @@ task shadowJar { dependsOn jar }
 
 // A current Gradle is not to be had in the tests' image. A wrapper in its place shows what it would find.
 func TestWhatAGradleBuildInKotlinFindsAheadOfTheCode(t *testing.T) {
+	t.Parallel()
 	gradlew := peer.File("src/gradlew", "#!/bin/sh\necho \"found: $(find . -type f | sort | tr '\\n' ' ')\"\n"+strings.TrimPrefix(wrapper("build/libs/chaincode.jar"), "#!/bin/sh\n"))
 	p := javaPeer(t)
 	id, said := p.installJava(t, warmed()[1], gradlew, peer.File("src/build.gradle.kts", "// "+rand.Text()), peer.File("src/settings.gradle.kts", "includeBuild(\"conventions\")"),
@@ -159,6 +163,7 @@ func TestWhatAGradleBuildInKotlinFindsAheadOfTheCode(t *testing.T) {
 
 // A build that reads its sources while it resolves is built all the same, as is one that finds its own tools in the snapshot.
 func TestABuildWithoutTheCodeThatFails(t *testing.T) {
+	t.Parallel()
 	const fetches = `tool=/root/.m2/wrapper/dists/maven/bin/mvn
 if [ ! -e $tool ]; then
 	echo "the wrapper: fetching"
@@ -185,6 +190,7 @@ $tool
 
 // Two packages differ in nothing but their code. That of the first writes to every directory of the build's container.
 func TestAHostileJavaPackageChangesNoOther(t *testing.T) {
+	t.Parallel()
 	mvnw := peer.File("src/mvnw", `#!/bin/sh
 set -e
 evil=$(find / -xdev -name evil)

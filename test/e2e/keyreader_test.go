@@ -19,12 +19,13 @@ func changingUser(t *testing.T, hostConfig, extra string) string {
 	buildImage(t, image, "FROM "+world.baseos+`
 USER root
 ENTRYPOINT ["setpriv", "--reuid=500", "--regid=500", "--clear-groups"]
-`)
+LABEL name=`+image+"\n")
 	settings := strings.Replace(config(extra), "golang: {runtime: "+world.baseos+"}", "golang: {runtime: "+image+"}", 1)
 	return strings.Replace(settings, "chaincode:\n", "  docker: {hostConfig: {"+hostConfig+"}}\nchaincode:\n", 1)
 }
 
 func TestAnEntrypointThatChangesTheUser(t *testing.T) {
+	t.Parallel()
 	const both = "CapAdd: [SETUID, SETGID]"
 	for name, test := range map[string]struct {
 		hostConfig, extra string
@@ -51,6 +52,7 @@ func TestAnEntrypointThatChangesTheUser(t *testing.T) {
 }
 
 func TestAnEntrypointThatCannotChangeTheUserNamesTheSettings(t *testing.T) {
+	t.Parallel()
 	const capAdd, keyReader = "SETUID and SETGID in vm.docker.hostConfig.CapAdd", "builder.security.keyReader"
 	for name, test := range map[string]struct {
 		hostConfig, extra string
@@ -81,6 +83,7 @@ func TestAnEntrypointThatCannotChangeTheUserNamesTheSettings(t *testing.T) {
 }
 
 func TestAMissingProgramSaysWhat127Means(t *testing.T) {
+	t.Parallel()
 	image := prefix + "/missing:" + strings.ToLower(rand.Text())
 	buildImage(t, image, "FROM "+world.baseos+"\nENTRYPOINT [\"/bin/sh\", \"-c\", \"exec no-such-program\"]\n")
 	settings := strings.Replace(config(""), "golang: {runtime: "+world.baseos+"}", "golang: {runtime: "+image+"}", 1)

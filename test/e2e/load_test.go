@@ -148,6 +148,7 @@ func loaded(t *testing.T, config, salt string) string {
 
 // What an image has besides its layer is that of its runtime image, whichever way the engine gets it.
 func TestALoadedImageIsAsACommittedOne(t *testing.T) {
+	t.Parallel()
 	base := prefix + "/everything:" + strings.ToLower(rand.Text())
 	buildImage(t, base, fmt.Sprintf(everything, world.baseos))
 	salt := rand.Text()
@@ -176,6 +177,7 @@ func TestALoadedImageIsAsACommittedOne(t *testing.T) {
 // An image of one new layer is as good as any other one: it outlives its base, can be saved and loaded, pushed and pulled, and
 // a Dockerfile can begin with it.
 func TestWhatALoadedImageIsGoodFor(t *testing.T) {
+	t.Parallel()
 	base := prefix + "/copier:" + strings.ToLower(rand.Text())
 	buildImage(t, base, fmt.Sprintf("FROM %s\nADD --chmod=755 build.sh /chaincode/build.sh\nUSER 0\nWORKDIR /\n", world.baseos))
 	salt := rand.Text()
@@ -224,6 +226,7 @@ func TestWhatALoadedImageIsGoodFor(t *testing.T) {
 
 // Whatever the runtime image consists of, an image is loaded on it.
 func TestRuntimeImagesOfAnySort(t *testing.T) {
+	t.Parallel()
 	copying := "FROM " + world.baseos + "\nADD --chmod=755 build.sh /chaincode/build.sh\nUSER 0\n"
 	tests := map[string]func(t *testing.T, image string){
 		"100 layers": func(t *testing.T, image string) {
@@ -294,6 +297,7 @@ func push(t *testing.T, repository string) {
 
 // A disk that is full costs the build, not the peer: the error names the directory.
 func TestADiskThatIsFullIsNamed(t *testing.T) {
+	t.Parallel()
 	u := unpack(t, "golang", "full_1.0", append(entries(t, filepath.Join(world.samples, "dies")), peer.File("src/salt.txt", rand.Text()))...)
 	mountTmpfs(t, u.output, "64k")
 	p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)

@@ -23,6 +23,7 @@ func networked(mode, extra string) string {
 // A list of networks, with aliases, works on engines of any age. Some accept only one network at a create, and need
 // further calls for the others.
 func TestAChaincodeOnSeveralNetworks(t *testing.T) {
+	t.Parallel()
 	unique := strings.ToLower(rand.Text()[:10])
 	one, two := createNetwork(t, "one-"+unique), createNetwork(t, "two-"+unique)
 	tests := map[string]struct {
@@ -64,6 +65,7 @@ func TestAChaincodeOnSeveralNetworks(t *testing.T) {
 
 // On the host's network, chaincodes reach what listens on its loopback. docs/networks.md says how to keep them away.
 func TestAPeerOnTheHostWithChaincodesOnANetwork(t *testing.T) {
+	t.Parallel()
 	const host = "peer0.org1.example.com"
 	network := createNetwork(t, "apart-"+strings.ToLower(rand.Text()[:10]))
 	var found struct {
@@ -86,6 +88,7 @@ func TestAPeerOnTheHostWithChaincodesOnANetwork(t *testing.T) {
 
 // fabric-samples#566, fabric#417.
 func TestANetworkThatIsNotThereIsNamedWithThoseThatAre(t *testing.T) {
+	t.Parallel()
 	there := createNetwork(t, "there-"+strings.ToLower(rand.Text()[:10]))
 	tests := map[string]string{
 		"the only one":  networked("fabric_test-"+there, ""),

@@ -22,6 +22,7 @@ import (
 // A hand-made package contains its dependencies: nothing is downloaded, and there is no network for it. The peer refuses
 // links in packages, so it does not contain the commands of dependencies.
 func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
 	npm := exec.Command("npm", "ci", "--omit=dev")
@@ -61,6 +62,7 @@ func installed(t *testing.T, change func(dir string)) []peer.Entry {
 // tar -h, and packers on Windows, make files of the links in node_modules/.bin. A copy does not find the modules beside the
 // original.
 func TestCopiesOfCommandsAreLinkedAgain(t *testing.T) {
+	t.Parallel()
 	code := installed(t, func(dir string) {
 		bin := filepath.Join(dir, "node_modules", ".bin")
 		links, err := os.ReadDir(bin)
@@ -81,6 +83,7 @@ func TestCopiesOfCommandsAreLinkedAgain(t *testing.T) {
 }
 
 func TestTheRestOfTheDependenciesIsInstalled(t *testing.T) {
+	t.Parallel()
 	code := installed(t, func(dir string) {
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, "node_modules", ".bin")))
 		require.NoError(t, os.RemoveAll(filepath.Join(dir, "node_modules", "fabric-shim")))
@@ -116,6 +119,7 @@ func (p *testPeer) printed(t *testing.T, id string) string {
 
 // A node_modules that holds no package is none.
 func TestANodeModulesWithNothingButACache(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, fresh(t, "node", "cache_1.0", printer("",
 		peer.File("src/node_modules/.cache/x/a", "cache"), peer.File("src/node_modules/.package-lock.json", "{}"))...))
@@ -125,6 +129,7 @@ func TestANodeModulesWithNothingButACache(t *testing.T) {
 
 // npm runs the script after it has installed. It changes a dependency by a file of the package, as patch-package does.
 func TestAScriptThatPatchesADependency(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, fresh(t, "node", "patch_1.0", printer(`,"dependencies":"[ ! -f tools/patch.js ] || node tools/patch.js"`,
 		peer.File("src/tools/patch.js", "const fs = require('fs'); fs.appendFileSync('node_modules/is-number/index.js', fs.readFileSync('patches/is-number.js'));\n"),
@@ -140,6 +145,7 @@ func kv(t *testing.T, label string, more ...peer.Entry) []byte {
 
 // The first install may find the snapshot of an earlier test. The second must find one.
 func TestAnUpgradeOfANodePackageInstallsNothing(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	p.install(t, kv(t, "kv_1.0"))
 	told := len(p.said("build"))
@@ -154,6 +160,7 @@ func TestAnUpgradeOfANodePackageInstallsNothing(t *testing.T) {
 
 // Neither the snapshot nor the image contains the environment or files that are only for the build.
 func TestNoEnvironmentOfTheBuildReachesASnapshot(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cr3t-of-the-proxy"
 	p := newPeer(t, withBuilder(builder(t, config("  build: {environment: {NPM_TOKEN: "+secret+", NO_PROXY: "+secret+"}}\n"))))
 	// A new package.json gives a new snapshot.
@@ -180,6 +187,7 @@ func TestNoEnvironmentOfTheBuildReachesASnapshot(t *testing.T) {
 
 // If the image's scripts are not known, and so may do more, they build the whole package and start it.
 func TestScriptsThatAreNotKnownBuildAndStartNodePackages(t *testing.T) {
+	t.Parallel()
 	settings := strings.Replace(config(""), strings.Join(baseimages.NodeScripts(), ", "), "", 1)
 	p := newPeer(t, withBuilder(builder(t, settings)))
 	id := p.install(t, kv(t, "kv_1.0"))
@@ -193,6 +201,7 @@ func TestScriptsThatAreNotKnownBuildAndStartNodePackages(t *testing.T) {
 }
 
 func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
+	t.Parallel()
 	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer(t, withBuilder(builder(t, config(extra))))
@@ -217,6 +226,7 @@ func TestANodeChaincodeStartsWithoutNPM(t *testing.T) {
 
 // The TypeScript chaincodes of Fabric's samples start with set -x.
 func TestAStartScriptThatWrapsTheShimStartsWithoutNPM(t *testing.T) {
+	t.Parallel()
 	code := entries(t, filepath.Join(world.samples, "node"))
 	for i := range code {
 		if code[i].Name == "src/package.json" {
@@ -254,6 +264,7 @@ setInterval(() => {}, 1000);
 // The shells and npm that start node do not forward SIGTERM. If they exit first, node is killed without any time to
 // clean up.
 func TestSIGTERMReachesNode(t *testing.T) {
+	t.Parallel()
 	for name, extra := range map[string]string{"with an init": "", "without an init": "  security: {init: false}\n"} {
 		t.Run(name, func(t *testing.T) {
 			p := newPeer(t, withBuilder(builder(t, config(extra))))
@@ -270,6 +281,7 @@ func TestSIGTERMReachesNode(t *testing.T) {
 }
 
 func TestANodeChaincodeEndsBySIGTERM(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "node", "node", "node_1.0"))
 	p.invoke(t, id, "put", "a", "1")
@@ -280,6 +292,7 @@ func TestANodeChaincodeEndsBySIGTERM(t *testing.T) {
 
 // No engine is contacted: there is none at that endpoint.
 func TestAPackageJSONThatIsNoJSON(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 	_, err := p.Install(timeout(t), fresh(t, "node", "broken_1.0", peer.File("src/package.json", "{name: 'x'}")))
 	require.ErrorContains(t, err, "exit status 1")
@@ -288,6 +301,7 @@ func TestAPackageJSONThatIsNoJSON(t *testing.T) {
 }
 
 func TestANodePackageWithoutSrc(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, packed(t, "node", "", moved(entries(t, filepath.Join(world.samples, "node")), "src/", "")...))
 	p.invoke(t, id, "put", "a", "1")

@@ -115,6 +115,7 @@ func peerOfRelease(t *testing.T) string {
 }
 
 func TestTheProgramsAlone(t *testing.T) {
+	t.Parallel()
 	image := buildLayer(t, "programs", []byte(layerConfig()))
 	id := createContainer(t, "", map[string]any{"Image": image, "Cmd": []string{"none"}})
 	content, err := world.engine.Read(timeout(t), "/containers/"+id+"/archive?path="+builderPath)

@@ -87,6 +87,7 @@ func TestAPrebuiltImage(t *testing.T) {
 }
 
 func TestAnImageThatIsThereAlreadyIsNotPulled(t *testing.T) {
+	t.Parallel()
 	r := registry.Start(t)
 	digest := r.Push(t, "chaincodes/kv:1.0", registry.Image(t, prebuilt(t, "")))
 	forget(t, r.Ref("chaincodes/kv@"+digest))

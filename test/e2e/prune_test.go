@@ -85,6 +85,7 @@ func (p *testPeer) imageOf(t *testing.T, id string) string {
 // One peer has today's programs and the other earlier ones. The prune has a time-out of a second, so that no image is protected by
 // its age while builds and launches run.
 func TestPruneWithTwoPeersOfTwoVersions(t *testing.T) {
+	t.Parallel()
 	unique := prefix + "-prune-" + strings.ToLower(rand.Text())
 	settings := strings.Replace(config(""), "prefix: "+prefix, "prefix: "+unique, 1)
 	settings = strings.Replace(settings, allOutput(""), "", 1) // earlier versions do not know it

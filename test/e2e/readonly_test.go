@@ -17,6 +17,7 @@ import (
 // Engines do not add files to a read-only root file system, not even before the start. If the image has a shell, the TLS
 // files are in memory. Otherwise they are in a volume, which is removed with the container.
 func TestAReadOnlyRootFileSystem(t *testing.T) {
+	t.Parallel()
 	readOnly := strings.Replace(config(""), "chaincode:\n", "  docker: {hostConfig: {ReadonlyRootfs: true}}\nchaincode:\n", 1)
 	r := registry.Start(t)
 	digest := r.Push(t, "chaincodes/kv:1.0", registry.Image(t, prebuilt(t, "1234:5678")))

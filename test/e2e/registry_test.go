@@ -86,6 +86,7 @@ func builtImage(t *testing.T, u unpacked) string {
 }
 
 func TestABaseImageIsPulledWithCredentials(t *testing.T) {
+	t.Parallel()
 	const user, password = "ada", "s3cret-of-ada"
 	tests := map[string]struct {
 		door registry.Option
@@ -138,6 +139,7 @@ func TestABaseImageIsPulledWithACredentialHelper(t *testing.T) {
 
 // The error is one line with the registry, the user and the setting, and without the password.
 func TestARegistryThatRefuses(t *testing.T) {
+	t.Parallel()
 	const password = "s3cret-of-ada"
 	tests := map[string]struct {
 		fault     registry.Fault
@@ -182,6 +184,7 @@ func TestARegistryThatRefuses(t *testing.T) {
 }
 
 func TestPullPolicyOnARealEngine(t *testing.T) {
+	t.Parallel()
 	r := registry.Start(t)
 	r.Push(t, "base/node:1", copier(t, "old"))
 	image := r.Ref("base/node:1")
@@ -229,6 +232,7 @@ func imageID(t *testing.T, image string) string {
 
 // An image pulled through a mirror has the requested name, and gives the same chaincode image.
 func TestMirrorOnARealEngine(t *testing.T) {
+	t.Parallel()
 	r := registry.Start(t)
 	r.Push(t, "mirror/"+prefix+"/mirrored:1", copier(t, t.Name()))
 	image := prefix + "/mirrored:1"

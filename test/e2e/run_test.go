@@ -22,6 +22,7 @@ import (
 
 // fabric-builder-k8s#23: run must end when the chaincode does, with its status and the reason.
 func TestAChaincodeThatExits(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	_, err := p.Invoke(timeout(t), id, "exit", "3")
@@ -34,6 +35,7 @@ func TestAChaincodeThatExits(t *testing.T) {
 }
 
 func TestAChaincodeThatDiesAtOnceLosesNoOutput(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "dies", "golang", "dies_1.0"))
 	for range 5 {
@@ -46,6 +48,7 @@ func TestAChaincodeThatDiesAtOnceLosesNoOutput(t *testing.T) {
 }
 
 func TestAMillionLinesArriveComplete(t *testing.T) {
+	t.Parallel()
 	const lines = 1_000_000
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
@@ -64,6 +67,7 @@ func TestAMillionLinesArriveComplete(t *testing.T) {
 
 // The peer stops reading after a line of 64 KiB.
 func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
+	t.Parallel()
 	const length = 200_000
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
@@ -84,6 +88,7 @@ func TestALongLineDoesNotKillThePeersScanner(t *testing.T) {
 
 // The peer kills run after 5 s. run has cleaned up before.
 func TestAChaincodeThatIgnoresSIGTERM(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	p.invoke(t, id, "ignoreterm")
@@ -95,6 +100,7 @@ func TestAChaincodeThatIgnoresSIGTERM(t *testing.T) {
 }
 
 func TestSIGINTStopsAndRemoves(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	p.invoke(t, id, "put", "a", "1")
@@ -105,6 +111,7 @@ func TestSIGINTStopsAndRemoves(t *testing.T) {
 
 // When a peer on the host dies, run gets no signal, and its stderr is a broken pipe.
 func TestAClosedStderrDoesNotKeepRunFromCleaningUp(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	p.invoke(t, id, "put", "a", "1")
@@ -115,6 +122,7 @@ func TestAClosedStderrDoesNotKeepRunFromCleaningUp(t *testing.T) {
 
 // kfsoftware/externalbuilder#2, fabric-builder-k8s#39: a run that was killed leaves a container behind.
 func TestALeftoverContainerIsRemovedFirst(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
 	first := runByHand(t, p, id)
@@ -136,6 +144,7 @@ func TestALeftoverContainerIsRemovedFirst(t *testing.T) {
 
 // fabric-samples' network.sh down removes what docker ps -aq --filter name=dev-peer* lists.
 func TestToolsThatCleanUpFindWhatAKilledRunLeaves(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
 	run := start(t, p.options.BuilderPath, "run", p.Build(id).Output, runMetadata(t, id, "peer0.org1.example.com:7052"))
@@ -153,6 +162,7 @@ func TestToolsThatCleanUpFindWhatAKilledRunLeaves(t *testing.T) {
 
 // After a startup timeout, the peer starts a second run while the first still runs.
 func TestASecondRunTakesOver(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "hangs", "golang", "hangs_1.0"))
 	first := runByHand(t, p, id)
@@ -171,6 +181,7 @@ func TestASecondRunTakesOver(t *testing.T) {
 
 // Two Fabric networks on one engine may have the same MSP ID, peer address and package.
 func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
+	t.Parallel()
 	pkg := sample(t, "hangs", "golang", "hangs_1.0")
 	one, two := newPeer(t), newPeer(t)
 	id := one.install(t, pkg)
@@ -191,6 +202,7 @@ func TestTwoPeersWithTheSameNameDoNotTouchEachOther(t *testing.T) {
 // Operators prune images. With the built-in controller, every query then fails with "No such image" until the peer is
 // restarted. Several peers that notice at the same moment share one build.
 func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
+	t.Parallel()
 	pkg := fresh(t, "golang", "gone_1.0", entries(t, filepath.Join(world.samples, "go"))...)
 	one, two := newPeer(t), newPeer(t)
 	id := one.install(t, pkg)
@@ -214,6 +226,7 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 
 // The peer keeps a half-copied build forever.
 func TestAHalfCopiedBuildSaysWhatToDelete(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(output string) error{
 		"no record":        func(output string) error { return os.Remove(filepath.Join(output, metadata.RecordFile)) },
 		"half a record":    func(output string) error { return os.Truncate(filepath.Join(output, metadata.RecordFile), 100) },
@@ -233,6 +246,7 @@ func TestAHalfCopiedBuildSaysWhatToDelete(t *testing.T) {
 }
 
 func TestABrokenChaincodeFile(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "dies", "golang", "dies_1.0"))
 	const secret = "-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0\n-----END EC PRIVATE KEY-----\n"

@@ -37,6 +37,7 @@ func servicePackage(t *testing.T, packageType, connection string) []byte {
 
 // The peer connects to the chaincode and never calls run. No engine is contacted.
 func TestAChaincodeAsAService(t *testing.T) {
+	t.Parallel()
 	values := func(o *peer.Options) {
 		o.Propagate = []string{`CHAINCODE_AS_A_SERVICE_BUILDER_CONFIG={"peername":"peer0","port":9999}`}
 	}
@@ -60,6 +61,7 @@ func TestAChaincodeAsAService(t *testing.T) {
 
 // Fabric's documentation of chaincode as an external service packs the indexes in metadata, and macOS's tar adds hidden files.
 func TestIndexesOfAServiceReachThePeer(t *testing.T) {
+	t.Parallel()
 	const index, appleDouble = `{"index":{"fields":["owner"]}}`, "\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
 	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 	for name, code := range map[string][]peer.Entry{
@@ -107,6 +109,7 @@ func clientAuthority(t *testing.T) (root, cert, key string) {
 
 // Both sides present a certificate. The peer gets what it needs from the package and from its own environment.
 func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
+	t.Parallel()
 	root, cert, key := clientAuthority(t)
 	values, err := json.Marshal(map[string]string{"peername": "peer0", "key": key})
 	require.NoError(t, err)
@@ -134,6 +137,7 @@ func TestAServiceWithTLSAndClientAuthentication(t *testing.T) {
 }
 
 func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
+	t.Parallel()
 	for connection, want := range map[string]string{
 		`{"address":"{{.peername}}:9999"}`:                     `map has no entry for key "peername"`,
 		`{"address":"cc"}`:                                     `invalid "address" "cc": expected host:port`,
@@ -150,6 +154,7 @@ func TestAServiceThatCannotBeReachedIsRefusedAtTheInstall(t *testing.T) {
 
 // The peer calls run even so if its copy of release is incomplete.
 func TestRunRefusesAService(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, withBuilder(builder(t, "vm: {endpoint: unix:///nowhere/docker.sock}")))
 	id := p.install(t, servicePackage(t, "ccaas", `{"address":"cc:9999"}`))
 	require.NoError(t, os.RemoveAll(filepath.Join(p.Build(id).Release, "chaincode")))
@@ -161,6 +166,7 @@ func TestRunRefusesAService(t *testing.T) {
 
 // Another builder, such as the one bundled with Fabric, may handle this type.
 func TestATypeThatTheOperatorHasNotListed(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, withBuilder(builder(t, "builder: {types: [golang, node]}")))
 	_, err := p.Install(timeout(t), servicePackage(t, "ccaas", `{"address":"cc:9999"}`))
 	require.Error(t, err)

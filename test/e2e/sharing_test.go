@@ -78,7 +78,7 @@ func goPrints(t *testing.T, config string, code ...peer.Entry) string {
 	t.Helper()
 	record, _ := buildByHand(t, config, "golang", code...)
 	program := filepath.Join(t.TempDir(), "chaincode")
-	require.NoError(t, os.WriteFile(program, imageFile(t, record.Image, "/usr/local/bin/chaincode"), 0o755))
+	writeProgram(t, program, imageFile(t, record.Image, "/usr/local/bin/chaincode"))
 	output, err := exec.Command(program).CombinedOutput()
 	require.NoError(t, err, string(output))
 	return string(output)
@@ -101,6 +101,7 @@ func cgoPackage(c string) []peer.Entry {
 
 // The builder image contains the system's headers, so what was compiled with them is not shared with another image.
 func TestTwoBuilderImagesWithDifferentHeaders(t *testing.T) {
+	t.Parallel()
 	code := append(cgoPackage("#include <rate.h>"), peer.File("src/salt.txt", rand.Text()))
 	for rate := 7; rate < 9; rate++ {
 		image := derive(t, world.ccenv, map[string]string{"/usr/include/rate.h": fmt.Sprintf("#define RATE %d\n", rate)}, "true", "USER chaincode")
@@ -110,6 +111,7 @@ func TestTwoBuilderImagesWithDifferentHeaders(t *testing.T) {
 
 // A compiler maps a precompiled header into its memory unchecked, so those of packages are not uploaded.
 func TestAPrecompiledHeaderIsNotUsed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "rate.h"), []byte("#define RATE 8\n"), 0o644))
 	compile := exec.Command("gcc", "-x", "c-header", "-g", "-O2", "-o", "rate.h.gch", "rate.h")
@@ -127,6 +129,7 @@ func TestAPrecompiledHeaderIsNotUsed(t *testing.T) {
 // Nearly every vendored chaincode contains golang.org/x/sys/unix. The assembler looks for textflag.h in that directory
 // first, and the go command does not hash files that a build constraint excludes.
 func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/sys\n\ngo 1.21\n\nrequire golang.org/x/sys v0.1.0\n"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nimport \"golang.org/x/sys/unix\"\n\n"+
@@ -146,6 +149,7 @@ func TestAHostileHeaderInAVendoredDependency(t *testing.T) {
 
 // The go command's index tells files apart by name, size and time, and an upgrade may change nothing but their content.
 func TestAnUpgradeWithFilesOfEqualSize(t *testing.T) {
+	t.Parallel()
 	version := func(imported, constraint string) []peer.Entry {
 		return source("src/go.mod", "module example.com/cc\n\ngo 1.21\n", "src/v1/r.go", "package rate\n\nconst Rate = 1\n", "src/v2/r.go", "package rate\n\nconst Rate = 2\n",
 			"src/main.go", "package main\n\nimport \"example.com/cc/"+imported+"\"\n\nvar add = 0\n\nfunc main() { print(rate.Rate + add) }\n",
@@ -158,6 +162,7 @@ func TestAnUpgradeWithFilesOfEqualSize(t *testing.T) {
 
 // git runs commands from a repository's settings, and a builder image may have git and run as root.
 func TestAPackageWithARepository(t *testing.T) {
+	t.Parallel()
 	code := append(entries(t, filepath.Join(world.samples, "dies")),
 		peer.File("src/.git/HEAD", "ref: refs/heads/main\n"),
 		peer.File("src/.git/config", "[core]\n\trepositoryformatversion = 0\n\tfsmonitor = sh ./x.sh\n"),
@@ -185,6 +190,7 @@ func filesIn(t *testing.T, image, dir string) []string {
 
 // Another user cannot use a cache that root has filled.
 func TestBuilderImagesOfDifferentUsers(t *testing.T) {
+	t.Parallel()
 	root := derive(t, world.ccenv, nil, "true", "USER root")
 	for _, image := range []string{root, world.ccenv, root} {
 		buildByHand(t, withImage(image, ""), "golang", append(entries(t, filepath.Join(world.samples, "go")), peer.File("src/salt.txt", rand.Text()))...)
@@ -213,6 +219,7 @@ func moduleFiles(t *testing.T, module, text string) http.Handler {
 
 // A private module reaches only builds that were given access to it, wherever a package says it is.
 func TestAPrivateModuleReachesNobodyElse(t *testing.T) {
+	t.Parallel()
 	const module = "private.example/secret"
 	proxy := httptest.NewServer(moduleFiles(t, module, "package secret\n\nconst Rate = 7\n"))
 	defer proxy.Close()
@@ -242,6 +249,7 @@ func TestAPrivateModuleReachesNobodyElse(t *testing.T) {
 
 // Companies add modules to their builder image, private ones included, for builds without a network.
 func TestModulesThatTheBuilderImageBrings(t *testing.T) {
+	t.Parallel()
 	const module = "private.example/baked"
 	proxy := httptest.NewServer(moduleFiles(t, module, "package baked\n\nconst Rate = 7\n"))
 	defer proxy.Close()
@@ -271,6 +279,7 @@ func TestModulesThatTheBuilderImageBrings(t *testing.T) {
 
 // A setting that changes the program changes the image, even if the package was built before.
 func TestAVariableOfBuildsChangesTheImage(t *testing.T) {
+	t.Parallel()
 	const main = "package main\n\nimport \"runtime/debug\"\n\nfunc main() {\n\tinfo, _ := debug.ReadBuildInfo()\n\tfor _, s := range info.Settings {\n\t\tif s.Key == \"GOAMD64\" {\n\t\t\tprint(s.Value)\n\t\t}\n\t}\n}\n"
 	code := source("src/go.mod", "module cc\n\ngo 1.21\n", "src/main.go", main, "src/salt.txt", rand.Text())
 	assert.Equal(t, "v1", goPrints(t, config(""), code...))
@@ -280,6 +289,7 @@ func TestAVariableOfBuildsChangesTheImage(t *testing.T) {
 
 // Empty directories of a package are kept, because chaincode may expect them.
 func TestEmptyDirectoriesReachTheImage(t *testing.T) {
+	t.Parallel()
 	manifest := `{"name":"x","version":"1.0.0","scripts":{"start":"true"}}`
 	lock := `{"name":"x","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"x","version":"1.0.0"}}}`
 	for name, test := range map[string]struct {
@@ -309,6 +319,7 @@ func TestEmptyDirectoriesReachTheImage(t *testing.T) {
 
 // A package's build steps do not see what another package's left in a cache mount.
 func TestCacheMountsAreNotShared(t *testing.T) {
+	t.Parallel()
 	if isPodman(t) { // it shares them, and they are refused
 		u := unpack(t, "docker", "cache_1.0", dockerfile("FROM "+world.baseos+"\nUSER root\nRUN --mount=type=cache,target=/tools true\n")...)
 		p := start(t, builder(t, config("")), "build", u.source, u.metadata, u.output)
@@ -326,6 +337,7 @@ func TestCacheMountsAreNotShared(t *testing.T) {
 
 // https://github.com/npm/rfcs/pull/460: npm runs these root scripts after it has installed the dependencies.
 func TestAnNPMScriptThatChangesDependencies(t *testing.T) {
+	t.Parallel()
 	code := source(
 		"src/package.json", `{"name":"n1","version":"1.0.0","scripts":{"dependencies":"[ ! -f patch.js ] || node patch.js","start":"node index.js"},"dependencies":{"is-number":"7.0.0"}}`,
 		"src/package-lock.json", `{"name":"n1","version":"1.0.0","lockfileVersion":3,"requires":true,"packages":{"":{"name":"n1","version":"1.0.0","dependencies":{"is-number":"7.0.0"}},`+
@@ -338,6 +350,7 @@ func TestAnNPMScriptThatChangesDependencies(t *testing.T) {
 // A linker may be made to run a program: gcc hands its plug-in the options that an object file holds. It also takes such
 // an object from the directory it runs in, the upload, if that has a file of a name in one of its own scripts.
 func TestCodeThatALinkerRunsReachesNothingShared(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	run := func(name string, args ...string) {
 		cmd := exec.Command(name, args...)
@@ -413,6 +426,7 @@ cat >/dev/null
 
 // What npm has installed with a credential is for those alone who have it: another package decides what becomes of it.
 func TestASnapshotIsForThoseWhoWereGivenTheSame(t *testing.T) {
+	t.Parallel()
 	code := source("src/package.json", `{"name":"n","version":"1.0.0","scripts":{"start":"node index.js"}}`,
 		"src/package-lock.json", `{"name":"n","version":"1.0.0","lockfileVersion":3,"packages":{"":{"name":"n","version":"1.0.0"}}}`, "src/index.js", "")
 	snapshots := map[string]bool{}

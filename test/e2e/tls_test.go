@@ -42,6 +42,7 @@ func withoutShell(t *testing.T) string {
 // The chaincode's user must be able to read the key, and nobody else, whether a shell in the image has written the files
 // or, without a shell, an archive was uploaded.
 func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		config  string
 		shell   bool
@@ -70,6 +71,7 @@ func TestTheKeyIsReadableByTheChaincodesUserAlone(t *testing.T) {
 
 // The files that a shell writes are on no disk, and inspecting the container does not show them.
 func TestTheKeysAreInMemoryOnly(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	p.invoke(t, id, "put", "a", "1")
@@ -90,6 +92,7 @@ func TestTheKeysAreInMemoryOnly(t *testing.T) {
 
 // Every launch has new certificates, and a chaincode that is started many times gets its own each time.
 func TestEveryLaunchTakesItsOwnTLSFiles(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	for i := range 10 {

@@ -52,6 +52,7 @@ func earlierBuilder(t *testing.T, config string) string {
 // A peer keeps the output of build forever, and may get newer programs, or older ones again. Each version launches what
 // the other has built, with its image and after the image was removed.
 func TestEachVersionLaunchesWhatTheOtherHasBuilt(t *testing.T) {
+	t.Parallel()
 	old, today := earlierBuilder(t, earlierConfig()), builder(t, config(""))
 	for name, programs := range map[string]struct{ build, run string }{"newer programs": {old, today}, "older programs": {today, old}} {
 		for _, language := range []string{"golang", "node"} {
@@ -112,6 +113,7 @@ func TestTwoVersionsBuildTheSameAtTheSameTime(t *testing.T) {
 
 // The output was built by an earlier version, on an engine that no longer exists.
 func TestAKeptOutputIsLaunched(t *testing.T) {
+	t.Parallel()
 	outputs, err := filepath.Glob("../../testdata/outputs/*/build-record.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, outputs)

@@ -15,6 +15,7 @@ import (
 
 // The first build of a package uses what build --warm has compiled for another.
 func TestWhatWasWarmedUpIsNotCompiledAgain(t *testing.T) {
+	t.Parallel()
 	library := peer.File("src/lib/lib.go", "package lib\n\n// Salt is new: no cache has it.\nconst Salt = \""+rand.Text()+"\"\n")
 	code := func(text string) []peer.Entry {
 		return []peer.Entry{

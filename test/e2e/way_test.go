@@ -19,6 +19,7 @@ import (
 
 // A value that put writes is returned by get, also after another launch of the same build.
 func TestAChaincodeGoesThroughAllPhases(t *testing.T) {
+	t.Parallel()
 	for _, language := range []string{"golang", "node"} {
 		for _, tls := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/tls=%v", language, tls), func(t *testing.T) {
@@ -39,6 +40,7 @@ func TestAChaincodeGoesThroughAllPhases(t *testing.T) {
 }
 
 func TestAPeerStartsAChaincodeThatAnEarlierPeerHasBuilt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	sameDir := func(o *peer.Options) { o.Dir = dir }
 	first := newPeer(t, sameDir)
@@ -53,6 +55,7 @@ func TestAPeerStartsAChaincodeThatAnEarlierPeerHasBuilt(t *testing.T) {
 }
 
 func TestIndexesReachThePeer(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	indexes, err := p.Build(id).Indexes()
@@ -68,6 +71,7 @@ func TestIndexesReachThePeer(t *testing.T) {
 
 // The same content is built once, whatever its label and peer.
 func TestTheSameContentIsBuiltOnce(t *testing.T) {
+	t.Parallel()
 	code := entries(t, filepath.Join(world.samples, "dies"))
 	code = append(code, peer.File("src/salt.txt", t.Name()+fmt.Sprint(os.Getpid())))
 	pkg := func(label string) []byte {
@@ -85,6 +89,7 @@ func TestTheSameContentIsBuiltOnce(t *testing.T) {
 }
 
 func TestAVendoredModuleIsBuiltWithoutANetwork(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "go"))))
 	vendor := exec.Command("go", "mod", "vendor")
@@ -99,6 +104,7 @@ func TestAVendoredModuleIsBuiltWithoutANetwork(t *testing.T) {
 }
 
 func TestANodePackageWithoutALockFile(t *testing.T) {
+	t.Parallel()
 	var code []peer.Entry
 	for _, entry := range entries(t, filepath.Join(world.samples, "node")) {
 		if !strings.HasSuffix(entry.Name, "package-lock.json") {
@@ -113,6 +119,7 @@ func TestANodePackageWithoutALockFile(t *testing.T) {
 
 // The variables that a peer's built-in controller sets in a chaincode's container.
 func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
+	t.Parallel()
 	for _, tls := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
 			p := newPeer(t, withTLS(tls))
@@ -139,6 +146,7 @@ func TestAChaincodeFindsTheContractsEnvironment(t *testing.T) {
 
 // The defaults are stricter than the built-in controller's.
 func TestAContainerIsConfinedByDefault(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t)
 	id := p.install(t, sample(t, "go", "golang", "kv_1.0"))
 	p.invoke(t, id, "put", "a", "1")

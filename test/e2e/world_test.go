@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,13 +153,24 @@ func (p *testPeer) said(program string) string {
 	return lines.String()
 }
 
-// sample packs one of testdata/chaincodes as the peer's CLI does.
+// sample packs one of testdata/chaincodes as the peer's CLI does. All tests share the image of that code, but the label and
+// with it the id are the test's own, so that tests which run at the same time find their own containers.
 func sample(t *testing.T, name, packageType, label string) []byte {
 	t.Helper()
 	var pkg bytes.Buffer
+	label = fmt.Sprintf("%s-%08x", label, crc32.ChecksumIEEE([]byte(t.Name())))
 	source := peer.Source{Label: label, Path: ".", Type: packageType, CodeDir: filepath.Join(world.samples, name)}
 	require.NoError(t, peer.Pack(&pkg, source))
 	return pkg.Bytes()
+}
+
+// writeProgram writes a program that the test executes next. No other test starts a process meanwhile: until that executes
+// something, it would have the file open for writing, and Linux executes no such file.
+func writeProgram(t *testing.T, path string, body []byte) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	require.NoError(t, os.WriteFile(path, body, 0o755))
 }
 
 // entries returns the files of a directory as entries below src/.
