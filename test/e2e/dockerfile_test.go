@@ -21,17 +21,21 @@ import (
 	"fabric-builder-docker/test/peer"
 )
 
+var sharedKV shared[[]byte]
+
 // kvBinary returns the sample chaincode, compiled on this machine.
-func kvBinary(t *testing.T) string {
+func kvBinary(t *testing.T) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "kv")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
-	build.Dir, build.Env = filepath.Join(world.samples, "go"), append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
-	binary, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return string(binary)
+	return sharedKV.get(t, func() []byte {
+		path := filepath.Join(t.TempDir(), "kv")
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+		build.Dir, build.Env = filepath.Join(world.samples, "go"), append(os.Environ(), "CGO_ENABLED=0")
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, string(out))
+		binary, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return binary
+	})
 }
 
 // removeBuilt removes the image of a record from the engine when the test ends.
@@ -54,7 +58,7 @@ USER chaincode
 ENTRYPOINT ["/bin/sh", "-c", "exec /opt/kv/kv -peer.address=\"$CORE_PEER_ADDRESS\""]
 `
 	pkg := fresh(t, "docker", "any_1.0",
-		peer.File("src/Dockerfile", recipe), peer.File("src/kv", kvBinary(t)),
+		peer.File("src/Dockerfile", recipe), peer.File("src/kv", string(kvBinary(t))),
 		peer.File("src/.dockerignore", "# what stays\n*.txt\n!salt.txt\n**/*.md\n!deep/kept.md\nDockerfile\n"),
 		peer.File("src/left-out.txt", "x"), peer.File("src/deep/kept.md", "x"), peer.File("src/deep/dropped.md", "x"))
 	var built []string

@@ -23,37 +23,40 @@ import (
 // links in packages, so it does not contain the commands of dependencies.
 func TestDependenciesThatCameWithANodePackageAreKept(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
-	npm := exec.Command("npm", "ci", "--omit=dev")
-	npm.Dir = dir
-	output, err := npm.CombinedOutput()
-	require.NoError(t, err, string(output))
-	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Name() == ".bin" {
-			require.NoError(t, os.RemoveAll(path))
-			return fs.SkipDir
-		}
-		return err
-	}))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "node_modules", "mine.txt"), []byte("mine"), 0o644))
-
+	code := installed(t, func(dir string) {
+		require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Name() == ".bin" {
+				require.NoError(t, os.RemoveAll(path))
+				return fs.SkipDir
+			}
+			return err
+		}))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "node_modules", "mine.txt"), []byte("mine"), 0o644))
+	})
 	p := newPeer(t, withBuilder(builder(t, config("  build: {network: none}\n"))))
-	id := p.install(t, fresh(t, "node", "kept_1.0", entries(t, dir)...))
+	id := p.install(t, fresh(t, "node", "kept_1.0", code...))
 	assert.Equal(t, "mine", string(imageFile(t, p.record(t, id).Image, "/usr/local/src/node_modules/mine.txt")))
 	p.invoke(t, id, "put", "a", "1")
 	assert.Equal(t, "1", p.invoke(t, id, "get", "a"))
 }
 
+var sharedDependencies shared[string]
+
 // installed returns the sample with its dependencies, as npm installs them. change is called with its directory before it is
 // packed, as a packer that takes no links.
 func installed(t *testing.T, change func(dir string)) []peer.Entry {
 	t.Helper()
+	original := sharedDependencies.get(t, func() string {
+		dir := filepath.Join(world.bin, "node-sample")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
+		npm := exec.Command("npm", "ci", "--omit=dev")
+		npm.Dir = dir
+		output, err := npm.CombinedOutput()
+		require.NoError(t, err, string(output))
+		return dir
+	})
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "node"))))
-	npm := exec.Command("npm", "ci", "--omit=dev")
-	npm.Dir = dir
-	output, err := npm.CombinedOutput()
+	output, err := exec.Command("cp", "-a", original+"/.", dir).CombinedOutput()
 	require.NoError(t, err, string(output))
 	change(dir)
 	return entries(t, dir)

@@ -2,12 +2,10 @@ package e2e_test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -19,16 +17,8 @@ import (
 // prebuilt returns the Go sample as an image for the Kubernetes builder, which gets the peer in CORE_PEER_ADDRESS.
 func prebuilt(t *testing.T, user string) registry.Content {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "kv")
-	build := exec.Command("go", "build", "-o", name, ".")
-	build.Dir = filepath.Join(world.samples, "go")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, string(output))
-	program, err := os.ReadFile(name)
-	require.NoError(t, err)
 	return registry.Content{
-		Files:      map[string]registry.File{"/opt/kv": {Body: program, Executable: true}, "/salt": {Body: []byte(t.Name())}},
+		Files:      map[string]registry.File{"/opt/kv": {Body: kvBinary(t), Executable: true}, "/salt": {Body: []byte(t.Name())}},
 		Entrypoint: []string{"/opt/kv"}, User: user,
 	}
 }
@@ -57,10 +47,11 @@ func TestAPrebuiltImage(t *testing.T) {
 		for _, tls := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, tls=%v", name, tls), func(t *testing.T) {
 				r := registry.Start(t)
-				image := registry.Image(t, prebuilt(t, test.user))
+				base := empty.Image
 				if test.based {
-					image = registry.On(t, registry.FromEngine(t, world.engine, world.baseos), prebuilt(t, test.user))
+					base = baseos(t)
 				}
+				image := registry.On(t, base, prebuilt(t, test.user))
 				digest := r.Push(t, "chaincodes/kv:1.0", image)
 				want := r.Ref("chaincodes/kv@" + digest)
 				forget(t, want)

@@ -19,10 +19,18 @@ import (
 	"fabric-builder-docker/test/registry"
 )
 
+var sharedBaseos shared[v1.Image]
+
+// baseos returns the runtime image of Go packages.
+func baseos(t *testing.T) v1.Image {
+	t.Helper()
+	return sharedBaseos.get(t, func() v1.Image { return registry.FromEngine(t, world.engine, world.baseos) })
+}
+
 // copier is a builder image for node packages that only copies them, because these tests need small images to pull.
 func copier(t *testing.T, marker string) v1.Image {
 	t.Helper()
-	return registry.On(t, registry.FromEngine(t, world.engine, world.baseos), registry.Content{
+	return registry.On(t, baseos(t), registry.Content{
 		Files: map[string]registry.File{
 			"/chaincode/build.sh": {Body: []byte("#!/bin/sh\ncp -R /chaincode/input/src/. /chaincode/output\n"), Executable: true},
 			"/marker":             {Body: []byte(marker)},

@@ -24,10 +24,25 @@ const earlier = "d68104a"
 // earlierConfig returns the settings of the tests that the earlier version knows.
 func earlierConfig() string { return strings.Replace(config(""), allOutput(""), "", 1) }
 
+var sharedEarlier shared[string]
+
 // earlierBuilder returns a builder with the programs of the earlier version.
 func earlierBuilder(t *testing.T, config string) string {
 	t.Helper()
+	programs := sharedEarlier.get(t, func() string { return buildEarlier(t) })
 	dir := builder(t, config)
+	for _, program := range []string{"detect", "build", "release", "run"} {
+		path := filepath.Join(dir, "bin", program)
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Link(filepath.Join(programs, program), path))
+	}
+	return dir
+}
+
+// buildEarlier builds the programs of the earlier version and returns their directory.
+func buildEarlier(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(world.bin, "earlier")
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
 	tree := t.TempDir()
@@ -38,14 +53,10 @@ func earlierBuilder(t *testing.T, config string) string {
 	unpack.Dir = tree
 	output, err = unpack.CombinedOutput()
 	require.NoError(t, err, string(output))
-	for _, program := range []string{"detect", "build", "release", "run"} {
-		path := filepath.Join(dir, "bin", program)
-		require.NoError(t, os.Remove(path))
-		compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-o", path, "./cmd/"+program)
-		compile.Dir, compile.Env = tree, append(os.Environ(), "CGO_ENABLED=0")
-		output, err := compile.CombinedOutput()
-		require.NoError(t, err, string(output))
-	}
+	compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "nethttpomithttp2", "-o", dir+"/", "./cmd/...")
+	compile.Dir, compile.Env = tree, append(os.Environ(), "CGO_ENABLED=0")
+	output, err = compile.CombinedOutput()
+	require.NoError(t, err, string(output))
 	return dir
 }
 

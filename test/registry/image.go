@@ -3,6 +3,7 @@ package registry
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"io"
 	"net/url"
 	"path"
@@ -127,12 +128,25 @@ func missing(there map[string]bool, dir string) []string {
 	return append(missing(there, path.Dir(dir)), dir)
 }
 
-// FromEngine returns an image from an engine. It is held in memory, so use small ones.
+// FromEngine returns an image from an engine. It is held in memory, so use small ones, and each layer is compressed once,
+// however often the image is pushed.
 func FromEngine(t testing.TB, client *engine.Client, image string) v1.Image {
 	t.Helper()
 	saved, err := client.Read(t.Context(), "/images/"+url.PathEscape(image)+"/get")
 	require.NoError(t, err)
 	found, err := tarball.Image(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(saved)), nil }, nil)
 	require.NoError(t, err)
-	return found
+	layers, err := found.Layers()
+	require.NoError(t, err)
+	for i, layer := range layers {
+		layers[i], err = tarball.LayerFromOpener(layer.Uncompressed, tarball.WithCompressedCaching, tarball.WithCompressionLevel(gzip.BestSpeed))
+		require.NoError(t, err)
+	}
+	file, err := found.ConfigFile()
+	require.NoError(t, err)
+	compressed, err := mutate.AppendLayers(empty.Image, layers...)
+	require.NoError(t, err)
+	compressed, err = mutate.ConfigFile(compressed, file)
+	require.NoError(t, err)
+	return compressed
 }
