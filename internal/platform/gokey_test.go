@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -122,6 +123,46 @@ func newBuilds(t *testing.T) builds {
 		strings.TrimSpace(string(goroot))+"/bin/go \"$@\"\n", 0o755)
 	t.Cleanup(func() { _ = exec.Command("chmod", "-R", "u+w", b.root).Run() }) // the module cache
 	return b
+}
+
+// compiledBefore has a copy of what an earlier build has left in its cache.
+var compiledBefore struct {
+	once sync.Once
+	dir  string
+}
+
+// newWarmBuilds returns builds on an engine that has built a package before, with the files of another test: compiling what all
+// packages import takes 10 s of a core. It is for tests that do not look at what is compiled of the standard library.
+func newWarmBuilds(t *testing.T) builds {
+	b := newBuilds(t)
+	cache := b.path("/chaincode/cache/build")
+	compiledBefore.once.Do(func() {
+		b.build(chaincode.with(pkgFiles{"src/rate/rate.go": "package rate\n\nfunc Rate() int64 { return 7 }\n"}))
+		dir, err := os.MkdirTemp("", "compiled")
+		require.NoError(t, err)
+		copyTree(t, cache, dir)
+		compiledBefore.dir = dir
+	})
+	require.NotEmpty(t, compiledBefore.dir, "another test has failed to fill the cache")
+	require.NoError(t, os.RemoveAll(cache))
+	require.NoError(t, os.MkdirAll(cache, 0o755))
+	copyTree(t, compiledBefore.dir, cache)
+	return b
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	output, err := exec.Command("cp", "-R", from+"/.", to).CombinedOutput()
+	require.NoError(t, err, string(output))
+}
+
+// TestMain removes what the tests share.
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if compiledBefore.dir != "" {
+		os.RemoveAll(compiledBefore.dir)
+	}
+	os.Exit(status)
 }
 
 // module publishes version 1.0.0 of a module.
@@ -253,7 +294,7 @@ func TestAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 }
 
 func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
-	b := newBuilds(t)
+	b := newWarmBuilds(t)
 	for name, test := range map[string]struct{ before, change pkgFiles }{
 		"a header in another directory": {
 			withCgo2.with(pkgFiles{"src/include/rate.h": "#define RATE 7"}), pkgFiles{"src/include/rate.h": "#define RATE 8"},
@@ -322,7 +363,7 @@ func TestAHostilePackageChangesNoOther(t *testing.T) {
 
 func testAHostilePackageChangesNoOther(t *testing.T) {
 	const inRoot = "/proc/self/root/chaincode/input/src/dep"
-	b, number := newBuilds(t), 0
+	b, number := newWarmBuilds(t), 0
 	for name, test := range map[string]struct {
 		hostile    pkgFiles
 		directives string // of its go.mod
@@ -448,7 +489,7 @@ func testGoBuildScriptHeedsCGO(t *testing.T) {
 func TestModulesOfTheBuilderImage(t *testing.T) { eachShell(t, testModulesOfTheBuilderImage) }
 
 func testModulesOfTheBuilderImage(t *testing.T) {
-	b := newBuilds(t)
+	b := newWarmBuilds(t)
 	b.module("example.com/dep", pkgFiles{"go.mod": "module example.com/dep\n\ngo 1.21\n", "dep.go": "package dep\n\nfunc Rate() int64 { return 7 }\n"})
 	pkg := b.tidy(pkgFiles{
 		"src/go.mod": goMod + "\nrequire example.com/dep v1.0.0\n", "src/print.go": goPrint,
@@ -494,7 +535,7 @@ func TestFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
 
 func testFilesOfEqualSizeAreNotMixedUp(t *testing.T) {
 	const replaced = "module example.com/cc\n\ngo 1.21\n\nreplace example.com/other => ./other\n"
-	b := newBuilds(t)
+	b := newWarmBuilds(t)
 	rate := func(import_, constraint string) pkgFiles {
 		return chaincode.with(pkgFiles{
 			"src/main.go":  "package main\n\nimport \"example.com/cc/" + import_ + "\"\n\nvar add int64\n\nfunc main() { print2(rate.Rate() + add) }\n",
