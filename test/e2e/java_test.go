@@ -33,7 +33,7 @@ func TestAJavaChaincodeGoesThroughAllPhases(t *testing.T) {
 	for _, tls := range []bool{true, false} {
 		t.Run(fmt.Sprintf("tls=%v", tls), func(t *testing.T) {
 			p := javaPeer(t, withTLS(tls))
-			id := p.install(t, sample(t, "java", "java", "javakv_1.0"))
+			id := p.install(t, packedAs(t, javaSample(t).dir, "java", "javakv_1.0"))
 			p.invoke(t, id, "put", "colour", "blue")
 			assert.Equal(t, "blue", p.invoke(t, id, "get", "colour"))
 			require.NoError(t, p.Stop(timeout(t), id))

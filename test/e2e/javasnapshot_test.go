@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/rand"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,22 +43,36 @@ func ahead(t *testing.T, said string) (files, status string) {
 	return found[1], found[2]
 }
 
+// newJava is the Java sample with a pom.xml that no engine has seen, and what build has said of its first install.
+type newJava struct{ dir, said string }
+
+var sharedJava shared[newJava]
+
+// javaSample returns the Java sample with a snapshot that this run has made, which takes half a minute.
+func javaSample(t *testing.T) newJava {
+	t.Helper()
+	return sharedJava.get(t, func() newJava {
+		dir := filepath.Join(world.bin, "java-sample")
+		require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "java"))))
+		pom, err := os.ReadFile(filepath.Join(dir, "pom.xml"))
+		require.NoError(t, err)
+		pom = bytes.Replace(pom, []byte("</properties>"), []byte("<salt>"+rand.Text()+"</salt></properties>"), 1)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "pom.xml"), pom, 0o644))
+		_, said := javaPeer(t).installJava(t, saltedCode(entries(t, dir)...)...)
+		return newJava{dir, said}
+	})
+}
+
 // The real shim: the first install downloads everything ahead of the code, and an upgrade nothing.
 func TestAnUpgradeOfAJavaPackageDownloadsNothing(t *testing.T) {
 	t.Parallel()
-	p := javaPeer(t)
-	code := entries(t, filepath.Join(world.samples, "java"))
-	for i := range code {
-		if code[i].Name == "src/pom.xml" { // another package, so that nobody has made the snapshot before
-			code[i].Body = []byte(strings.Replace(string(code[i].Body), "</properties>", "<salt>"+rand.Text()+"</salt></properties>", 1))
-		}
-	}
-	_, said := p.installJava(t, saltedCode(code...)...)
+	p, first := javaPeer(t), javaSample(t)
+	said := first.said
 	files, status := ahead(t, said)
 	assert.NotEqual(t, "0", files)
 	assert.Equal(t, "0", status)
 	assert.Contains(t, said, downloadedNothing)
-	id, said := p.installJava(t, saltedCode(code...)...)
+	id, said := p.installJava(t, saltedCode(entries(t, first.dir)...)...)
 	assert.NotContains(t, said, "ahead of the code")
 	assert.Contains(t, said, downloadedNothing)
 	p.invoke(t, id, "put", "a", "1")

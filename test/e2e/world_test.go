@@ -157,9 +157,15 @@ func (p *testPeer) said(program string) string {
 // with it the id are the test's own, so that tests which run at the same time find their own containers.
 func sample(t *testing.T, name, packageType, label string) []byte {
 	t.Helper()
+	return packedAs(t, filepath.Join(world.samples, name), packageType, label)
+}
+
+// packedAs packs a directory as sample does.
+func packedAs(t *testing.T, dir, packageType, label string) []byte {
+	t.Helper()
 	var pkg bytes.Buffer
 	label = fmt.Sprintf("%s-%08x", label, crc32.ChecksumIEEE([]byte(t.Name())))
-	source := peer.Source{Label: label, Path: ".", Type: packageType, CodeDir: filepath.Join(world.samples, name)}
+	source := peer.Source{Label: label, Path: ".", Type: packageType, CodeDir: dir}
 	require.NoError(t, peer.Pack(&pkg, source))
 	return pkg.Bytes()
 }
