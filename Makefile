@@ -1,17 +1,23 @@
 GO      ?= go
 BIN     ?= bin
 PHASES  := detect build release run
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
-LDFLAGS := -s -w -X fabric-builder-docker/internal/cli.release=$(VERSION)
+
+# The commit and its date are left out without git. They are those of this directory's own repository, not of one that it
+# lies in. The date is not that of the build, so that builds of one commit are the same.
+VERSION := $(shell cat VERSION)
+COMMIT  := $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null))
+DATE    := $(if $(COMMIT),$(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ))
+LDFLAGS := -s -w $(foreach variable,release=$(VERSION) commit=$(COMMIT) date=$(DATE),-X fabric-builder-docker/internal/cli.$(variable))
 
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
 # The programs are static, since the peer's image may be Alpine or Ubuntu, and stripped. They leave out HTTP/2, which no
-# engine needs. They are always rebuilt: the go command knows which packages have changed.
+# engine needs. They are always rebuilt: the go command knows which packages have changed. It records no commit itself: its
+# record would depend on files beside the sources.
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
-	CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 # withengine starts an engine and makes base images below .work/ where the machine has none. It is built rather than
 # started with "go run", which passes on neither signals nor exit statuses.
