@@ -31,11 +31,17 @@ demo: build $(WITHENGINE)
 	$(GO) build -o .work/tools/demo ./test/demo
 	$(WITHENGINE) -- .work/tools/demo
 
+# NOTICE has the notices and licences of all that the programs link. A test compares it with their modules.
+.PHONY: notice
+notice:
+	$(GO) build -o .work/tools/notice ./packaging/notice
+	.work/tools/notice . > .work/NOTICE && mv .work/NOTICE NOTICE
+
 # The linters are pinned in go.mod. deadcode exits with 0 whatever it finds.
 .PHONY: lint
 lint:
 	$(GO) vet ./...
-	@unformatted=$$(gofmt -l cmd internal test testdata); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l cmd internal packaging test testdata); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	$(GO) tool staticcheck ./...
 	$(GO) tool go-errorlint ./...
 	$(GO) tool unparam ./...
