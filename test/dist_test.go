@@ -192,7 +192,7 @@ func checkImage(t *testing.T, archive, base string, contents map[string][]byte) 
 		delete(files, home+name)
 	}
 	for name := range files {
-		assert.True(t, strings.HasPrefix(home, strings.TrimSuffix(name, "/")+"/"), "unexpected file %s", name)
+		assert.True(t, strings.HasPrefix(home+"bin/", strings.TrimSuffix(name, "/")+"/"), "unexpected file %s", name)
 	}
 }
 
