@@ -73,6 +73,8 @@ func buildLayer(t *testing.T, target string, config []byte) string {
 	files := []archived{
 		fileOf(t, "packaging/Dockerfile", "../../packaging/Dockerfile", 0o644),
 		{name: "packaging/config.yaml", mode: 0o644, body: config},
+		fileOf(t, "LICENSE", "../../LICENSE", 0o644),
+		fileOf(t, "NOTICE", "../../NOTICE", 0o644),
 	}
 	for _, program := range []string{"detect", "build", "release", "run"} {
 		files = append(files, fileOf(t, "bin/"+program, filepath.Join(world.bin, program), 0o755))
@@ -130,7 +132,7 @@ func TestTheProgramsAlone(t *testing.T) {
 		modes[path.Clean(header.Name)] = header.FileInfo().Mode().Perm()
 	}
 	assert.Equal(t, map[string]fs.FileMode{
-		"docker_builder": 0o755, "docker_builder/bin": 0o755, "docker_builder/config.yaml": 0o644,
+		"docker_builder": 0o755, "docker_builder/bin": 0o755, "docker_builder/config.yaml": 0o644, "docker_builder/LICENSE": 0o644, "docker_builder/NOTICE": 0o644,
 		"docker_builder/bin/detect": 0o755, "docker_builder/bin/build": 0o755, "docker_builder/bin/release": 0o755, "docker_builder/bin/run": 0o755,
 	}, modes)
 }
