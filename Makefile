@@ -40,7 +40,7 @@ lint:
 UNRACED := $(addprefix fabric-builder-docker/,internal/platform test test/e2e)
 .PHONY: test
 test: build lint $(WITHENGINE)
-	$(WITHENGINE) --program busybox -- sh -c '\
+	$(WITHENGINE) --program busybox --program docker-compose -- sh -c '\
 		$(GO) test -race -count=1 $(filter-out $(UNRACED),$(shell $(GO) list ./...)) && \
 		$(GO) test -count=1 -timeout 60m $(UNRACED)'
 
