@@ -115,8 +115,12 @@ var (
 	warning    = regexp.MustCompile(`^(npm (warn|WARN)|\[WARNING\])`)
 )
 
+// colour matches what changes the colour on a terminal. Maven ends with lines of nothing else.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // read notes what a line says, and reports whether it is to be shown.
 func (l *Log) read(line string) bool {
+	line = strings.TrimSpace(colour.ReplaceAllString(line, ""))
 	if line == "" {
 		return true
 	}
@@ -175,7 +179,7 @@ func (l *Log) Fields() []any {
 var reasons = []*regexp.Regexp{
 	regexp.MustCompile(`^the package requires Go `),
 	regexp.MustCompile(`\.go:\d+(:\d+)?: |\.java:\[\d+,\d+\]|\.(java|kt):\d+: error: `),
-	regexp.MustCompile(`^\[ERROR\] Failed to execute goal|^npm (ERR!|error) (\d{3}|[A-Z].* )|^go: [^df]`),
+	regexp.MustCompile(`^\[ERROR\] (Failed to execute goal|Plugin |Failed to read|Non-resolvable )|^npm (ERR!|error) (\d{3}|[A-Z].* )|^go: [^df]`),
 	regexp.MustCompile(`^npm (ERR!|error) code|(?i)^(error|fatal)\b`),
 }
 
