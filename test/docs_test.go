@@ -145,6 +145,22 @@ func TestEveryLinkOfTheDocumentationLeadsSomewhere(t *testing.T) {
 	assert.Greater(t, checked, 50, "links are no longer found")
 }
 
+// Whoever looks for a page starts from the README.
+func TestTheReadmeLinksToEveryPage(t *testing.T) {
+	var readme page
+	for _, p := range pages(t) {
+		if p.name == "README.md" {
+			readme = p
+		}
+	}
+	linked := readme.links()
+	for _, p := range pages(t) {
+		if path.Dir(p.name) == "docs" {
+			assert.Contains(t, linked, p.name, "the README does not link to this page")
+		}
+	}
+}
+
 var mention = regexp.MustCompile(`\bdocs/([\w-]+\.md)(?:#([\w-]+))?`)
 
 // The programs, their settings and their messages name pages.
