@@ -19,7 +19,7 @@ import (
 
 // external lists the commands of others that the documentation may show.
 var external = []string{
-	"apt-get", "cd", "cp", "curl", "docker", "docker-compose", "echo", "export", "git", "grep", "mkdir", "peer", "rm", "sha256sum", "stat", "sudo", "tar",
+	"apt-get", "cd", "cp", "curl", "docker", "docker-compose", "echo", "export", "git", "grep", "mkdir", "peer", "rm", "sh", "sha256sum", "stat", "sudo", "tar",
 	"./network.sh", "usermod", "sysctl", "systemctl",
 }
 
@@ -134,10 +134,10 @@ var (
 )
 
 func (c commands) checkCommand(args []string) []string {
-	for len(args) > 0 && (assignment.MatchString(args[0]) || args[0] == "sudo") {
-		args = args[1:]
-	}
-	if len(args) == 0 {
+	switch args = withoutPrefixes(args); {
+	case len(args) > 2 && path.Base(args[0]) == "sh" && args[1] == "-c":
+		return c.check(args[2])
+	case len(args) == 0:
 		return nil
 	}
 	wrong := missingFiles(args)
@@ -151,8 +151,8 @@ func (c commands) checkCommand(args []string) []string {
 	case sources[base] != "":
 		return append(wrong, c.checkFlags(base, rest)...)
 	case name == "docker":
-		for i, arg := range rest { // docker exec PEER …/bin/run --list
-			if strings.HasPrefix(arg, builderDir+"/bin/") {
+		for i, arg := range rest { // docker exec PEER …/bin/run --list, docker exec PEER sh -c '…'
+			if strings.HasPrefix(arg, builderDir+"/bin/") || path.Base(arg) == "sh" {
 				return append(wrong, c.checkCommand(rest[i:])...)
 			}
 		}
@@ -161,6 +161,21 @@ func (c commands) checkCommand(args []string) []string {
 		return wrong
 	}
 	return append(wrong, "unknown command "+name)
+}
+
+// withoutPrefixes removes what may stand in front of a command: variables, and sudo with its user.
+func withoutPrefixes(args []string) []string {
+	for len(args) > 0 {
+		switch {
+		case len(args) > 2 && args[0] == "sudo" && args[1] == "-u":
+			args = args[3:]
+		case args[0] == "sudo" || assignment.MatchString(args[0]):
+			args = args[1:]
+		default:
+			return args
+		}
+	}
+	return args
 }
 
 // missingFiles returns the arguments that name a file of this module that does not exist.
@@ -192,7 +207,7 @@ func (c commands) checkMake(args []string) []string {
 		switch {
 		case set && !strings.Contains(c.makeful, "$("+variable+")"):
 			wrong = append(wrong, "make knows no variable "+variable)
-		case !set && !c.targets[arg]:
+		case !set && !c.targets[arg] && !strings.Contains(c.makeful, " := "+arg+"\n"): // a target that a variable names
 			wrong = append(wrong, "make has no target "+arg)
 		}
 	}
@@ -317,8 +332,10 @@ func TestWrongCommandsAreFound(t *testing.T) {
 		"bin/build --list --all":                "build has no option --all",
 		"bin/run --list 2>&1 | gerp x":          "unknown command gerp",
 		"docker build -f packaging/Dokerfile .": "no file packaging/Dokerfile",
-		"go test ./test/e3e":                    "no file test/e3e",
-		"go test ./test/e2e -run TestNoSuch":    "no test is called TestNoSuch",
+		"sudo -u peer bin/build --lsit":         "build has no option --lsit",
+		"docker exec PEER sh -c '/opt/hyperledger/docker_builder/bin/build --anwe *.tar.gz'": "build has no option --anwe",
+		"go test ./test/e3e":                                               "no file test/e3e",
+		"go test ./test/e2e -run TestNoSuch":                               "no test is called TestNoSuch",
 		"docker exec PEER /opt/hyperledger/docker_builder/bin/run --prune": "run has no option --prune",
 		".work/testpeer invoke -bilder . -- get colour":                    "testpeer invoke has no option -bilder",
 		".work/tools/withengine --hold":                                    "withengine has no option --hold",
