@@ -19,7 +19,7 @@ import (
 
 // external lists the commands of others that the documentation may show.
 var external = []string{
-	"apt-get", "cd", "cp", "curl", "docker", "docker-compose", "echo", "export", "git", "grep", "mkdir", "peer", "rm", "sh", "sha256sum", "stat", "sudo", "tar",
+	"apt-get", "cd", "cp", "curl", "docker", "docker-compose", "echo", "export", "git", "grep", "install", "ln", "mkdir", "mv", "peer", "rm", "sh", "sha256sum", "stat", "sudo", "tar",
 	"./network.sh", "usermod", "sysctl", "systemctl",
 }
 
