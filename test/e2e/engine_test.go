@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/test/ours"
 )
 
 // background returns a context for cleanups, because the test's own context is done by then.
@@ -130,12 +131,13 @@ func watchNetworks(t *testing.T, peerAddress string) (stop func() map[string][]s
 	}
 }
 
-// runningFor returns the running containers of a peer's chaincodes. Errors are left to the next look.
+// runningFor returns the running containers of a peer's chaincodes. Errors are left to the next look. On an engine that others
+// use too, only those of the tests count.
 func runningFor(ctx context.Context, peerAddress string) []containerState {
 	var all []containerState
 	filters := url.QueryEscape(fmt.Sprintf(`{"label":[%q],"status":["running"]}`, metadata.LabelPeerAddress+"="+peerAddress))
 	_ = world.engine.Get(ctx, "/containers/json?filters="+filters, &all)
-	return all
+	return slices.DeleteFunc(all, func(c containerState) bool { return !ours.Made(c.Names, c.Labels) })
 }
 
 // connections holds the networks and mounts of a container.

@@ -66,9 +66,8 @@ func fileOf(t *testing.T, name, path string, mode int64) archived {
 	return archived{name: name, mode: mode, body: body}
 }
 
-// buildLayer builds packaging/Dockerfile up to a target, with this config.yaml, on an image in place of the peer's. The
-// classic builder needs no registry for images that the engine has.
-func buildLayer(t *testing.T, target string, config []byte) string {
+// buildLayer builds packaging/Dockerfile up to a target, with this config.yaml, on an image in place of the peer's.
+func buildLayer(t *testing.T, target, peer string, config []byte) string {
 	t.Helper()
 	files := []archived{
 		fileOf(t, "packaging/Dockerfile", "../../packaging/Dockerfile", 0o644),
@@ -79,12 +78,18 @@ func buildLayer(t *testing.T, target string, config []byte) string {
 	for _, program := range []string{"detect", "build", "release", "run"} {
 		files = append(files, fileOf(t, "bin/"+program, filepath.Join(world.bin, program), 0o755))
 	}
-	image := fmt.Sprintf("%s/%s-%s:e2e", prefix, target, strings.ToLower(rand.Text()))
-	arguments, err := json.Marshal(map[string]string{"PEER_IMAGE": world.baseos})
+	arguments, err := json.Marshal(map[string]string{"PEER_IMAGE": peer})
 	require.NoError(t, err)
-	query := url.Values{
-		"dockerfile": {"packaging/Dockerfile"}, "target": {target}, "t": {image}, "buildargs": {string(arguments)},
-		"version": {"1"}, "rm": {"1"}, "forcerm": {"1"},
+	return imageFromFiles(t, target, url.Values{"dockerfile": {"packaging/Dockerfile"}, "target": {target}, "buildargs": {string(arguments)}}, files...)
+}
+
+// imageFromFiles builds an image that is removed when the test ends. The classic builder needs no registry for images that the
+// engine has.
+func imageFromFiles(t *testing.T, name string, query url.Values, files ...archived) string {
+	t.Helper()
+	image := fmt.Sprintf("%s/%s-%s:e2e", prefix, name, strings.ToLower(rand.Text()))
+	for option, value := range map[string]string{"t": image, "version": "1", "rm": "1", "forcerm": "1"} {
+		query.Set(option, value)
 	}
 	require.NoError(t, world.engine.Stream(timeout(t), "/build?"+query.Encode(), tarOf(t, files...), nil))
 	t.Cleanup(func() { assert.NoError(t, world.engine.Delete(background(t), "/images/"+image+"?force=1")) })
@@ -93,10 +98,10 @@ func buildLayer(t *testing.T, target string, config []byte) string {
 
 // peerImage builds the peer's image with the layer. The image of the first stage would have no name, so it is built
 // separately first, under a name by which it can be removed.
-func peerImage(t *testing.T, config []byte) string {
+func peerImage(t *testing.T, peer string, config []byte) string {
 	t.Helper()
-	buildLayer(t, "programs", config)
-	return buildLayer(t, "peer", config)
+	buildLayer(t, "programs", peer, config)
+	return buildLayer(t, "peer", peer, config)
 }
 
 // peerOfRelease builds a program that its build info declares a peer of Fabric 2.5.9, and gives the base images the names of
@@ -118,7 +123,7 @@ func peerOfRelease(t *testing.T) string {
 
 func TestTheProgramsAlone(t *testing.T) {
 	t.Parallel()
-	image := buildLayer(t, "programs", []byte(layerConfig()))
+	image := buildLayer(t, "programs", world.baseos, []byte(layerConfig()))
 	id := createContainer(t, "", map[string]any{"Image": image, "Cmd": []string{"none"}})
 	content, err := world.engine.Read(timeout(t), "/containers/"+id+"/archive?path="+builderPath)
 	require.NoError(t, err)
@@ -150,7 +155,7 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 
 	t.Run("in its own network", func(t *testing.T) {
 		p := containedPeer{
-			image: peerImage(t, []byte(layerConfig())), pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
+			image: peerImage(t, world.baseos, []byte(layerConfig())), pkg: fresh(t, "golang", "kv_1.0", entries(t, filepath.Join(world.samples, "go"))...),
 			user: 500, coreDir: "/etc/hyperledger/fabric", socket: "/var/run/docker.sock",
 			environment: []string{"FABRIC_CFG_PATH=/etc/hyperledger/fabric", "CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE=nobody-sees-this"},
 		}
@@ -160,7 +165,7 @@ func TestNameAndPathAreAllItTakes(t *testing.T) {
 		shipped, err := os.ReadFile("../../packaging/config.yaml") // sets nothing
 		require.NoError(t, err)
 		p := containedPeer{
-			image: peerImage(t, shipped), program: peerOfRelease(t), pkg: sample(t, "go", "golang", "kv_1.0"),
+			image: peerImage(t, world.baseos, shipped), program: peerOfRelease(t), pkg: sample(t, "go", "golang", "kv_1.0"),
 			user: 0, coreDir: "/etc/hyperledger/peercfg", socket: "/host/var/run/docker.sock",
 			environment: []string{
 				"FABRIC_CFG_PATH=/etc/hyperledger/peercfg", "CORE_VM_ENDPOINT=unix:///host/var/run/docker.sock", "CORE_PEER_ID=peer0.org1.example.com",

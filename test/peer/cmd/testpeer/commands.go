@@ -141,5 +141,11 @@ func peerFlags(flags *flag.FlagSet, stderr io.Writer) *peer.Options {
 		options.Propagate = append(options.Propagate, entry)
 		return nil
 	})
+	flags.BoolFunc("settings", "take builder, addresses and file system path from core.yaml and CORE_ variables, as Fabric's peer does", func(string) error {
+		settings, err := peer.FromSettings(os.Environ())
+		settings.MSPID, settings.Log = options.MSPID, options.Log
+		*options = settings
+		return err
+	})
 	return options
 }
