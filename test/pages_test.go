@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"fabric-builder-docker/test/fakeengine"
 )
 
 // Pages name the tests that show what they say.
@@ -43,4 +45,24 @@ func TestTheArchitecturePageNamesEveryPackage(t *testing.T) {
 		assert.Contains(t, string(page), "`"+file+"`")
 		assert.FileExists(t, filepath.Join("..", file))
 	}
+}
+
+// docs/operations.md: a chaincode keeps its image when a base image changes, and gets another one when it is built again.
+func TestANewBaseImageCountsFromTheNextBuild(t *testing.T) {
+	s := newSite(t)
+	require.Zero(t, s.build(&stderr{}))
+	before := s.engine.Images()
+	s.engine.AddImage(fakeengine.Image{Name: "baseos:1", Layers: []string{"sha256:c"}, User: "500:500"})
+
+	out := &stderr{}
+	s.engine.SetProgram(func(*fakeengine.Process) int { return 3 })
+	require.Equal(t, 3, s.run(out), out)
+	assert.NotContains(t, out.String(), "building", "the image of the install is launched")
+
+	s.engine.SetProgram(compiles)
+	again := *s
+	again.output = t.TempDir() // as after builds/ID was deleted
+	require.Zero(t, again.build(out), out)
+	assert.NotContains(t, out.String(), "the image exists already")
+	assert.Greater(t, len(s.engine.Images()), len(before))
 }

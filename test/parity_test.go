@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	testName = regexp.MustCompile(`Test\w+`)
+	testName = regexp.MustCompile(`\bTest[A-Z]\w+`)
 	testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
 )
 
