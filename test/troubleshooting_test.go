@@ -105,6 +105,19 @@ func (s *trouble) launch(t *testing.T, program fakeengine.Program, spoil ...func
 	return s.call(t, "run", s.output, s.launches)
 }
 
+// enter has programs called as in a container with that ID: an engine mounts files from a directory of that name there.
+func (s *trouble) enter(t *testing.T, id string) {
+	t.Helper()
+	hosts := filepath.Join(t.TempDir(), id, "hosts")
+	require.NoError(t, os.Mkdir(filepath.Dir(hosts), 0o755))
+	require.NoError(t, os.WriteFile(hosts, nil, 0o644))
+	s.inside = []string{"unshare", "--mount"}
+	if os.Getuid() != 0 {
+		s.inside = append(s.inside, "--user", "--map-root-user")
+	}
+	s.inside = append(s.inside, "sh", "-c", "mount --bind "+hosts+` /etc/hosts && exec "$@"`, "sh")
+}
+
 // failing is a program that prints a line and ends.
 func failing(status int, line string) fakeengine.Program {
 	return func(p *fakeengine.Process) int {
@@ -185,6 +198,11 @@ var symptomsHere = map[string]func(*testing.T, *trouble) string{
 		s.engine.On(fakeengine.Pull, fakeengine.Fail(http.StatusInternalServerError, "unauthorized: authentication required"))
 		return s.build(t)
 	},
+	"The registry limits pulls": func(t *testing.T, s *trouble) string {
+		s.engine.RemoveImage("ccenv:1")
+		s.engine.On(fakeengine.Pull, fakeengine.Fail(http.StatusInternalServerError, "toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"))
+		return s.build(t)
+	},
 	"The image is not there and may not be pulled": func(t *testing.T, s *trouble) string {
 		s.engine.RemoveImage("ccenv:1")
 		s.settle(t, s.engine.Host(), "", ", pullPolicy: never")
@@ -228,19 +246,16 @@ var symptomsHere = map[string]func(*testing.T, *trouble) string{
 		s.engine.AddContainer("peer0", "baseos:1", nil)
 		s.engine.Join("peer0", "fabric_test")
 		peer, _ := s.engine.Container("peer0")
-		hosts := filepath.Join(t.TempDir(), peer.ID, "hosts") // where an engine has the file that it mounts into the peer's container
-		require.NoError(t, os.Mkdir(filepath.Dir(hosts), 0o755))
-		require.NoError(t, os.WriteFile(hosts, nil, 0o644))
-		s.inside = []string{"unshare", "--mount"}
-		if os.Getuid() != 0 {
-			s.inside = append(s.inside, "--user", "--map-root-user")
-		}
-		s.inside = append(s.inside, "sh", "-c", "mount --bind "+hosts+` /etc/hosts && exec "$@"`, "sh")
+		s.enter(t, peer.ID)
 		path := filepath.Join(s.launches, "chaincode.json")
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(path, []byte(strings.Replace(string(text), "peer0.org1.example.com:7052", "127.0.0.1:7052", 1)), 0o600))
 		return s.launch(t, failing(1, "dial tcp 127.0.0.1:7052: connect: connection refused"))
+	},
+	"The engine does not know where the peer is": func(t *testing.T, s *trouble) string {
+		s.enter(t, strings.Repeat("0", 64))
+		return s.launch(t, failing(1, "cannot reach the peer"))
 	},
 	"The chaincode ends at once": func(t *testing.T, s *trouble) string {
 		return s.launch(t, failing(1, "panic: connection to peer failed: dial tcp: lookup peer0.org1.example.com: no such host"))
