@@ -153,4 +153,5 @@ func TestAPackageThatAsksForANewerGoSaysSo(t *testing.T) {
 	assert.Contains(t, plain(lines[len(lines)-2]), "new_1.0 | the package requires Go 1.999.0, but this build uses Go 1.")
 	assert.Contains(t, lines[len(lines)-2], "set chaincode.builder")
 	assert.Contains(t, lines[len(lines)-2], "GOTOOLCHAIN")
+	isOnThePage(t, "The package needs a newer Go", p.said("build"))
 }

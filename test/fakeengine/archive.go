@@ -2,6 +2,8 @@ package fakeengine
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -24,7 +26,12 @@ func (e *Engine) upload(c *Call) {
 		c.fail(http.StatusBadRequest, "container rootfs is marked read-only")
 		return
 	}
-	if err := found.files.unpack(dir, c.r.Body); err != nil {
+	body := bufio.NewReader(c.r.Body)
+	if start, _ := body.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
+		c.fail(http.StatusUnsupportedMediaType, "a compressed archive: engines before 29.5.1 unpack it with a program that they may find in the container")
+		return
+	}
+	if err := found.files.unpack(dir, body); err != nil {
 		c.fail(http.StatusInternalServerError, "Error processing tar file: %v", err)
 		return
 	}

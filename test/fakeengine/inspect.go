@@ -71,8 +71,20 @@ func (e *Engine) inspect(c *Call) {
 		"Config": map[string]any{
 			"Image": found.config.Image, "Cmd": found.config.Cmd, "Env": found.config.Env, "Labels": found.config.Labels,
 		},
-		"HostConfig": map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
+		"HostConfig":      map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
+		"NetworkSettings": map[string]any{"Networks": found.endpoints()},
 	})
+}
+
+// endpoints returns what inspect says of a container's networks.
+func (c *container) endpoints() map[string]any {
+	all := map[string]any{}
+	for _, name := range append([]string{c.config.HostConfig.NetworkMode}, c.networks...) {
+		if name != "" {
+			all[name] = map[string]any{}
+		}
+	}
+	return all
 }
 
 // stamp formats a time as engines do. The zero time means "not yet".

@@ -13,6 +13,14 @@ func (e *Engine) AddNetwork(name string) {
 	e.networks = append(e.networks, name)
 }
 
+// Join connects a container to a network, as an operator would.
+func (e *Engine) Join(name, network string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	found := e.find(name)
+	found.networks = append(found.networks, network)
+}
+
 // hasNetwork reports whether a container can use this network mode. An empty mode is the engine's default.
 func (e *Engine) hasNetwork(mode string) bool {
 	return mode == "" || mode == "default" || slices.Contains(e.networks, mode)
