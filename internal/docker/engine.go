@@ -109,8 +109,11 @@ func (e *Engine) Describe(ctx context.Context) (Description, error) {
 		Name: version.Platform.Name, Version: version.Version, API: e.api.ClientVersion(), Platform: path.Join(version.Os, version.Arch),
 		Podman: slices.ContainsFunc(version.Components, isPodman),
 	}
-	if len(version.Components) > 0 && (described.Name == "" || described.Podman) { // podman gives its platform as the name
+	if described.Podman { // it gives its platform as the name
 		described.Name = version.Components[0].Name
+	}
+	if described.Name == "" {
+		described.Name = "Docker Engine"
 	}
 	return described, nil
 }
