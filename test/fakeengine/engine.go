@@ -23,6 +23,7 @@ type Engine struct {
 	oldest string // oldest API version
 	podman bool
 
+	noInit     bool // whether the engine has no init
 	containerd bool // whether images are in containerd's store
 
 	closed    context.Context // done when the test ends
@@ -55,6 +56,11 @@ func API(newest, oldest string) Option {
 // Podman makes the engine answer as podman's Docker-compatible API does, where that differs.
 func Podman() Option {
 	return func(e *Engine) { e.api, e.oldest, e.podman = "1.41", "1.24", true }
+}
+
+// NoInit leaves the engine without an init: podman then creates no container with one, and Docker starts none.
+func NoInit() Option {
+	return func(e *Engine) { e.noInit = true }
 }
 
 // TCP makes the engine listen on a port of the loopback interface.
