@@ -56,11 +56,13 @@ func (k Key) shownValue() string {
 	case k.isSecret():
 		return strings.Join(namesOf(value.Interface().(Environment)), ", ") + " (values are not shown)"
 	case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.String:
-		return strings.Join(value.Convert(reflect.TypeFor[[]string]()).Interface().([]string), ", ")
-	case strings.Contains(text, "@") && strings.Contains(text, "://"):
-		return redactURL(text)
+		var shown []string
+		for _, entry := range value.Convert(reflect.TypeFor[[]string]()).Interface().([]string) {
+			shown = append(shown, redact(entry))
+		}
+		return strings.Join(shown, ", ")
 	default:
-		return text
+		return redact(text)
 	}
 }
 
@@ -73,7 +75,11 @@ func namesOf(variables Environment) []string {
 	return names
 }
 
-func redactURL(text string) string {
+// redact hides the password of a URL.
+func redact(text string) string {
+	if !strings.Contains(text, "@") || !strings.Contains(text, "://") {
+		return text
+	}
 	parsed, err := url.Parse(text)
 	if err != nil {
 		return "not shown"
