@@ -45,6 +45,7 @@ func TestABaseImageCanBePulled(t *testing.T) {
 	lines, healthy := i.check()
 	assert.True(t, healthy, lines)
 	assert.Contains(t, lines, "ok    images: "+remoteImage+" is in registry registry.example.com without credentials")
+	assert.Contains(t, lines, "note  caches: not checked: they belong to the builder image")
 	assert.Empty(t, engine.Calls(fakeengine.Pull)[1:], "only the one that is tried for a proxy")
 }
 

@@ -20,9 +20,13 @@ import (
 
 // checkCaches checks the cache volumes of golang builds in the current builder image.
 func (c *checker) checkCaches(ctx context.Context) {
+	if !slices.Contains(c.settings.Builder.Types, "golang") {
+		return
+	}
 	builder, err := c.engine.Image(ctx, c.settings.Chaincode.Builder)
-	if err != nil || !slices.Contains(c.settings.Builder.Types, "golang") {
-		return // the image is not there yet, and so are its caches
+	if err != nil {
+		c.note("caches", "not checked: they belong to the builder image, which is not on the engine yet")
+		return
 	}
 	volumes := imagebuild.CacheVolumes(c.settings.Builder.Prefix, platform.NewGoLibraryPlan(c.settings, c.environ), builder)
 	existing, err := c.engine.Volumes(ctx, metadata.LabelKind)

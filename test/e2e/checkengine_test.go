@@ -35,6 +35,10 @@ func TestCheckAsksARealRegistry(t *testing.T) {
 	}
 	found := check("  registry: {config: " + dockerConfig(t, r.Host, "ada", password) + "}\n")
 	assert.Equal(t, 0, found.status, found.lines)
+	if isPodman(t) { // before 6
+		assert.Contains(t, found.lines, "podman before 6 cannot ask its registry without a pull: try podman pull "+image)
+		return
+	}
 	assert.Contains(t, found.lines, "ok    images: "+image+" is in registry "+r.Host+` as user "ada" from `)
 	for name, test := range map[string]struct {
 		user  string
