@@ -309,13 +309,14 @@ func TestNoTestIsSkipped(t *testing.T) {
 
 // A client that is linked by mistake adds megabytes, which this test notices first. The limits of detect, which runs for
 // every package of every builder, and of run, which stays in memory for every chaincode, are promised to operators. build
-// runs once per install, and links text/template for connection.json as well.
+// runs once per install, and links text/template for connection.json as well. run --check takes 0.16 MB of run, of which no run
+// of a chaincode loads a page.
 func TestSizeOfThePrograms(t *testing.T) {
 	goFiles(t, "cmd", "internal")
 	_, err := os.ReadFile("../go.sum") // so that go test's cache notices a new version of a module
 	require.NoError(t, err)
 	bin := t.TempDir()
-	for phase, most := range map[string]int64{"detect": 3_500_000, "release": 3_100_000, "build": 13_500_000, "run": 10_000_000} {
+	for phase, most := range map[string]int64{"detect": 3_500_000, "release": 3_100_000, "build": 13_500_000, "run": 10_400_000} {
 		t.Run(phase, func(t *testing.T) {
 			program := filepath.Join(bin, phase)
 			cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/"+phase)

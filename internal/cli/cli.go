@@ -56,7 +56,7 @@ type Command struct {
 	Option    string // with its dashes
 	Arguments string // as shown in --help; any number is accepted
 	Flags     []Flag // further options, anywhere among the arguments
-	Summary   string // for --help
+	Summary   string // for --help; empty: the command is not shown, since only the program itself calls it
 	Phase     Phase
 }
 
@@ -260,6 +260,9 @@ func (p Program) commandHelp() string {
 	const indent = "\n               "
 	var text strings.Builder
 	for _, command := range p.Commands {
+		if command.Summary == "" {
+			continue
+		}
 		fmt.Fprintf(&text, "  %s %s%s%s\n", command.Option, command.Arguments, indent, strings.ReplaceAll(command.Summary, "\n", indent))
 	}
 	return text.String()
@@ -268,6 +271,9 @@ func (p Program) commandHelp() string {
 func (p Program) usage() string {
 	usage := fmt.Sprintf("Usage: %s %s\n", p.Name, strings.Join(p.Arguments, " "))
 	for _, command := range p.Commands {
+		if command.Summary == "" {
+			continue
+		}
 		usage += fmt.Sprintf("       %s %s %s\n", p.Name, command.Option, command.Arguments)
 	}
 	return usage

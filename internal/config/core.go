@@ -24,16 +24,13 @@ var coreDirs = []string{"/etc/hyperledger/peercfg", "/etc/hyperledger/fabric"}
 // loadCore reads the first core.yaml that this user may read. Keys in it that are not settings of this builder are
 // skipped. The peer starts with wrong values too, so they are warnings: see tolerate.
 func (l *loader) loadCore(environ []string) error {
-	dirs := coreDirs
-	if dir := Lookup(environ, "FABRIC_CFG_PATH"); dir != "" {
-		dirs = append([]string{dir}, dirs...)
-	}
-	for _, dir := range dirs {
+	for _, dir := range coreDirsOf(environ) {
 		path := filepath.Join(dir, coreFile)
 		document, err := l.readCore(path)
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 			l.warnings = append(l.warnings, fmt.Sprintf("%s: permission denied: the file is ignored", path))
+			l.settings.Sources.Unreadable = append(l.settings.Sources.Unreadable, path)
 			continue
 		case err != nil:
 			return err

@@ -46,6 +46,7 @@ func load(dir string, environ []string, chooseFabric func(*loader)) (Settings, e
 	chooseFabric(&l)
 	l.checkCoreImages()
 	l.settings.resolve()
+	l.settings.Sources.where = l.sources
 	l.warn()
 	return l.settings, nil
 }
@@ -85,6 +86,7 @@ func (l *loader) loadFile([]string) error {
 
 // apply applies the document of a file and checks the result.
 func (l *loader) apply(path string, document any, d decoder) error {
+	l.settings.Sources.Files = append(l.settings.Sources.Files, path)
 	d.set = func(name string) { l.note(name, source{where: name + " in " + path, core: d.core}) }
 	d.ignore = func(name string) { l.ignored = append(l.ignored, name) }
 	d.check, d.tolerate = l.settings.check, func(key Key, err error) { l.tolerate(path, key, err) }

@@ -62,11 +62,7 @@ func externalBuilders(environ []string) ([]externalBuilder, error) {
 		}
 		return builders, nil
 	}
-	dirs := coreDirs
-	if dir := Lookup(environ, "FABRIC_CFG_PATH"); dir != "" {
-		dirs = append([]string{dir}, dirs...)
-	}
-	for _, dir := range dirs {
+	for _, dir := range coreDirsOf(environ) {
 		text, err := os.ReadFile(filepath.Join(dir, coreFile))
 		if err != nil {
 			continue

@@ -20,6 +20,9 @@ type Settings struct {
 	// Fabric says where Builder.FabricVersion comes from.
 	Fabric FabricOrigin
 
+	// Sources says where settings come from, for the operator.
+	Sources Sources
+
 	// Warnings holds what the operator should know about the settings, one line each. The programs log them.
 	Warnings []string
 

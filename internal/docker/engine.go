@@ -89,6 +89,9 @@ func (e *Engine) Clock(ctx context.Context) (time.Time, error) {
 
 // Description is what an engine says of itself.
 type Description struct {
+	Name     string // such as "Docker Engine - Community"
+	Version  string
+	API      string // the version that this connection speaks
 	Platform string // os/architecture
 	Podman   bool   // its builder is not BuildKit
 }
@@ -102,7 +105,17 @@ func (e *Engine) Describe(ctx context.Context) (Description, error) {
 		return Description{}, fmt.Errorf("asking the engine for its version: %w", err)
 	}
 	isPodman := func(c types.ComponentVersion) bool { return strings.HasPrefix(c.Name, "Podman") }
-	return Description{Platform: path.Join(version.Os, version.Arch), Podman: slices.ContainsFunc(version.Components, isPodman)}, nil
+	described := Description{
+		Name: version.Platform.Name, Version: version.Version, API: e.api.ClientVersion(), Platform: path.Join(version.Os, version.Arch),
+		Podman: slices.ContainsFunc(version.Components, isPodman),
+	}
+	if described.Podman { // it gives its platform as the name
+		described.Name = version.Components[0].Name
+	}
+	if described.Name == "" {
+		described.Name = "Docker Engine"
+	}
+	return described, nil
 }
 
 // checkHost rejects a malformed endpoint before the SDK guesses what it means.

@@ -55,17 +55,20 @@ func newEngine(host string, options TLS) (*Engine, error) {
 // allows some calls only: the answer alone does not say which call that was.
 type refusals struct{ next http.RoundTripper }
 
+// refusedStatuses are those with which a proxy refuses a call.
+var refusedStatuses = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed}
+
 // RoundTrip passes a call on.
 func (r refusals) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := r.next.RoundTrip(request)
-	if err != nil || !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed}, response.StatusCode) {
+	if err != nil || !slices.Contains(refusedStatuses, response.StatusCode) {
 		return response, err
 	}
 	said, fromEngine := readMessage(response)
 	response.Body.Close()
 	message := said
-	if !fromEngine || response.StatusCode != http.StatusUnauthorized && !strings.HasSuffix(request.URL.Path, "/images/create") {
-		// An engine passes on what a registry answers to a pull. Otherwise it refuses only what a plugin does not authorise.
+	if !fromEngine || response.StatusCode != http.StatusUnauthorized && !asksRegistry(request) {
+		// An engine passes on what a registry answers. Otherwise it refuses only what a plugin does not authorise.
 		message = fmt.Sprintf("a proxy in front of the engine, or a plugin of the engine, refuses the call %s %s (status %d): allow it there",
 			request.Method, request.URL.Path, response.StatusCode)
 		if said != "" {
@@ -80,6 +83,12 @@ func (r refusals) RoundTrip(request *http.Request) (*http.Response, error) {
 	response.Header.Set("Content-Type", "application/json")
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
+}
+
+// asksRegistry reports whether an engine asks a registry to answer a call.
+func asksRegistry(request *http.Request) bool {
+	path := request.URL.Path
+	return strings.HasSuffix(path, "/images/create") || strings.Contains(path, "/distribution/")
 }
 
 // maxMessage is how much of an answer is read for a message.

@@ -1,10 +1,14 @@
 package install
 
-import "fabric-builder-docker/internal/cli"
+import (
+	"fabric-builder-docker/internal/check"
+	"fabric-builder-docker/internal/cli"
+	"fabric-builder-docker/internal/config"
+)
 
 // Commands returns the commands of build that operators call.
 func Commands() []cli.Command {
-	return []cli.Command{
+	return append([]cli.Command{
 		{
 			Option: "--warm", Arguments: "[PACKAGE.tar.gz ...]", Phase: Warm,
 			Summary: "fill the engine's caches ahead of the first install: pull base images, compile Go's\n" +
@@ -29,5 +33,5 @@ func Commands() []cli.Command {
 				"with --yes. --older-than (12h, 30d) keeps what is younger, and removes older caches as\n" +
 				"well. --keep-size (20GB) removes the oldest first, until no more is left",
 		},
-	}
+	}, check.Commands(config.Load, true)...)
 }

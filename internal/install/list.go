@@ -2,8 +2,6 @@ package install
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
@@ -53,13 +51,8 @@ func buildsDirs(process cli.Process) []string {
 	if len(process.Args) > 0 {
 		return process.Args
 	}
-	production := config.Lookup(process.Environ, "CORE_PEER_FILESYSTEMPATH")
-	if production == "" {
-		production = "/var/hyperledger/production"
+	if own := config.BuildsDir(process.Environ); own != "" {
+		return []string{own}
 	}
-	own := filepath.Join(production, "externalbuilder", "builds")
-	if info, err := os.Stat(own); err != nil || !info.IsDir() {
-		return nil
-	}
-	return []string{own}
+	return nil
 }

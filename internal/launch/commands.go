@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"fabric-builder-docker/internal/check"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/engine"
@@ -13,11 +14,14 @@ import (
 
 // Commands returns the commands of run that operators call.
 func Commands() []cli.Command {
-	return []cli.Command{{
+	load := func(dir string, environ []string) (config.Settings, error) {
+		return config.LoadBuilt(dir, environ, config.Fabric{})
+	}
+	return append([]cli.Command{{
 		Option: "--list", Arguments: "[--json]", Flags: []cli.Flag{{Name: "--json"}}, Phase: list,
 		Summary: "show the chaincodes on this engine: package, MSP, peer, since when, state, memory and\n" +
 			"CPU now, networks and image. What an ungraceful end has left is marked",
-	}}
+	}}, check.Commands(load, false)...)
 }
 
 // list shows the chaincodes on the engine.

@@ -55,7 +55,7 @@ func (l *launch) start(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
 		fmt.Errorf("not started within %v (see chaincode.startuptimeout)", limit))
 	defer cancel()
-	networks, err := l.chooseNetworks(ctx)
+	networks, err := network.Choose(ctx, l.engine, l.log, l.settings, l.chaincode.PeerAddress)
 	if err != nil {
 		return nil, err
 	}

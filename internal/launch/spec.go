@@ -9,7 +9,6 @@ import (
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
-	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/network"
@@ -82,22 +81,6 @@ func (l *launch) identity() map[string]string {
 		metadata.LabelPeerAddress:  l.chaincode.PeerAddress,
 		metadata.LabelInstallToken: l.record.InstallToken,
 	}
-}
-
-// chooseNetworks returns exactly the networks that the operator has set, otherwise those of the peer.
-func (l *launch) chooseNetworks(ctx context.Context) (network.Networks, error) {
-	chosen, err := network.Configured(l.settings.VM.Docker.HostConfig.NetworkMode, l.settings.Builder.Networks)
-	if err != nil || len(chosen.Names) > 0 {
-		return chosen, err
-	}
-	container, err := host.ReadContainer(host.Mountinfo)
-	if err != nil {
-		l.log.Debug("cannot read this process's mounts", "error", err)
-	}
-	return network.ChooseForPeer(ctx, l.engine, l.log, network.Peer{
-		Address: l.chaincode.PeerAddress, Endpoint: l.settings.VM.Endpoint, Container: container,
-		EngineLocal: len(container.IDs) > 0 || host.EngineIsLocal(ctx, l.settings.VM.Endpoint),
-	})
 }
 
 // explainNetworks returns a clearer error if the container could not be created or started because of a network.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/host"
 )
@@ -63,6 +64,22 @@ func Configured(mode string, further []string) (Networks, error) {
 		}
 	}
 	return Networks{Names: names}, nil
+}
+
+// Choose returns exactly the networks that the operator has set, otherwise those on which a chaincode reaches the peer at address.
+func Choose(ctx context.Context, engine Engine, log hclog.Logger, settings config.Settings, address string) (Networks, error) {
+	chosen, err := Configured(settings.VM.Docker.HostConfig.NetworkMode, settings.Builder.Networks)
+	if err != nil || len(chosen.Names) > 0 {
+		return chosen, err
+	}
+	container, err := host.ReadContainer(host.Mountinfo)
+	if err != nil {
+		log.Debug("cannot read this process's mounts", "error", err)
+	}
+	return ChooseForPeer(ctx, engine, log, Peer{
+		Address: address, Endpoint: settings.VM.Endpoint, Container: container,
+		EngineLocal: len(container.IDs) > 0 || host.EngineIsLocal(ctx, settings.VM.Endpoint),
+	})
 }
 
 // ChooseForPeer returns the networks on which a chaincode reaches the peer: the peer's own, host if the peer runs on the

@@ -1,6 +1,7 @@
 package fakeengine
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -32,6 +33,10 @@ func buildAnything(r *BuildRequest) *Image {
 
 // build answers with status 200 even if the build fails: the error is in the stream.
 func (e *Engine) build(c *Call) {
+	if arguments := c.Query.Get("buildargs"); arguments != "" && !json.Valid([]byte(arguments)) {
+		c.fail(http.StatusBadRequest, "error reading build args: invalid character")
+		return
+	}
 	archive, err := io.ReadAll(c.r.Body)
 	if err != nil {
 		c.fail(http.StatusInternalServerError, "Error processing tar file: %v", err)

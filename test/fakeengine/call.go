@@ -25,6 +25,7 @@ const (
 	ImageList      Route = "image list"
 	Tag            Route = "tag"
 	Untag          Route = "untag"
+	Distribution   Route = "distribution"
 	Build          Route = "build"
 	Load           Route = "load"
 	Export         Route = "export"

@@ -57,6 +57,7 @@ type config struct {
 		ReadonlyRootfs bool
 		NetworkMode    string
 		Binds          []string
+		Init           bool
 	}
 }
 
@@ -110,6 +111,9 @@ func (e *Engine) create(c *Call) {
 		return
 	case e.podman && !e.hasNetwork(asked.HostConfig.NetworkMode):
 		c.fail(http.StatusInternalServerError, "unable to find network with name or ID %s: network not found", asked.HostConfig.NetworkMode)
+		return
+	case e.podman && e.noInit && asked.HostConfig.Init:
+		c.fail(http.StatusInternalServerError, "container-init binary not found on the host: stat /usr/libexec/podman/catatonit: no such file or directory")
 		return
 	case len(asked.Cmd)+len(asked.Entrypoint)+len(image.Command)+len(image.Entrypoint) == 0:
 		c.fail(http.StatusBadRequest, "No command specified")
@@ -173,6 +177,8 @@ func (e *Engine) start(c *Call) {
 	case found.status == "running":
 		c.w.WriteHeader(http.StatusNotModified)
 	case !c.checkNetworks(found):
+	case e.noInit && found.config.HostConfig.Init:
+		c.fail(http.StatusBadRequest, `failed to create shim task: OCI runtime create failed: exec: "docker-init": executable file not found in $PATH`)
 	default:
 		e.run(found)
 		c.w.WriteHeader(http.StatusNoContent)

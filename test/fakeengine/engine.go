@@ -23,6 +23,7 @@ type Engine struct {
 	oldest string // oldest API version
 	podman bool
 
+	noInit     bool // whether the engine has no init
 	containerd bool // whether images are in containerd's store
 
 	closed    context.Context // done when the test ends
@@ -55,6 +56,11 @@ func API(newest, oldest string) Option {
 // Podman makes the engine answer as podman's Docker-compatible API does, where that differs.
 func Podman() Option {
 	return func(e *Engine) { e.api, e.oldest, e.podman = "1.41", "1.24", true }
+}
+
+// NoInit leaves the engine without an init: podman then creates no container with one, and Docker starts none.
+func NoInit() Option {
+	return func(e *Engine) { e.noInit = true }
 }
 
 // TCP makes the engine listen on a port of the loopback interface.
@@ -149,6 +155,7 @@ func (e *Engine) handler() http.Handler {
 		"GET /info":                       {Info, e.info},
 		"GET /version":                    {Version, e.version},
 		"POST /images/create":             {Pull, e.pull},
+		"GET /distribution/{name...}":     {Distribution, e.distribution},
 		"GET /images/json":                {ImageList, e.imageList},
 		"GET /images/{name...}":           {ImageInspect, e.imageInspect},
 		"POST /images/{name...}":          {Tag, e.tag},
@@ -195,7 +202,7 @@ func (e *Engine) handler() http.Handler {
 }
 
 // afterName holds the ends of paths that cannot be in a pattern, because the name of an image may contain slashes.
-var afterName = map[Route]string{ImageInspect: "/json", Tag: "/tag"}
+var afterName = map[Route]string{ImageInspect: "/json", Tag: "/tag", Distribution: "/json"}
 
 var versionPath = regexp.MustCompile(`^/v(1\.[0-9]+)(/.*)$`)
 
@@ -241,7 +248,9 @@ func (e *Engine) ping(c *Call) {
 }
 
 func (e *Engine) info(c *Call) {
-	c.answer(http.StatusOK, map[string]any{"SystemTime": e.now().Format(time.RFC3339Nano), "OSType": "linux"})
+	c.answer(http.StatusOK, map[string]any{
+		"SystemTime": e.now().Format(time.RFC3339Nano), "OSType": "linux", "DockerRootDir": "/var/lib/docker",
+	})
 }
 
 // version answers what an engine says of itself. The first component has the engine's name.
@@ -251,7 +260,7 @@ func (e *Engine) version(c *Call) {
 		name = "Podman Engine"
 	}
 	c.answer(http.StatusOK, map[string]any{
-		"Components": []map[string]string{{"Name": name}}, "ApiVersion": e.api, "MinAPIVersion": e.oldest, "Os": "linux", "Arch": "amd64",
+		"Components": []map[string]string{{"Name": name}}, "Version": "28.5.2", "ApiVersion": e.api, "MinAPIVersion": e.oldest, "Os": "linux", "Arch": "amd64",
 	})
 }
 

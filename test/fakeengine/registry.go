@@ -1,10 +1,12 @@
 package fakeengine
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +37,26 @@ func (e *Engine) pull(c *Call) {
 		e.progress(c, map[string]any{"error": reason, "errorDetail": map[string]string{"message": reason}})
 	default:
 		c.fail(http.StatusInternalServerError, "%s", reason)
+	}
+}
+
+// distribution looks for an image in the registry, without pulling it. Podman before 6 cannot.
+func (e *Engine) distribution(c *Call) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	image := e.findImage(e.registry, c.Target)
+	switch {
+	case e.podman:
+		c.fail(http.StatusNotFound, "Not Found")
+	case strings.ToLower(c.Target) != c.Target:
+		c.fail(http.StatusBadRequest, "invalid reference format: repository name must be lowercase")
+	case image == nil:
+		c.fail(http.StatusNotFound, "manifest unknown")
+	default:
+		c.answer(http.StatusOK, map[string]any{
+			"Descriptor": map[string]any{"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 1, "digest": image.id()},
+			"Platforms":  []map[string]string{{"os": "linux", "architecture": cmp.Or(image.Architecture, "amd64")}},
+		})
 	}
 }
 

@@ -88,6 +88,10 @@ func (e *Engine) volumeCreate(c *Call) {
 		c.fail(http.StatusBadRequest, "invalid JSON: %v", err)
 		return
 	}
+	if !names.MatchString(asked.Name) {
+		c.fail(http.StatusBadRequest, "create %s: volume name is too short, names should be at least two alphanumeric characters", asked.Name)
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	volume, ok := e.volumes[asked.Name]
