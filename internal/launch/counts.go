@@ -1,0 +1,59 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"fabric-builder-docker/internal/figures"
+)
+
+// How long run waits until it is counted. A chaincode that runs does not wait: run counts its launch beside it. After a signal,
+// the peer waits 5 s, of which cleanupTime may be used up.
+const (
+	saveBeside = 10 * time.Second
+	saveAtEnd  = 300 * time.Millisecond
+)
+
+// counts counts launches and their ends.
+type counts struct{ *figures.Figures }
+
+// countLaunch counts a launch that ended with err, or that has started the chaincode.
+func (c counts) countLaunch(ctx context.Context, took time.Duration, err error) {
+	if err == nil {
+		c.Add(figures.Launches, 1, figures.Started)
+		c.Add(figures.LaunchSeconds, took.Seconds())
+		go c.Save(saveBeside)
+		return
+	}
+	result := figures.Failed
+	switch {
+	case errors.Is(err, errTakenOver):
+		result = figures.Replaced
+	case ctx.Err() != nil:
+		result = figures.Stopped
+	}
+	c.Add(figures.Launches, 1, result)
+	c.Save(saveAtEnd)
+}
+
+// countExit counts how a chaincode has ended, or why run gives up with err.
+func (c counts) countExit(e end, err error) {
+	cause, status := figures.Ended, e.status
+	switch {
+	case err != nil:
+		cause, status = figures.Lost, exitUnknown
+	case e.stopped != "":
+		cause = figures.Stopped
+	case e.takenOver:
+		cause = figures.Replaced
+	case e.gone:
+		cause = figures.Removed
+	}
+	c.Add(figures.Exits, 1, cause, strconv.Itoa(status))
+	if e.oomKilled {
+		c.Add(figures.OOMKills, 1, figures.Chaincode)
+	}
+	c.Save(saveAtEnd)
+}
