@@ -116,7 +116,9 @@ func TestWhatAPackageMayImport(t *testing.T) {
 				return standard || importPath == module+"/internal/regular"
 			}},
 		{"internal/figures", "each run keeps it in memory, and a client library for Prometheus is larger than all of it",
-			func(importPath string, standard bool) bool { return standard || importPath == module+"/internal/regular" }},
+			func(importPath string, standard bool) bool {
+				return standard || importPath == module+"/internal/regular"
+			}},
 		{"internal/tlsfiles", "it handles keys, which as little code as possible should see",
 			func(_ string, standard bool) bool { return standard }},
 		{"internal/docker", "it has its own plain types, so that a move to another SDK changes only this package",

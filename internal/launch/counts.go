@@ -9,18 +9,18 @@ import (
 	"fabric-builder-docker/internal/figures"
 )
 
-// How long run waits until it is counted. A chaincode that runs does not wait: run counts its launch beside it. After a signal,
-// the peer waits 5 s, of which cleanupTime may be used up.
+// How long run waits until it is counted: usually for a millisecond.
 const (
-	saveBeside = 10 * time.Second
-	saveAtEnd  = 300 * time.Millisecond
+	saveBeside = 10 * time.Second       // while the chaincode runs, which does not wait for that
+	saveAtEnd  = time.Second            // of the time that a signal leaves
+	saveAlways = 100 * time.Millisecond // also if it leaves none
 )
 
 // counts counts launches and their ends.
 type counts struct{ *figures.Figures }
 
 // countLaunch counts a launch that ended with err, or that has started the chaincode.
-func (c counts) countLaunch(ctx context.Context, took time.Duration, err error) {
+func (c counts) countLaunch(ctx context.Context, took time.Duration, err error, left time.Duration) {
 	if err == nil {
 		c.Add(figures.Launches, 1, figures.Started)
 		c.Add(figures.LaunchSeconds, took.Seconds())
@@ -35,11 +35,11 @@ func (c counts) countLaunch(ctx context.Context, took time.Duration, err error) 
 		result = figures.Stopped
 	}
 	c.Add(figures.Launches, 1, result)
-	c.Save(saveAtEnd)
+	c.saveWithin(left)
 }
 
 // countExit counts how a chaincode has ended, or why run gives up with err.
-func (c counts) countExit(e end, err error) {
+func (c counts) countExit(e end, err error, left time.Duration) {
 	cause, status := figures.Ended, e.status
 	switch {
 	case err != nil:
@@ -55,5 +55,10 @@ func (c counts) countExit(e end, err error) {
 	if e.oomKilled {
 		c.Add(figures.OOMKills, 1, figures.Chaincode)
 	}
-	c.Save(saveAtEnd)
+	c.saveWithin(left)
+}
+
+// saveWithin saves what was counted, at the end of run, in the time that a signal leaves.
+func (c counts) saveWithin(left time.Duration) {
+	c.Save(max(min(left, saveAtEnd), saveAlways))
 }

@@ -93,7 +93,7 @@ func Run(ctx context.Context, process cli.Process) error {
 	counts := counts{figures.New(settings.Builder.Metrics.Directory, process.Log)}
 	connected, err := engine.Connect(ctx, settings)
 	if err != nil {
-		counts.countLaunch(ctx, time.Since(began), err)
+		counts.countLaunch(ctx, time.Since(began), err, saveAtEnd)
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
