@@ -322,6 +322,7 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 			return err
 		case vanished:
 			if exists, err := b.exists(ctx, j); err != nil || exists {
+				b.noteShared(j)
 				return err
 			}
 			b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)
