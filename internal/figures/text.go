@@ -134,6 +134,9 @@ func endOfValue(text string) int {
 
 // escape returns the value of a label as it stands between quotes.
 func escape(value string) string {
+	if !strings.ContainsAny(value, "\\\"\n") {
+		return value
+	}
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value)
 }
 
@@ -146,7 +149,7 @@ func (d *document) text(more map[string]float64) []byte {
 	for _, c := range counters {
 		name, all := prefix+c.name, c.all()
 		for series := range d.values { // a later version may have more
-			if metricOf(series) == name && !slices.Contains(all, series) {
+			if strings.HasPrefix(series, name) && metricOf(series) == name && !slices.Contains(all, series) {
 				all = append(all, series)
 			}
 		}

@@ -149,7 +149,7 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 }
 
 // saveTime limits how long the end of a build waits until it is counted.
-const saveTime = time.Second
+const saveTime = 2 * time.Second
 
 // count counts a build that has ended with err.
 func (i *install) count(ctx context.Context, err error) {

@@ -12,7 +12,7 @@ import (
 // How long run waits until it is counted: usually for a millisecond.
 const (
 	saveBeside = 10 * time.Second       // while the chaincode runs, which does not wait for that
-	saveAtEnd  = time.Second            // of the time that a signal leaves
+	saveAtEnd  = 2 * time.Second        // of the time that a signal leaves: many chaincodes may end at once
 	saveAlways = 100 * time.Millisecond // also if it leaves none
 )
 
