@@ -39,4 +39,5 @@ type Images struct {
 	Prefix  string               // of container names, builder.prefix
 	Cleanup func() time.Duration // limit for the removal of a container that begins now
 	Pulling func() (done func()) // is told when an image is pulled; nil: nobody is
+	Pulled  func(err error)      // is told how a pull has ended; nil: nobody is
 }

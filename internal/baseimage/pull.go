@@ -96,12 +96,16 @@ func (i Images) inspect(ctx context.Context, image *platform.Image) (docker.Imag
 	return found, err
 }
 
-// pullInPhase pulls an image, and says so to Pulling.
+// pullInPhase pulls an image, and says so to Pulling and Pulled.
 func (i Images) pullInPhase(ctx context.Context, image *platform.Image) error {
 	if i.Pulling != nil {
 		defer i.Pulling()()
 	}
-	return i.pull(ctx, image)
+	err := i.pull(ctx, image)
+	if i.Pulled != nil {
+		i.Pulled(err)
+	}
+	return err
 }
 
 // pull pulls an image from the first of its sources that has it.

@@ -142,6 +142,7 @@ func TestEveryKeyHasItsVariable(t *testing.T) {
 		"builder.cache.scope":                   {"label", "label"},
 		"builder.pullPolicy":                    {"never", "never"},
 		"builder.registry.config":               {"/config.json", "/config.json"},
+		"builder.metrics.directory":             {"/metrics", "/metrics"},
 		"builder.security.keyReader":            {"1000:1001", "1000:1001"},
 		"builder.stopGrace":                     {"1s", time.Second},
 		"builder.log.level":                     {"debug", "debug"},

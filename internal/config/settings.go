@@ -150,6 +150,7 @@ type Builder struct {
 	Security        Security      `key:"security"`
 	StopGrace       time.Duration `key:"stopGrace"` // between SIGTERM and SIGKILL; whole seconds
 	Log             Log           `key:"log"`
+	Metrics         Metrics       `key:"metrics"`
 	Overrides       []Override    `key:"overrides"` // see For
 }
 
@@ -223,6 +224,11 @@ const KeyReaderAll = "all"
 type Log struct {
 	Level  string `key:"level"`  // trace, debug, info, warn, error
 	Format string `key:"format"` // text, json
+}
+
+// Metrics says where figures for Prometheus are kept. Its path is absolute once settings are loaded.
+type Metrics struct {
+	Directory string `key:"directory" path:"yes"` // a directory of node_exporter's textfile collector; empty: none are kept
 }
 
 // Override changes settings for some chaincodes: those that match the label and the package id, as far as these are set. Other

@@ -16,6 +16,7 @@ import (
 
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/figures"
 	"fabric-builder-docker/internal/loglines"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -30,6 +31,7 @@ const (
 // engine shares steps between builds of the same content, and the image of the first to finish is used. Which base images the
 // engine takes is for the engine to say, so they are not in the digest, and a newer base image does not cause a rebuild.
 func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
+	b.outcome = figures.Built
 	text, changed, err := b.readRecipe(plan, pkg)
 	if err != nil {
 		return Image{}, err
@@ -44,6 +46,7 @@ func (b *Builder) dockerfile(ctx context.Context, plan platform.Plan, pkg *conte
 	found, err := b.Engine.Image(ctx, name)
 	switch {
 	case err == nil && !b.anew:
+		b.outcome = figures.Reused
 		b.Log.Info("the image exists already", "image", name)
 	case err == nil, errors.Is(err, docker.ErrNoImage):
 		if err := b.buildDockerfile(ctx, recipeBuild{plan: plan, context: pkg, text: text, image: name, label: label}); err != nil {

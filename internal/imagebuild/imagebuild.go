@@ -36,6 +36,7 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/figures"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 )
@@ -109,9 +110,12 @@ type Builder struct {
 	Dockerfiles config.Dockerfiles
 
 	LastWrite func() time.Time // when the program last wrote a line to its stderr; nil: not known
+	Figures   *figures.Figures // what Build counts; nil: nothing
 
 	printed *buildlog.Log // nil before Build
 	phases  *phases       // nil before Build
+
+	outcome string // of the last build, if it has succeeded: see [figures.Builds]
 
 	anew  bool                      // images are made although they exist, see [Builder.Anew]
 	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
@@ -126,6 +130,7 @@ type Program struct {
 	Scratch string // see [Builder]
 
 	LastWrite func() time.Time // see [Builder]
+	Figures   *figures.Figures // see [Builder]
 }
 
 // New returns a Builder with the operator's settings.
@@ -143,13 +148,14 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 
 		Dockerfiles: settings.Builder.Dockerfile,
 		LastWrite:   program.LastWrite,
+		Figures:     program.Figures,
 	}
 }
 
 // images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
 	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.cleanupLeft,
-		Pulling: func() func() { return b.phases.enter(pulling) }}
+		Pulling: func() func() { return b.phases.enter(pulling) }, Pulled: b.countPull}
 }
 
 // noteEnd records when ctx ends, until stop is called.
@@ -229,6 +235,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	stop()
 	err = b.explain(ctx, err)
 	b.endOutput(err)
+	b.countBuild(err)
 	return image, err
 }
 
@@ -238,6 +245,7 @@ const maxStarts = 5
 
 // build makes the image of a package that is built in a container, unless it exists.
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
+	b.outcome = figures.Built
 	j, err := b.newJob(ctx, plan, pkg, label)
 	if err != nil {
 		return Image{}, err
@@ -246,6 +254,7 @@ func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	image, found, err := b.find(ctx, j)
 	if err != nil || found {
 		if found {
+			b.outcome = figures.Reused
 			b.Log.Info("the image exists already", "image", j.image)
 			b.logUnpinned(plan, "the versions of dependencies are those that the first build of this image chose")
 		}
@@ -304,6 +313,7 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 		if j.isBuiltIn(*other) && !other.IsGoing() {
 			began := time.Now()
 			if result, err = b.follow(ctx, j, n, *other); result == settled {
+				b.noteShared(j)
 				b.endStep(j, err, began, "by", "another builder")
 			}
 		}
@@ -312,6 +322,7 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 			return err
 		case vanished:
 			if exists, err := b.exists(ctx, j); err != nil || exists {
+				b.noteShared(j)
 				return err
 			}
 			b.Log.Info("another builder is gone and left no image: starting over", "image", j.image)

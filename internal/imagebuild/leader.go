@@ -99,6 +99,7 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 		b.discard(ctx, id)
 	}()
 	if exists, err := b.exists(ctx, j); err != nil || exists { // an earlier leader has made it since the last check
+		b.noteShared(j)
 		return err
 	}
 	j.leads = time.Now()

@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"fabric-builder-docker/internal/buildlog"
+	"fabric-builder-docker/internal/figures"
 )
 
 // phase is what a build spends its time on, as the log calls it.
 type phase struct {
-	key   string // of its duration in the log
+	key   string // of its duration in the log and in the figures
 	still string // what the log says while it goes on
 }
 
 var (
-	preparing = phase{"", "still preparing the build"}
-	waiting   = phase{"waiting_for_other_builder", "still waiting for another builder"}
-	pulling   = phase{"pulling", "still pulling an image"}
-	building  = phase{"building", "still building"}
-	making    = phase{"making_image", "still making the image"}
+	preparing = phase{figures.Preparing, "still preparing the build"}
+	waiting   = phase{figures.Waiting, "still waiting for another builder"}
+	pulling   = phase{figures.Pulling, "still pulling an image"}
+	building  = phase{figures.Building, "still building"}
+	making    = phase{figures.Making, "still making the image"}
 )
 
 // phases knows what a build is doing, and how long it has spent on what. It is safe for concurrent use. A nil one knows nothing.
@@ -57,6 +58,17 @@ func (p *phases) current() (phase, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now, p.since
+}
+
+// each calls do with how long each phase has taken.
+func (p *phases) each(do func(key string, spent time.Duration)) {
+	now, _ := p.current()
+	p.change(now) // adds what this one has taken
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for phase, spent := range p.spent {
+		do(phase.key, spent)
+	}
 }
 
 // minPhase is the duration of the shortest phase that the log mentions.

@@ -14,6 +14,7 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
 	"fabric-builder-docker/internal/engine"
+	"fabric-builder-docker/internal/figures"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -21,8 +22,9 @@ import (
 
 // Build builds the package in SOURCE_DIR and METADATA_DIR and writes OUTPUT_DIR. These are its three arguments. It reads and
 // checks everything before it contacts an engine.
-func Build(ctx context.Context, process cli.Process) error {
-	i := install{process: process, sourceDir: process.Args[0], metadataDir: process.Args[1], outputDir: process.Args[2]}
+func Build(ctx context.Context, process cli.Process) (err error) {
+	i := install{process: process, sourceDir: process.Args[0], metadataDir: process.Args[1], outputDir: process.Args[2], outcome: figures.Built}
+	defer func() { i.count(ctx, err) }()
 	if err := i.read(); err != nil {
 		return err
 	}
@@ -59,6 +61,8 @@ type install struct {
 	pkg         metadata.Package
 	settings    config.Settings // for this package
 	shortID     string          // of the package, for the lines of its build; the label if the id is not known
+	outcome     string          // of a build that succeeds, for figures
+	figures     *figures.Figures
 }
 
 // read reads the package's metadata and the settings, and checks META-INF.
@@ -81,6 +85,7 @@ func (i *install) read() error {
 	}
 	i.pkg, i.settings = pkg, settings.For(subject)
 	configureLog(&i.process, i.settings)
+	i.figures = figures.New(settings.Builder.Metrics.Directory, i.process.Log)
 	if undecided := settings.UndecidedImages(subject); len(undecided) > 0 {
 		i.process.Log.Warn("the images of builder.overrides with a packageId are not used: the names of the directories do not tell the package's id",
 			"package_ids", undecided, "source_dir", i.sourceDir)
@@ -122,11 +127,13 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	}
 	program := programOf(i.process)
 	program.Scratch = i.outputDir // is there, may be written to, and has room for the build's output
+	program.Figures = i.figures
 	builder := imagebuild.New(connected, i.settings, program)
 	image, err := builder.Build(ctx, plan, source, i.shortID)
 	if err != nil {
 		return err
 	}
+	i.outcome = builder.Outcome()
 	record := newRecord(i.pkg, image)
 	record.NPMStart = plan.NPMStart
 	record.FabricVersion, record.DockerNamespace = i.settings.Builder.FabricVersion, i.settings.Builder.DockerNamespace
@@ -139,6 +146,15 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 	took := append([]any{"took", buildlog.Round(time.Since(began))}, builder.Phases()...)
 	i.process.Log.Info("built", append([]any{"image", image.Name, "image_id", image.ID}, took...)...)
 	return nil
+}
+
+// saveTime limits how long the end of a build waits until it is counted.
+const saveTime = 2 * time.Second
+
+// count counts a build that has ended with err.
+func (i *install) count(ctx context.Context, err error) {
+	i.figures.Add(figures.Builds, 1, i.pkg.Type, imagebuild.Result(ctx, i.outcome, err))
+	i.figures.Save(saveTime)
 }
 
 // programOf returns what the shared build takes from this program.

@@ -34,6 +34,7 @@ func (l *launch) run(ctx context.Context) error {
 		l.signalled.Store(&now)
 	})()
 	s, err := l.start(ctx)
+	l.counts.countLaunch(ctx, time.Since(l.began), err, l.timeLeft())
 	switch {
 	case errors.Is(err, errTakenOver):
 		l.log.Info("a later run of this chaincode has already started: exiting")

@@ -7,6 +7,7 @@ import (
 
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/content"
+	"fabric-builder-docker/internal/figures"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
@@ -40,7 +41,13 @@ type rebuilder struct {
 
 // rebuild builds the image of record's package. Peers that rebuild the same image at the same time share one build, as
 // they do at an install.
-func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebuild.Image, error) {
+func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (image imagebuild.Image, err error) {
+	builder := imagebuild.New(r.engine, r.settings, r.program)
+	builder.Periods.Cleanup = removeTime // the peer kills run soon after a signal
+	defer func() {
+		r.program.Figures.Add(figures.Rebuilds, 1)
+		r.program.Figures.Add(figures.Builds, 1, record.Type, imagebuild.Result(ctx, builder.Outcome(), err))
+	}()
 	dir, err := os.MkdirTemp("", "chaincode-source")
 	if err != nil {
 		return imagebuild.Image{}, fmt.Errorf("unpacking the source: %w", err)
@@ -59,7 +66,5 @@ func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (imagebu
 	if err != nil {
 		return imagebuild.Image{}, err
 	}
-	builder := imagebuild.New(r.engine, r.settings, r.program)
-	builder.Periods.Cleanup = removeTime // the peer kills run soon after a signal
 	return builder.Build(ctx, plan, source, pkg.Label)
 }

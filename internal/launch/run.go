@@ -17,6 +17,7 @@ import (
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/engine"
+	"fabric-builder-docker/internal/figures"
 	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/network"
@@ -55,6 +56,7 @@ type launch struct {
 	chaincode metadata.Chaincode
 	began     time.Time // of two runs of the same chaincode, the later one wins
 	rebuilder rebuilder
+	counts    counts
 	signalled atomic.Pointer[time.Time] // when the signal came that stops this run
 }
 
@@ -88,7 +90,11 @@ func Run(ctx context.Context, process cli.Process) error {
 	for _, warning := range settings.Warnings {
 		process.Log.Warn("problem with settings", "reason", warning)
 	}
+	counts := counts{figures.New(settings.Builder.Metrics.Directory, process.Log)}
 	connected, err := engine.Connect(ctx, settings)
+	if err != nil {
+		counts.countLaunch(ctx, time.Since(began), err, saveAtEnd)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		process.Log.Info("stopped before the engine answered", "reason", context.Cause(ctx))
@@ -99,11 +105,12 @@ func Run(ctx context.Context, process cli.Process) error {
 	defer connected.Close()
 	l := &launch{
 		engine: connected, log: process.Log, stderr: process.Stderr, settings: settings,
-		record: record, chaincode: chaincode, began: began,
+		record: record, chaincode: chaincode, began: began, counts: counts,
 		rebuilder: rebuilder{
 			engine: connected, settings: settings, outputDir: outputDir,
 			program: imagebuild.Program{
 				Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
+				Figures: counts.Figures,
 			},
 		},
 	}

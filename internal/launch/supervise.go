@@ -58,6 +58,7 @@ func (l *launch) supervise(ctx context.Context, s *session) error {
 	defer freeing.Stop()
 	started := time.Now()
 	e, err := l.awaitEnd(ctx, s)
+	l.counts.countExit(e, err, l.timeLeft())
 	if err != nil {
 		return errors.Join(fmt.Errorf("supervising the chaincode: %w", err), s.flush())
 	}
