@@ -20,6 +20,9 @@ type Settings struct {
 	// Fabric says where Builder.FabricVersion comes from.
 	Fabric FabricOrigin
 
+	// Debugging is what the overrides of a package turn on. Only For sets it.
+	Debugging Debugging
+
 	// Warnings holds what the operator should know about the settings, one line each. The programs log them.
 	Warnings []string
 
@@ -232,6 +235,7 @@ type Override struct {
 	Network     string         `key:"network"`     // as HostConfig.NetworkMode
 	CapAdd      []string       `key:"capAdd"`      // added to HostConfig.CapAdd
 	KeyReader   string         `key:"keyReader"`   // as Security.KeyReader
+	Debug       Debug          `key:"debug"`
 }
 
 // OverrideImages names the images of an override, for every language.

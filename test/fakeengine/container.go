@@ -57,6 +57,7 @@ type config struct {
 		ReadonlyRootfs bool
 		NetworkMode    string
 		Binds          []string
+		PortBindings   ports
 	}
 }
 
@@ -172,7 +173,7 @@ func (e *Engine) start(c *Call) {
 	case found == nil:
 	case found.status == "running":
 		c.w.WriteHeader(http.StatusNotModified)
-	case !c.checkNetworks(found):
+	case !c.checkNetworks(found), !c.publish(found):
 	default:
 		e.run(found)
 		c.w.WriteHeader(http.StatusNoContent)

@@ -71,7 +71,8 @@ func (e *Engine) inspect(c *Call) {
 		"Config": map[string]any{
 			"Image": found.config.Image, "Cmd": found.config.Cmd, "Env": found.config.Env, "Labels": found.config.Labels,
 		},
-		"HostConfig": map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
+		"HostConfig":      map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
+		"NetworkSettings": map[string]any{"Ports": found.published()},
 	})
 }
 
