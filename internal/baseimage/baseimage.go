@@ -39,4 +39,6 @@ type Images struct {
 	Prefix  string               // of container names, builder.prefix
 	Cleanup func() time.Duration // limit for the removal of a container that begins now
 	Pulling func() (done func()) // is told when an image is pulled; nil: nobody is
+
+	Progress func(image string, progress docker.PullProgress) // is told how far a pull is; nil: nobody is
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/loglines"
+	"fabric-builder-docker/internal/statusline"
 )
 
 // patience is how long a program waits for a full stderr to be read before it drops lines.
@@ -75,6 +76,7 @@ type Process struct {
 	Stdout  io.Writer         // for the answer to a Command; nothing else writes to it
 	Log     hclog.Logger      // for the program's own messages
 	Stderr  io.Writer         // for whole lines only; safe for concurrent use
+	Status  func(text string) // shows on one line what the program is doing, until the next call; nil: stderr is no terminal
 
 	name   string
 	level  string
@@ -179,21 +181,44 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 
 	// A closed stderr must not kill a program that still has to remove a container.
 	signal.Ignore(syscall.SIGPIPE)
+	status := statusline.New(stderr, variable(environ, "TERM"))
+	if status != nil {
+		stderr = status
+	}
 	lines := loglines.NewQueue(stderr, patience)
-	defer lines.Close()
+	end := func() {
+		lines.Close()
+		if status != nil {
+			status.Close()
+		}
+	}
+	defer end()
 	process := Process{Args: args, Flags: flags, Stdout: stdout, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines), name: p.Name,
 		run: new(atomic.Pointer[hclog.Logger]), lines: lines}
+	if status != nil {
+		process.Status = status.Set
+	}
 	process.setLog()
 	log := process.run
 	ctx, stop := withSignals(context.Background(), func() {
 		(*log.Load()).Warn("interrupted again: exiting without cleaning up")
-		lines.Close()
+		end()
 		os.Exit(interruptedStatus)
 	})
 	defer stop()
 	defer context.AfterFunc(ctx, func() { lines.Hurry(time.Now().Add(slowReader)) })()
 	err := phase(ctx, process)
 	return exitStatus(err, *log.Load())
+}
+
+// variable returns the value of an environment variable, or an empty string.
+func variable(environ []string, name string) string {
+	for _, pair := range environ {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // home returns the parent of the directory that holds this program, or an empty string if the system does not report it.

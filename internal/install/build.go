@@ -145,6 +145,7 @@ func (i *install) build(ctx context.Context, plan platform.Plan, source *content
 func programOf(process cli.Process) imagebuild.Program {
 	return imagebuild.Program{
 		Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
+		Status: process.Status,
 	}
 }
 
