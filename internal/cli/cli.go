@@ -27,7 +27,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"fabric-builder-docker/internal/loglines"
-	"fabric-builder-docker/internal/statusline"
 )
 
 // patience is how long a program waits for a full stderr to be read before it drops lines.
@@ -50,6 +49,16 @@ type Program struct {
 	Summary   string    // one sentence, for --help
 	Details   string    // what an operator should know, for --help
 	Commands  []Command // further commands for operators, which the peer never calls
+
+	// StatusLine returns the status line of a terminal, or nil if the output is none. The function is nil for programs without one.
+	StatusLine func(out io.Writer, term string) StatusLine
+}
+
+// StatusLine shows on the last line of a terminal what a program is doing, below the whole lines that are written to it.
+type StatusLine interface {
+	io.Writer
+	Set(text string)
+	Close()
 }
 
 // Command is a further command of a program. It is called as NAME OPTION [ARGUMENT ...].
@@ -181,7 +190,7 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 
 	// A closed stderr must not kill a program that still has to remove a container.
 	signal.Ignore(syscall.SIGPIPE)
-	status := statusline.New(stderr, variable(environ, "TERM"))
+	status := p.statusLine(stderr, environ)
 	if status != nil {
 		stderr = status
 	}
@@ -211,14 +220,17 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 	return exitStatus(err, *log.Load())
 }
 
-// variable returns the value of an environment variable, or an empty string.
-func variable(environ []string, name string) string {
+// statusLine returns the status line of the terminal that stderr is, or nil.
+func (p Program) statusLine(stderr io.Writer, environ []string) StatusLine {
+	if p.StatusLine == nil {
+		return nil
+	}
 	for _, pair := range environ {
-		if value, ok := strings.CutPrefix(pair, name+"="); ok {
-			return value
+		if term, ok := strings.CutPrefix(pair, "TERM="); ok {
+			return p.StatusLine(stderr, term)
 		}
 	}
-	return ""
+	return nil
 }
 
 // home returns the parent of the directory that holds this program, or an empty string if the system does not report it.

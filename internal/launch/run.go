@@ -104,7 +104,6 @@ func Run(ctx context.Context, process cli.Process) error {
 			engine: connected, settings: settings, outputDir: outputDir,
 			program: imagebuild.Program{
 				Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
-				Status: process.Status,
 			},
 		},
 	}
