@@ -38,7 +38,8 @@ type Log struct {
 	rank     int // of reason; 0: none
 	reason   string
 	last     string
-	next     bool // the next line is the reason
+	next     bool   // the next line is the reason
+	hint     string // see Hint
 }
 
 // New returns a Log whose lines begin with prefix. With all, it shows them as they come.
@@ -100,7 +101,7 @@ func (l *Log) Forget() {
 	defer l.mu.Unlock()
 	l.forget()
 	l.lines, l.compiled, l.fetched, l.warnings, l.rank = 0, 0, 0, 0, 0
-	l.tool, l.summary, l.reason, l.last = "", "", "", ""
+	l.tool, l.summary, l.reason, l.last, l.hint = "", "", "", "", ""
 	clear(l.modules)
 }
 
@@ -114,8 +115,12 @@ var (
 	warning    = regexp.MustCompile(`^(npm (warn|WARN)|\[WARNING\])`)
 )
 
+// colour matches what changes the colour on a terminal. Maven ends with lines of nothing else.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
 // read notes what a line says, and reports whether it is to be shown.
 func (l *Log) read(line string) bool {
+	line = strings.TrimSpace(colour.ReplaceAllString(line, ""))
 	if line == "" {
 		return true
 	}
@@ -142,6 +147,7 @@ func (l *Log) read(line string) bool {
 		l.warnings++
 	}
 	l.readReason(line)
+	l.readHint(line)
 	return true
 }
 
@@ -173,7 +179,7 @@ func (l *Log) Fields() []any {
 var reasons = []*regexp.Regexp{
 	regexp.MustCompile(`^the package requires Go `),
 	regexp.MustCompile(`\.go:\d+(:\d+)?: |\.java:\[\d+,\d+\]|\.(java|kt):\d+: error: `),
-	regexp.MustCompile(`^\[ERROR\] Failed to execute goal|^npm (ERR!|error) (\d{3}|[A-Z].* )|^go: [^df]`),
+	regexp.MustCompile(`^\[ERROR\] (Failed to execute goal|Plugin |Failed to read|Non-resolvable )|^npm (ERR!|error) (\d{3}|[A-Z].* )|^go: [^df]`),
 	regexp.MustCompile(`^npm (ERR!|error) code|(?i)^(error|fatal)\b`),
 }
 
@@ -203,6 +209,42 @@ func (l *Log) Reason() string {
 		reason = strings.ToValidUTF8(reason[:300], "") + "…"
 	}
 	return reason
+}
+
+// hints match what tools print when a build does not get out, the most telling first, with the setting that helps.
+var hints = []struct {
+	pattern *regexp.Regexp
+	hint    string
+}{
+	{regexp.MustCompile(`certificate signed by unknown authority|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|PKIX path building failed|` +
+		`self[- ]signed certificate|unable to get (local )?issuer certificate|unable to verify the first certificate|certificate verify failed|SSL certificate problem`),
+		"the build does not trust a server's or a proxy's certificate: builder.build.caBundle takes the one of its authority"},
+	{regexp.MustCompile(`(?i)\b407 proxy|\bE407\b|HTTP/1\.\d 407|status code:? 407|proxy authentication required|authenticate to the proxy`),
+		"the proxy wants a name and a password: HTTPS_PROXY and HTTP_PROXY in builder.build.environment can hold them, http://USER:PASSWORD@HOST:PORT"},
+	{regexp.MustCompile(`(?i)\b40[13] (unauthorized|forbidden)|\bE40[13]\b|status code:? 40[13]|reason phrase:? (unauthorized|forbidden)|not authorized|incorrect or missing password`),
+		"a registry refuses the build's credentials: builder.build.secrets takes the file that holds them, such as ~/.netrc, ~/.npmrc or ~/.m2/settings.xml"},
+	{regexp.MustCompile(`(?i)no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|unknown ?host|name or service not known|temporary failure in name resolution|i/o timeout|ETIMEDOUT|ECONNREFUSED|` +
+		`connection refused|(connection|connect) timed out|network is unreachable|no route to host|ENETUNREACH|EHOSTUNREACH`),
+		"the build does not reach a server: HTTPS_PROXY and mirrors stand in builder.build.environment, its network in builder.build.network"},
+}
+
+func (l *Log) readHint(line string) {
+	for _, h := range hints {
+		if l.hint == h.hint {
+			return
+		}
+		if h.pattern.MatchString(line) {
+			l.hint = h.hint
+			return
+		}
+	}
+}
+
+// Hint returns which setting may help if the build has failed because it cannot download something, or an empty string.
+func (l *Log) Hint() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hint
 }
 
 // Round rounds a duration so that it reads well: 412ms, 1.2s, 3m5s.

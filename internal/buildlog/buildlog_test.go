@@ -45,6 +45,8 @@ func TestReasons(t *testing.T) {
 		"* What went wrong:\nTask x failed\n* Try:\n":                                                   "Task x failed",
 		"[ERROR] COMPILATION ERROR :\n[ERROR] /x/A.java:[5,9] cannot find symbol\n[ERROR] [Help 1] y\n": "[ERROR] /x/A.java:[5,9] cannot find symbol",
 		"a\nb\n": "b",
+		"[ERROR] Plugin a:b:1 could not be resolved\n[ERROR] [Help 1] x\n\x1b[0m\n\x1b[0m\x1b[0m\n": "[ERROR] Plugin a:b:1 could not be resolved",
+		"a\n\x1b[0m\x1b[1;31m\n": "a",
 	} {
 		l := buildlog.New(&bytes.Buffer{}, "", false)
 		fmt.Fprint(l, lines)

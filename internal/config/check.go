@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 var (
@@ -224,8 +225,11 @@ func (b Builder) checkEnvironments() error {
 	}
 	for _, pattern := range b.Build.Transport {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			return invalid("builder.build.transport", pattern, "the name of a variable, or a pattern such as NEXUS_*")
+			return invalid("builder.build.transport", pattern, "the name of a variable, the place of a secret file, or a pattern such as NEXUS_*")
 		}
+	}
+	if err := checkSecrets(b.Build.Secrets); err != nil {
+		return err
 	}
 	if err := b.BuildArgs.check("builder.buildArgs"); err != nil {
 		return err
@@ -234,6 +238,25 @@ func (b Builder) checkEnvironments() error {
 		return err
 	}
 	return b.Environment.checkChaincode("builder.environment")
+}
+
+// checkSecrets checks the places of secret files. Under /chaincode a file, or a link to it, could get into the image.
+func checkSecrets(secrets map[string]string) error {
+	for place, file := range secrets {
+		rest, inHome := strings.CutPrefix(place, "~/")
+		if inHome {
+			rest = "/" + rest
+		}
+		switch clean := path.Clean(rest); {
+		case !strings.HasPrefix(rest, "/"), clean != rest, clean == "/", strings.ContainsFunc(place, unicode.IsControl),
+			!inHome && (clean+"/" == "/chaincode/" || strings.HasPrefix(clean, "/chaincode/")):
+			return fmt.Errorf("builder.build.secrets: invalid place %q: expected the absolute path of a file in build containers "+
+				"outside of /chaincode, or one that begins with ~/, such as ~/.netrc", place)
+		case file == "":
+			return fmt.Errorf("builder.build.secrets: %s has no file: expected the name of a file on the peer's side", place)
+		}
+	}
+	return nil
 }
 
 func (d Dockerfiles) check() error {

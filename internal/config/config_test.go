@@ -137,6 +137,8 @@ func TestEveryKeyHasItsVariable(t *testing.T) {
 		"builder.types":                         {"node golang", []string{"node", "golang"}},
 		"builder.fabricVersion":                 {"2.5", "2.5"},
 		"builder.build.output":                  {"all", "all"},
+		"builder.build.caBundle":                {"/ca.pem", "/ca.pem"},
+		"builder.build.secrets":                 {"~/.netrc=/netrc /etc/key=/key", map[string]string{"~/.netrc": "/netrc", "/etc/key": "/key"}},
 		"builder.cache.scope":                   {"label", "label"},
 		"builder.pullPolicy":                    {"never", "never"},
 		"builder.registry.config":               {"/config.json", "/config.json"},

@@ -79,6 +79,8 @@ func isEmpty(value any) bool {
 		return len(value) == 0
 	case config.Environment:
 		return len(value) == 0
+	case map[string]string:
+		return len(value) == 0
 	case []config.Override:
 		return len(value) == 0
 	}

@@ -166,7 +166,10 @@ type Build struct {
 	OutputFiles int64       `key:"outputFiles"` // files, directories and links that a build leaves; 0: no limit
 	Network     string      `key:"network"`     // as NetworkMode; empty: the engine's default
 	Environment Environment `key:"environment"` // none of it reaches an image
-	Transport   []string    `key:"transport"`   // variables that do not change the image: names, or patterns of path.Match
+	Transport   []string    `key:"transport"`   // variables and secret files that do not change the image: names, or patterns of path.Match
+
+	CABundle string            `key:"caBundle" path:"yes"` // PEM file with certificate authorities that builds trust besides those of the image
+	Secrets  map[string]string `key:"secrets" path:"yes"`  // places in build containers -> files that are put there in memory
 }
 
 // The values of Build.Output.

@@ -39,6 +39,7 @@ func (k Key) assign(value any, dir string) error {
 	}
 	err := assign(k.value, value)
 	if err == nil {
+		k.absolute(dir)
 		return nil
 	}
 	expected := expectedValue(k.value.Type())
@@ -57,13 +58,26 @@ func (k Key) assign(value any, dir string) error {
 
 // parse sets the key to the value that text, of a variable or a document, stands for. A relative path starts in dir.
 func (k Key) parse(text, dir string) error {
-	if k.path && text != "" && !filepath.IsAbs(text) {
+	if k.path && k.value.Kind() == reflect.String && text != "" && !filepath.IsAbs(text) {
 		text = filepath.Join(dir, text)
 	}
 	if err := parse(k.value, text); err != nil {
 		return fmt.Errorf("%s: expected %s", k.invalidValue(strconv.Quote(text), err), expectedValue(k.value.Type()))
 	}
+	k.absolute(dir)
 	return nil
+}
+
+// absolute makes the file names in a map absolute.
+func (k Key) absolute(dir string) {
+	if !k.path || k.value.Kind() != reflect.Map {
+		return
+	}
+	for _, name := range k.value.MapKeys() {
+		if file := k.value.MapIndex(name).String(); file != "" && !filepath.IsAbs(file) {
+			k.value.SetMapIndex(name, reflect.ValueOf(filepath.Join(dir, file)))
+		}
+	}
 }
 
 // invalidValue describes a refused value for a message. Of a list or map it shows only the name or position of the bad

@@ -16,6 +16,13 @@ type Layout struct {
 	Writable    []string  // absolute paths of additional directories with mode 0777
 	Executables []string  // absolute paths of files to make executable, whatever their mode
 	ModTime     time.Time // of files; zero: 1970
+	More        []Text    // further files
+}
+
+// Text is a file that a package does not hold.
+type Text struct {
+	Path string // absolute
+	Text []byte
 }
 
 // WriteTar writes the package as an uncompressed tar. The result is reproducible: every directory has an entry, owners
@@ -43,6 +50,15 @@ func (p *Package) WriteTar(w io.Writer, layout Layout) error {
 		f.Executable = f.Executable || slices.Contains(layout.Executables, name)
 		if err := p.writeFile(archive, f, inRoot(name), layout.ModTime); err != nil {
 			return fmt.Errorf("packing %s: %w", f.Path, err)
+		}
+	}
+	for _, more := range layout.More {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: inRoot(more.Path), Mode: mode(false), Size: int64(len(more.Text)), ModTime: layout.ModTime}
+		if err := archive.WriteHeader(header); err != nil {
+			return fmt.Errorf("packing %s: %w", more.Path, err)
+		}
+		if _, err := archive.Write(more.Text); err != nil {
+			return err
 		}
 	}
 	return archive.Close()

@@ -53,6 +53,7 @@ type Engine interface {
 	ReadLog(ctx context.Context, id string, position *docker.LogPosition, deliver func(docker.LogPiece) error) (complete bool, err error)
 	Wait(ctx context.Context, id string) (<-chan docker.Exit, error)
 	WaitEnded(ctx context.Context, id string) (<-chan docker.Exit, error)
+	Attach(ctx context.Context, id string, input []byte) (*docker.Output, error)
 	Start(ctx context.Context, id string) error
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Commit(ctx context.Context, id, ref string, changes []string) error
@@ -193,16 +194,21 @@ type Failed struct {
 	Status    int
 	OOMKilled bool
 	Reason    string // the line of the output that says best why
+	Hint      string // which setting may help; empty: none is known to
 }
 
 func (f *Failed) Error() string {
 	if f.OOMKilled {
 		return fmt.Sprintf("the build ran out of memory (exit status %d): builder.build.memory limits it, else the engine's machine does; its output is above", f.Status)
 	}
+	message := fmt.Sprintf("the build ended with exit status %d", f.Status)
 	if f.Reason != "" {
-		return fmt.Sprintf("the build ended with exit status %d: %s; its output is above", f.Status, f.Reason)
+		message += ": " + f.Reason
 	}
-	return fmt.Sprintf("the build ended with exit status %d; its output is above", f.Status)
+	if message += "; its output is above"; f.Hint != "" {
+		message += ". Note: " + f.Hint
+	}
+	return message
 }
 
 // Build makes the image of a package, unless it exists. Every line that the build prints gets the label as a prefix. The

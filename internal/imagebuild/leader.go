@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 	spec := docker.Spec{
 		Name:        j.name,
 		Image:       j.builder.ID, // the name may mean another image by now, and the digest is about this one
-		Command:     endAfter(b.Periods.Build, j.plan.Command),
+		Command:     endAfter(b.Periods.Build, j.plan.Given.Wrap(j.plan.Command)),
 		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
 		Labels:      b.labels(j),
 		NetworkMode: b.networkMode(j.plan),
@@ -41,6 +42,10 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		LogOptions:  logOptions,
 		Security:    docker.Security{Capabilities: capabilities(j.builder)},
 		Resources:   docker.Resources{Memory: b.Limits.Memory, CPUs: b.Limits.CPUs, Pids: b.Limits.Pids},
+	}
+	if !j.plan.Given.IsZero() {
+		spec.Input = len(j.plan.Given.Input()) > 0
+		spec.Tmpfs = []docker.Tmpfs{{Path: platform.MemoryDir, Size: "16m"}}
 	}
 	if spec.Volumes, err = b.volumes(ctx, j); err != nil {
 		return "", nil, err
@@ -129,6 +134,11 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 		return err
 	}
 	defer discard()
+	detach, err := b.give(ctx, id, j.plan.Given)
+	if err != nil {
+		return err
+	}
+	defer detach()
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
 	}
@@ -144,6 +154,21 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 		return err
 	}
 	return b.exitResult(ctx, id, code)
+}
+
+// give writes the secrets to the standard input of a container that is not started. The caller must call detach when the build
+// has ended: the input closes with the connection.
+func (b *Builder) give(ctx context.Context, id string, given platform.Given) (detach func(), err error) {
+	input := given.Input()
+	if len(input) == 0 {
+		return func() {}, nil
+	}
+	output, err := b.Engine.Attach(ctx, id, input)
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = output.Copy(io.Discard, io.Discard) }() // the output is read from the log; the engine keeps what nobody reads
+	return output.Close, nil
 }
 
 // maxReconnects limits how often the connection to the engine may be lost during a build.

@@ -61,7 +61,7 @@ func (b *Builder) endOutput(err error) {
 		return
 	}
 	if failed := (*Failed)(nil); errors.As(err, &failed) {
-		failed.Reason = b.printed.Reason()
+		failed.Reason, failed.Hint = b.printed.Reason(), b.printed.Hint()
 	}
 	b.printed.Show()
 }

@@ -24,6 +24,9 @@ func (j *job) pack(w io.Writer) error {
 	for _, name := range j.plan.Executables {
 		layout.Executables = append(layout.Executables, path.Join(platform.InputDir, name))
 	}
+	if bundle := j.plan.Given.CABundle; bundle != nil {
+		layout.More = []content.Text{{Path: platform.CABundleFile, Text: bundle}}
+	}
 	return j.pkg.WriteTar(w, layout)
 }
 

@@ -42,7 +42,7 @@ func (b *Builder) buildPackage(ctx context.Context, j *job) error {
 func step(plan platform.Plan, other *platform.Plan) platform.Plan {
 	plan.WithC = nil
 	plan.Command, plan.Environment, plan.Caches = other.Command, other.Environment, other.Caches
-	plan.RunsNoCode, plan.NoNetwork = other.RunsNoCode, other.NoNetwork
+	plan.RunsNoCode, plan.NoNetwork, plan.Given = other.RunsNoCode, other.NoNetwork, other.Given
 	return plan
 }
 

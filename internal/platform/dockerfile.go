@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"fabric-builder-docker/internal/metadata"
 )
@@ -25,8 +26,13 @@ func planDocker(r request) (Plan, error) {
 }
 
 // planDockerfile plans a package whose src/ is the build context of a Dockerfile. Build arguments and all other options
-// come from the settings, never from the package.
+// come from the settings, never from the package. Proxies are among them, which a Dockerfile need not declare, but not those
+// with a password: a package can declare them, and the image would show it.
 func planDockerfile(r request) Plan {
-	args := slices.Sorted(slices.Values(r.settings.Builder.BuildArgs))
+	given := slices.DeleteFunc(r.buildEnvironment(proxies...), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return !slices.Contains(proxies, name) || isPrivate(variable)
+	})
+	args := slices.Sorted(slices.Values(given.with(environment(r.settings.Builder.BuildArgs))))
 	return Plan{Kind: Dockerfile, CodeAtRoot: r.atRoot, BuildArgs: args, DigestInputs: r.withoutTransport(args)}
 }

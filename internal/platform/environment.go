@@ -48,9 +48,29 @@ func (e environment) value(name string) string {
 }
 
 // buildEnvironment returns the environment of a build container: the named variables from the program's own
-// environment, overridden by everything in builder.build.environment.
+// environment, overridden by everything in builder.build.environment. Proxies have both spellings.
 func (r request) buildEnvironment(names ...string) environment {
-	return r.environ.pick(names...).with(environment(r.settings.Builder.Build.Environment))
+	all := r.environ.pick(names...).with(environment(r.settings.Builder.Build.Environment))
+	for _, name := range proxies {
+		for _, other := range []string{strings.ToLower(name), strings.ToUpper(name)} {
+			if value := all.value(name); value != "" && all.value(other) == "" {
+				all = append(all, other+"="+value)
+			}
+		}
+	}
+	return all
+}
+
+// npmRegistry lists the variables that say where npm downloads from, in npm's order; the last is a setting of Fabric 1.1.
+var npmRegistry = []string{"npm_config_registry", "NPM_CONFIG_REGISTRY", "NODE_REGISTRY"}
+
+// npmEnvironment returns the environment of a build with npm, with the named variables besides those of the registry.
+func (r request) npmEnvironment(names ...string) environment {
+	all := r.buildEnvironment(slices.Concat(names, npmRegistry)...)
+	if registry := all.value("NODE_REGISTRY"); registry != "" && firstValue(all, npmRegistry...) == registry {
+		all = all.with(environment{"NPM_CONFIG_REGISTRY=" + registry})
+	}
+	return all
 }
 
 // proxies are the proxy variables. Some tools read them in upper case, others in lower case.
@@ -61,8 +81,7 @@ var proxies = []string{
 
 // transport lists the variables that affect how a build downloads things, but not what: proxies, registries,
 // certificates and credentials. They are not part of the content digest. builder.build.transport adds to the list.
-var transport = slices.Concat(proxies, goTransport, []string{
-	"NPM_CONFIG_REGISTRY", "npm_config_registry", "NODE_REGISTRY",
+var transport = slices.Concat(proxies, goTransport, npmRegistry, []string{
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE",
 })
 

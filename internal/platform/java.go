@@ -20,7 +20,7 @@ given="$MAVEN_OPTS $MAVEN_ARGS"
 if [ -z "$others" ]; then
 	export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 fi
-stores() {
+` + javaGiven + `stores() {
 	user=$(id -un 2>/dev/null) && eval "known=~$user"
 	for home in "$HOME" "$known"; do
 		echo "maven $home/.m2/repository"

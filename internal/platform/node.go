@@ -111,7 +111,7 @@ func planNode(r request) (Plan, error) {
 		Builder:          image,
 		Runtime:          image,
 		Command:          append([]string{"/bin/sh", "-c", nodeBuild, "build", string(contained)}, manifest.Required...),
-		Environment:      r.buildEnvironment(proxies...),
+		Environment:      r.npmEnvironment(proxies...),
 		DigestInputs:     r.snapshotInputs(),
 		CodeAtRoot:       r.atRoot,
 		LeftOut:          r.uselessModules(contained),

@@ -79,7 +79,7 @@ func (r request) nodeSnapshot(m npmManifest, contained vendoring, lacking string
 	}
 	snapshot = &Snapshot{
 		Script: nodeBuildScript, Known: append(slices.Clone(knownBuildScripts), r.settings.Builder.Node.KnownScripts...),
-		Environment: slices.Sorted(slices.Values(r.buildEnvironment().without(proxies...))),
+		Environment: slices.Sorted(slices.Values(r.npmEnvironment().without(proxies...))),
 	}
 	for _, name := range slices.Concat([]string{".npmrc", "package.json"}, locks, []string{yarnLock}) {
 		if r.isFile("src/" + name) {

@@ -42,6 +42,7 @@ type Plan struct {
 	Command       []string  // of the build container
 	Environment   []string  // KEY=VALUE; environment of the build container, none of which reaches the image
 	Tuning        []string  // KEY=VALUE; more variables for the build container, which only affect its speed
+	Given         Given     // what else the operator gives to the build
 	BuildArgs     []string  // KEY=VALUE; build arguments of a Dockerfile
 	DigestInputs  []string  // settings and variables that can change the output; part of the content digest
 	CodeAtRoot    bool      // the code is at the root of the package; it is uploaded to src/ all the same
@@ -120,6 +121,9 @@ func NewPlan(pkg metadata.Package, content *content.Package, settings config.Set
 	if plan.Kind == Container {
 		plan.FabricVersion = settings.Builder.FabricVersion
 		plan.DigestInputs = append(plan.DigestInputs, r.withoutTransport(plan.Environment)...)
+		if err := r.give(&plan); err != nil {
+			return Plan{}, err
+		}
 	}
 	return plan, nil
 }

@@ -187,14 +187,14 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 	environ := slices.Concat(others, proxies, transport, output)
 
 	golang := plan(t, metadata.Package{Type: "golang"}, source("src/go.mod"), environ...)
-	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), golang.Environment)
+	assert.ElementsMatch(t, slices.Concat(output, transport, proxies), slices.Concat(golang.Environment, golang.Given.Variables))
 	assert.Equal(t, output, golang.DigestInputs, "only these change the output")
 	for _, cache := range golang.Caches {
 		assert.ElementsMatch(t, slices.Concat(output, transport, proxies), cache.Environment, "builds share caches only if they get modules in the same way")
 	}
 
 	node := plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...)
-	assert.Equal(t, proxies, node.Environment)
+	assert.ElementsMatch(t, proxies, slices.Concat(node.Environment, node.Given.Variables))
 	assert.Equal(t, []string{"builder.node.snapshots=true"}, node.DigestInputs)
 
 	for _, planned := range []platform.Plan{golang, node} {
@@ -202,7 +202,9 @@ func TestWhichEnvironmentIsHandedToTheBuild(t *testing.T) {
 			assert.NotContains(t, strings.ToLower(setting), "proxy", "every network with its own proxy would get its own image")
 			assert.NotContains(t, setting, "secret", "anyone could test guesses at a credential against the name of the image")
 		}
-		assert.NotContains(t, strings.Join(planned.Command, " "), "secret", "anyone who can inspect the container can read its command")
+		for _, shown := range [][]string{planned.Environment, planned.Given.Wrap(planned.Command)} {
+			assert.NotContains(t, strings.Join(shown, " "), ":secret@", "anyone who can inspect the container can read its configuration")
+		}
 	}
 }
 
