@@ -81,14 +81,17 @@ func TestPublishedPorts(t *testing.T) {
 			var body struct {
 				ExposedPorts map[string]struct{}
 				HostConfig   struct {
-					PortBindings map[string][]struct{ HostIp, HostPort string } //revive:disable-line the engine's spelling
+					PortBindings map[string][]struct {
+						HostIP   string `json:"HostIp"`
+						HostPort string
+					}
 				}
 			}
 			require.NoError(t, json.Unmarshal(r.engine.Calls(fakeengine.Create)[0].Body, &body))
 			assert.Equal(t, map[string]struct{}{"9229/tcp": {}}, body.ExposedPorts)
 			bindings := body.HostConfig.PortBindings["9229/tcp"]
 			require.Len(t, bindings, 1)
-			assert.Equal(t, test.address, bindings[0].HostIp)
+			assert.Equal(t, test.address, bindings[0].HostIP)
 			assert.Equal(t, test.hostPort, bindings[0].HostPort)
 		})
 	}

@@ -6,7 +6,10 @@ import (
 )
 
 // binding is an address and a port of the engine's machine.
-type binding struct{ HostIp, HostPort string } //revive:disable-line the engine's spelling
+type binding struct {
+	HostIP   string `json:"HostIp"`
+	HostPort string
+}
 
 // ports are those of a container that are published.
 type ports map[string][]binding
@@ -45,7 +48,7 @@ func (c *Call) publish(found *container) bool {
 			}
 			if used[bindings[i]] {
 				c.fail(http.StatusInternalServerError, "driver failed programming external connectivity on endpoint %s (0123): Bind for %s:%s failed: port is already allocated",
-					found.name, b.HostIp, b.HostPort)
+					found.name, b.HostIP, b.HostPort)
 				return false
 			}
 		}
