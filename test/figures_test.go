@@ -112,8 +112,8 @@ func (c *counted) await(t *testing.T, series string, value float64) {
 	require.Eventually(t, func() bool { return c.read(t)[series] == value }, time.Minute, time.Millisecond, series)
 }
 
-// split returns those of the counters that are whole numbers in these tests, and the seconds.
-func split(values map[string]float64) (numbers, seconds map[string]float64) {
+// divide returns those of the counters that are whole numbers in these tests, and the seconds.
+func divide(values map[string]float64) (numbers, seconds map[string]float64) {
 	numbers, seconds = map[string]float64{}, map[string]float64{}
 	for series, value := range values {
 		if strings.Contains(series, "_seconds_total") {
@@ -369,7 +369,7 @@ func TestEachCounterIsCounted(t *testing.T) {
 			t.Parallel()
 			c := newCounted(t, bin)
 			test.do(t, c)
-			numbers, seconds := split(c.read(t))
+			numbers, seconds := divide(c.read(t))
 			assert.Equal(t, test.numbers, numbers)
 			for _, series := range test.seconds {
 				assert.Positive(t, seconds[series], series)

@@ -22,6 +22,7 @@ Settings are read from the peer's core.yaml, config.yaml beside bin/ and CORE_ v
 The engine is vm.endpoint, else DOCKER_HOST, else /var/run/docker.sock, else /host/var/run/docker.sock.
 
 Exit status: 0 success, 1 failure, 2 wrong usage.`,
-		Commands: install.Commands(),
+		Commands:   install.Commands(),
+		StatusLine: install.StatusLine,
 	}.Main(install.Build)
 }

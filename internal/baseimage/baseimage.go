@@ -40,4 +40,6 @@ type Images struct {
 	Cleanup func() time.Duration // limit for the removal of a container that begins now
 	Pulling func() (done func()) // is told when an image is pulled; nil: nobody is
 	Pulled  func(err error)      // is told how a pull has ended; nil: nobody is
+
+	Progress func(image string, progress docker.PullProgress) // is told how far a pull is; nil: nobody is
 }

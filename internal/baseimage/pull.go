@@ -170,6 +170,9 @@ func (i Images) pullFrom(ctx context.Context, ref string) error {
 		Ref: ref, Timeout: i.Pulls.Timeout, Inactivity: i.Pulls.Inactivity,
 		Credentials: docker.Credentials{User: found.User, Password: found.Password, IdentityToken: found.IdentityToken, Server: host},
 	}
+	if i.Progress != nil {
+		pull.Progress = func(progress docker.PullProgress) { i.Progress(ref, progress) }
+	}
 	err = i.Engine.Pull(ctx, pull, func(line string) { i.Log.Info("pulling", "image", ref, "status", line) })
 	switch {
 	case err == nil:

@@ -49,6 +49,16 @@ type Program struct {
 	Summary   string    // one sentence, for --help
 	Details   string    // what an operator should know, for --help
 	Commands  []Command // further commands for operators, which the peer never calls
+
+	// StatusLine returns the status line of a terminal, or nil if the output is none. The function is nil for programs without one.
+	StatusLine func(out io.Writer, term string) StatusLine
+}
+
+// StatusLine shows on the last line of a terminal what a program is doing, below the whole lines that are written to it.
+type StatusLine interface {
+	io.Writer
+	Set(text string)
+	Close()
 }
 
 // Command is a further command of a program. It is called as NAME OPTION [ARGUMENT ...].
@@ -75,6 +85,7 @@ type Process struct {
 	Stdout  io.Writer         // for the answer to a Command; nothing else writes to it
 	Log     hclog.Logger      // for the program's own messages
 	Stderr  io.Writer         // for whole lines only; safe for concurrent use
+	Status  func(text string) // shows on one line what the program is doing, until the next call; nil: stderr is no terminal
 
 	name   string
 	level  string
@@ -179,21 +190,47 @@ func (p Program) Run(args, environ []string, stdout, stderr io.Writer, phase Pha
 
 	// A closed stderr must not kill a program that still has to remove a container.
 	signal.Ignore(syscall.SIGPIPE)
+	status := p.statusLine(stderr, environ)
+	if status != nil {
+		stderr = status
+	}
 	lines := loglines.NewQueue(stderr, patience)
-	defer lines.Close()
+	end := func() {
+		lines.Close()
+		if status != nil {
+			status.Close()
+		}
+	}
+	defer end()
 	process := Process{Args: args, Flags: flags, Stdout: stdout, Home: home(), Environ: environ, Stderr: lines, Log: NewLogger(p.Name, lines), name: p.Name,
 		run: new(atomic.Pointer[hclog.Logger]), lines: lines}
+	if status != nil {
+		process.Status = status.Set
+	}
 	process.setLog()
 	log := process.run
 	ctx, stop := withSignals(context.Background(), func() {
 		(*log.Load()).Warn("interrupted again: exiting without cleaning up")
-		lines.Close()
+		end()
 		os.Exit(interruptedStatus)
 	})
 	defer stop()
 	defer context.AfterFunc(ctx, func() { lines.Hurry(time.Now().Add(slowReader)) })()
 	err := phase(ctx, process)
 	return exitStatus(err, *log.Load())
+}
+
+// statusLine returns the status line of the terminal that stderr is, or nil.
+func (p Program) statusLine(stderr io.Writer, environ []string) StatusLine {
+	if p.StatusLine == nil {
+		return nil
+	}
+	for _, pair := range environ {
+		if term, ok := strings.CutPrefix(pair, "TERM="); ok {
+			return p.StatusLine(stderr, term)
+		}
+	}
+	return nil
 }
 
 // home returns the parent of the directory that holds this program, or an empty string if the system does not report it.

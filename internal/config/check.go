@@ -324,6 +324,9 @@ func (s *Settings) checkOverrides() error {
 		if err := o.Environment.checkChaincode(name + "environment"); err != nil {
 			return err
 		}
+		if err := o.Debug.check(name + "debug."); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -342,7 +342,7 @@ func TestLoadErrorsNameFileKeyAndExpectedValueInOneLine(t *testing.T) {
 		"a malformed pattern":               {"builder: {overrides: [{label: \"[a\"}]}", `builder.overrides[0].label: invalid value "[a": expected a label, or a pattern such as basic_*`},
 		"a malformed pattern of an id":      {"builder: {overrides: [{packageId: \"[a:b\"}]}", `builder.overrides[0].packageId: invalid value "[a:b": expected LABEL:HASH as the peer prints it, or a pattern such as basic_*:*`},
 		"a label for an id":                 {"builder: {overrides: [{packageId: basic_1.0}]}", `builder.overrides[0].packageId: invalid value "basic_1.0": expected LABEL:HASH as the peer prints it, or a pattern such as basic_*:*`},
-		"an unknown key of overrides":       {"builder: {overrides: [{label: a, image: b}]}", "builder.overrides[0].image: unknown key: expected one of label, packageId, images, memory, cpus, pids, environment, network, capAdd, keyReader"},
+		"an unknown key of overrides":       {"builder: {overrides: [{label: a, image: b}]}", "builder.overrides[0].image: unknown key: expected one of label, packageId, images, memory, cpus, pids, environment, network, capAdd, keyReader, debug"},
 		"a wrong type in overrides":         {"builder: {overrides: [{label: a, memory: 1g}]}", `builder.overrides[0].memory: invalid value "1g": expected a whole number`},
 		"little memory in overrides":        {"builder: {overrides: [{label: a, memory: 1}]}", "builder.overrides[0].memory: invalid value 1: expected at least 6291456 bytes, or 0 for no limit"},
 		"no processes in overrides":         {"builder: {overrides: [{label: a, pids: 0}]}", "builder.overrides[0].pids: invalid value 0: expected at least 1"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -16,9 +17,10 @@ type Subject struct {
 
 // For returns the settings for a package. All overrides that match it are applied, in order.
 func (s Settings) For(subject Subject) Settings {
-	for _, override := range s.Builder.Overrides {
+	for i, override := range s.Builder.Overrides {
 		if override.matches(subject) {
 			s = s.with(override)
+			s.Debugging = s.Debugging.with(fmt.Sprintf("builder.overrides[%d]", i), override.Debug)
 		}
 	}
 	return s
@@ -73,5 +75,8 @@ func (s Settings) with(o Override) Settings {
 	host.CapAdd = slices.Concat(host.CapAdd, o.CapAdd)
 	s.Builder.Security.KeyReader = cmp.Or(o.KeyReader, s.Builder.Security.KeyReader)
 	s.Builder.Environment = s.Builder.Environment.With(o.Environment...)
+	if level := o.Debug.LogLevel; level != "" {
+		s.Chaincode.Logging.Level, s.Chaincode.Logging.Shim = peerLevels[level], peerLevels[level]
+	}
 	return s
 }

@@ -139,3 +139,51 @@ func TestAnOverrideCanLiftALimit(t *testing.T) {
 	assert.Zero(t, settings.VM.Docker.HostConfig.Memory)
 	assert.Zero(t, settings.Builder.CPUs)
 }
+
+func TestDebuggingOfOverrides(t *testing.T) {
+	settings := load(t, `
+chaincode: {logging: {level: warning}}
+builder:
+  overrides:
+    - {label: "*", pids: 1}
+    - {label: basic_*, debug: {ports: [9229, "1234:5678"], keep: true, command: [a, b]}}
+    - {label: basic_1.0, debug: {ports: ["[::1]::2345"], logLevel: debug}}
+`)
+	none := settings.For(config.Subject{Label: "other"})
+	assert.Empty(t, none.Debugging)
+	one := settings.For(config.Subject{Label: "basic_2.0"})
+	assert.Equal(t, []string{"builder.overrides[1]"}, one.Debugging.By)
+	assert.Equal(t, []config.Port{{Address: "127.0.0.1", HostPort: 9229, Port: 9229}, {Address: "127.0.0.1", HostPort: 1234, Port: 5678}}, one.Debugging.PublishedPorts())
+	assert.Equal(t, "warn", one.Chaincode.Logging.Level)
+	both := settings.For(config.Subject{Label: "basic_1.0"})
+	assert.Equal(t, []string{"builder.overrides[1]", "builder.overrides[2]"}, both.Debugging.By)
+	assert.Equal(t, []config.Port{{Address: "::1", Port: 2345}}, both.Debugging.PublishedPorts(), "the later override wins")
+	assert.Equal(t, []string{"a", "b"}, both.Debugging.Command)
+	assert.True(t, both.Debugging.Keep)
+	assert.Equal(t, config.Logging{Level: "debug", Shim: "debug", Format: both.Chaincode.Logging.Format}, both.Chaincode.Logging)
+}
+
+func TestInvalidDebugging(t *testing.T) {
+	for debug, want := range map[string]string{
+		"ports: [0]":                  `builder.overrides[0].debug.ports: invalid value "0": expected PORT, HOST_PORT:PORT`,
+		"ports: [65536]":              `invalid value "65536"`,
+		"ports: [9229.5]":             `invalid value "9229.5"`,
+		`ports: ["9229/udp"]`:         `invalid value "9229/udp"`,
+		`ports: ["9229-9231"]`:        `invalid value "9229-9231"`,
+		`ports: [":9229"]`:            `invalid value ":9229"`,
+		`ports: ["9229:"]`:            `invalid value "9229:"`,
+		`ports: ["localhost:1:2"]`:    `invalid value "localhost:1:2"`,
+		`ports: ["1:2:3:4"]`:          `invalid value "1:2:3:4"`,
+		`ports: ["127.0.0.1:0:9229"]`: `invalid value "127.0.0.1:0:9229"`,
+		"ports: [[1]]":                "builder.overrides[0].debug.ports: invalid entry 1: expected a list of strings",
+		`command: [""]`:               "builder.overrides[0].debug.command: the first entry is empty",
+		"logLevel: loud":              `builder.overrides[0].debug.logLevel: invalid value "loud": expected debug, info`,
+		"keep: 3":                     "builder.overrides[0].debug.keep: invalid value 3: expected true or false",
+		"port: [1]":                   "builder.overrides[0].debug.port: unknown key: expected one of ports, command, logLevel, keep",
+	} {
+		t.Run(debug, func(t *testing.T) {
+			_, err := config.Load(home(t, "builder: {overrides: [{label: a, debug: {"+debug+"}}]}"), nil)
+			assert.ErrorContains(t, err, want)
+		})
+	}
+}

@@ -73,6 +73,9 @@ func (d decoder) key(key Key, value any) error {
 	if number, ok := value.(float64); ok && strings.HasSuffix(key.Name, ".keyReader") {
 		value = scalarText(number) // a UID
 	}
+	if list, ok := value.([]any); ok && strings.HasSuffix(key.Name, ".debug.ports") {
+		value = withoutNumbers(list)
+	}
 	if key.Name == "builder.cache.scope" && value == false {
 		value = CacheOff // YAML reads off as a boolean
 	}
@@ -81,6 +84,17 @@ func (d decoder) key(key Key, value any) error {
 	}
 	d.set(key.Name)
 	return nil
+}
+
+// withoutNumbers returns a list with its numbers as text.
+func withoutNumbers(list []any) []any {
+	list = slices.Clone(list)
+	for i, element := range list {
+		if number, ok := element.(float64); ok {
+			list[i] = scalarText(number)
+		}
+	}
+	return list
 }
 
 // coreKey applies one value of core.yaml. A wrong one changes nothing, except where the peer makes something of it.

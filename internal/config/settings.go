@@ -23,6 +23,9 @@ type Settings struct {
 	// Sources says where settings come from, for the operator.
 	Sources Sources
 
+	// Debugging is what the overrides of a package turn on. Only For sets it.
+	Debugging Debugging
+
 	// Warnings holds what the operator should know about the settings, one line each. The programs log them.
 	Warnings []string
 
@@ -244,6 +247,7 @@ type Override struct {
 	Network     string         `key:"network"`     // as HostConfig.NetworkMode
 	CapAdd      []string       `key:"capAdd"`      // added to HostConfig.CapAdd
 	KeyReader   string         `key:"keyReader"`   // as Security.KeyReader
+	Debug       Debug          `key:"debug"`
 }
 
 // OverrideImages names the images of an override, for every language.

@@ -26,6 +26,7 @@ type Spec struct {
 	Networks    []string          // further networks, which the caller joins with Connect
 	Aliases     []string          // names of the container on user-defined networks
 	ExtraHosts  []string          // NAME:ADDRESS
+	Ports       []Port            // published on the engine's machine
 
 	ReadOnly         bool     // the root file system is read-only
 	AnonymousVolumes []string // paths of volumes that are removed with the container
@@ -53,6 +54,7 @@ type Container struct {
 	ExitCode  int
 	OOMKilled bool
 	Error     string // why the container could not be started
+	Ports     []Port // that are published; not in a list of containers
 
 	// These are only in a list of containers.
 	Image    string // as the container was created with; its ID if that name is gone
@@ -74,17 +76,18 @@ func (c Container) IsGoing() bool { return c.Status == "removing" || c.Status ==
 
 func (s Spec) config() *container.Config {
 	return &container.Config{
-		Image:       s.Image,
-		Entrypoint:  s.Entrypoint,
-		Cmd:         s.Command,
-		Env:         s.Environment,
-		WorkingDir:  s.WorkingDir,
-		Labels:      s.Labels,
-		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-		Volumes:     s.anonymousVolumes(),
-		AttachStdin: s.Input,
-		OpenStdin:   s.Input,
-		StdinOnce:   s.Input, // end of file when the connection that writes to it closes
+		Image:        s.Image,
+		Entrypoint:   s.Entrypoint,
+		Cmd:          s.Command,
+		Env:          s.Environment,
+		WorkingDir:   s.WorkingDir,
+		Labels:       s.Labels,
+		Healthcheck:  &container.HealthConfig{Test: []string{"NONE"}},
+		Volumes:      s.anonymousVolumes(),
+		ExposedPorts: s.exposedPorts(),
+		AttachStdin:  s.Input,
+		OpenStdin:    s.Input,
+		StdinOnce:    s.Input, // end of file when the connection that writes to it closes
 	}
 }
 
@@ -101,6 +104,9 @@ func (e *Engine) Inspect(ctx context.Context, id string) (Container, error) {
 	if state := found.State; state != nil {
 		result.Status, result.ExitCode, result.OOMKilled, result.Error = string(state.Status), state.ExitCode, state.OOMKilled, state.Error
 		result.Started, result.Finished = parseTime(state.StartedAt), parseTime(state.FinishedAt)
+	}
+	if found.NetworkSettings != nil {
+		result.Ports = publishedPorts(found.NetworkSettings.Ports)
 	}
 	if result.IsGoing() {
 		return Container{}, fmt.Errorf("inspecting container %q, which is %s: %w", id, result.Status, ErrNoContainer)

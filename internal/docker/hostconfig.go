@@ -53,6 +53,7 @@ func (s Spec) hostConfig() *container.HostConfig {
 		SecurityOpt:    s.securityOptions(),
 		ReadonlyRootfs: s.ReadOnly,
 		Tmpfs:          s.tmpfs(),
+		PortBindings:   s.portBindings(),
 		IpcMode:        container.IpcMode(s.IPCMode),
 		PidMode:        container.PidMode(s.PIDMode),
 		UTSMode:        container.UTSMode(s.UTSMode),

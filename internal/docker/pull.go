@@ -18,6 +18,8 @@ type Pull struct {
 	Credentials Credentials
 	Timeout     time.Duration // limit of the whole pull; 0: none
 	Inactivity  time.Duration // limit of the time without progress; 0: none
+
+	Progress func(PullProgress) // is called whenever the engine says how far the pull is; nil: nobody is told
 }
 
 // Credentials authenticate the engine to a registry. They are sent to the engine in a header, and appear in no error or
@@ -60,8 +62,12 @@ func (e *Engine) pull(ctx context.Context, pull Pull, alive func(), progress fun
 		return err
 	}
 	defer stream.Close()
+	layers := layers{}
 	return readMessages(stream, func(m message) error {
 		alive()
+		if layers.note(m) && pull.Progress != nil {
+			pull.Progress(layers.progress())
+		}
 		if line := m.statusLine(); line != "" {
 			progress(line)
 		}

@@ -18,6 +18,7 @@ func (b *Builder) Anew(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Periods.Build, ErrTimeout)
 	defer cancel()
 	defer b.noteEnd(ctx)()
+	b.beginOutput(label)
 	b.anew = true
 	defer b.inBackground(ctx, b.removeLeftImages)()
 	build := b.buildAnew
@@ -34,12 +35,16 @@ func (b *Builder) Anew(ctx context.Context, plan platform.Plan, pkg *content.Pac
 			return err
 		}
 	}
+	stop := b.heartbeat(ctx, label)
 	err := build(ctx, plan, pkg, label)
 	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
 		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
 		err = build(ctx, plan, pkg, label)
 	}
-	return b.explain(ctx, err)
+	stop()
+	err = b.explain(ctx, err)
+	b.endOutput(err)
+	return err
 }
 
 // buildAnew makes the image of a package that is built in a container. It uses the base images on the engine whatever the pull

@@ -118,7 +118,7 @@ func TestWhatCannotBeMadeAnewStaysAsItIs(t *testing.T) {
 			engine.SetProgram(fails(1))
 			b := newBuilder(t, engine)
 			err := b.Anew(t.Context(), nodePlan, open(t, nodeSource(t, "one", "lock 1")), "basic_1.0")
-			require.EqualError(t, err, "the build ended with exit status 1; its output is above")
+			require.EqualError(t, err, "the build ended with exit status 1: main.go:1: undefined: x; its output is above")
 			assert.Equal(t, names, engine.Images())
 			assert.Equal(t, files, inTarget(t, engine, image))
 			assertNothingLeft(t, engine)

@@ -74,6 +74,7 @@ type Periods struct {
 	Poll      time.Duration // the longest pause between two polls of another builder's work
 	Output    time.Duration // pause between two reads of the build's output
 	Silence   time.Duration // without a written line, after which a build says what it is doing; 0: never
+	Redraw    time.Duration // between two updates of the status line
 	Reconnect time.Duration // how long the engine may be away during a build
 	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup   time.Duration // limit for removing what was created, also after a signal
@@ -89,6 +90,7 @@ func DefaultPeriods(build time.Duration) Periods {
 		Poll:      200 * time.Millisecond,
 		Output:    100 * time.Millisecond,
 		Silence:   20 * time.Second,
+		Redraw:    200 * time.Millisecond,
 		Reconnect: 30 * time.Second,
 		Learn:     3 * time.Second,
 		Cleanup:   30 * time.Second,
@@ -109,8 +111,9 @@ type Builder struct {
 
 	Dockerfiles config.Dockerfiles
 
-	LastWrite func() time.Time // when the program last wrote a line to its stderr; nil: not known
-	Figures   *figures.Figures // what Build counts; nil: nothing
+	LastWrite func() time.Time  // when the program last wrote a line to its stderr; nil: not known
+	Figures   *figures.Figures  // what Build counts; nil: nothing
+	Status    func(text string) // shows on a terminal what the build is doing; nil: there is none
 
 	printed *buildlog.Log // nil before Build
 	phases  *phases       // nil before Build
@@ -129,8 +132,9 @@ type Program struct {
 	Version string
 	Scratch string // see [Builder]
 
-	LastWrite func() time.Time // see [Builder]
-	Figures   *figures.Figures // see [Builder]
+	LastWrite func() time.Time  // see [Builder]
+	Figures   *figures.Figures  // see [Builder]
+	Status    func(text string) // see [Builder]
 }
 
 // New returns a Builder with the operator's settings.
@@ -149,13 +153,15 @@ func New(engine Engine, settings config.Settings, program Program) *Builder {
 		Dockerfiles: settings.Builder.Dockerfile,
 		LastWrite:   program.LastWrite,
 		Figures:     program.Figures,
+		Status:      program.Status,
 	}
 }
 
 // images returns access to the base images of the engine.
 func (b *Builder) images() baseimage.Images {
 	return baseimage.Images{Engine: b.Engine, Log: b.Log, Pulls: b.Pulls, Prefix: b.Prefix, Cleanup: b.cleanupLeft,
-		Pulling: func() func() { return b.phases.enter(pulling) }, Pulled: b.countPull}
+		Pulling: func() func() { return b.phases.enter(pulling) }, Pulled: b.countPull,
+		Progress: b.phases.notePull}
 }
 
 // noteEnd records when ctx ends, until stop is called.
@@ -219,7 +225,7 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	defer cancel()
 	defer b.noteEnd(ctx)()
 	b.beginOutput(label)
-	stop := b.heartbeat(ctx)
+	stop := b.heartbeat(ctx, label)
 	build := b.build
 	switch plan.Kind {
 	case platform.Prebuilt:

@@ -3,7 +3,9 @@ package imagebuild_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -62,6 +64,75 @@ func TestSilenceEndsWithALineThatSaysWhatIsWaitedFor(t *testing.T) {
 	}
 	assert.NotContains(t, phases, "waiting", "what took no time is left out")
 	assert.Contains(t, fmt.Sprint(follower.Phases()...), "waiting_for_other_builder")
+}
+
+// A log says how far a long pull is.
+func TestSilenceDuringAPullEndsWithItsBytes(t *testing.T) {
+	engine := fakeengine.New(t)
+	engine.AddImage(runtimeImage)
+	engine.SetProgram(compile)
+	b := newBuilder(t, engine)
+	b.Periods.Silence = 20 * time.Millisecond
+	engine.On(fakeengine.Pull, fakeengine.Stream(func(answer io.Writer, _ <-chan struct{}) {
+		io.WriteString(answer, `{"status":"Downloading","progressDetail":{"current":120000000,"total":310000000},"id":"aaaa"}`)
+		assert.True(t, b.awaitLine(` image=`+builderImage.Name+` progress="0 of 1 layers, 120 of 310 MB"`), b.output.String())
+		engine.AddImage(builderImage)
+	}))
+	_, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+}
+
+// A terminal has a status line in place of the heartbeat, and nothing of it is left in the end.
+func TestTheStatusLineReplacesTheHeartbeat(t *testing.T) {
+	for name, do := range map[string]func(b *builder) error{
+		"build": func(b *builder) error { _, err := b.build(t.Context(), t); return err },
+		"anew":  func(b *builder) error { return b.Anew(t.Context(), plan, newPackage(t), "basic_1.0") },
+		"warm":  func(b *builder) error { return b.Warm(t.Context(), plan, newPackage(t), "basic_1.0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t)
+			b := newBuilder(t, engine)
+			b.Periods.Silence, b.Periods.Redraw = time.Microsecond, time.Millisecond
+			var mu sync.Mutex
+			var last string
+			shown := map[string]bool{}
+			b.Status = func(text string) {
+				mu.Lock()
+				defer mu.Unlock()
+				last = text
+				if doing, _, found := strings.Cut(text, ","); found {
+					shown[doing] = true
+				}
+			}
+			engine.SetProgram(func(p *fakeengine.Process) int {
+				require.Eventually(t, func() bool {
+					mu.Lock()
+					defer mu.Unlock()
+					return shown["basic_1.0 | building"]
+				}, time.Minute, time.Millisecond)
+				return compile(p)
+			})
+			require.NoError(t, do(b))
+			assert.NotContains(t, b.output.String(), "still ")
+			assert.Empty(t, last)
+		})
+	}
+}
+
+// build --anew says what it waits for, and sums up what it has printed, as any build.
+func TestAnewSaysWhatItIsDoing(t *testing.T) {
+	engine := newEngine(t)
+	b := newBuilder(t, engine)
+	b.Limits.Summarize, b.Periods.Silence = true, 20*time.Millisecond
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		p.Stdout.Write([]byte("compiling\n"))
+		assert.True(t, b.awaitLine("still building: for="))
+		return compile(p)
+	})
+	require.NoError(t, b.Anew(t.Context(), plan, newPackage(t), "basic_1.0"))
+	assert.NotContains(t, b.output.String(), "| compiling", "summed up")
+	assert.Contains(t, b.output.String(), "the code is built: took=")
+	assert.Contains(t, fmt.Sprint(b.Phases()...), "building")
 }
 
 func TestNoHeartbeatWhileLinesAreWritten(t *testing.T) {

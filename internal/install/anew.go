@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
+	"fabric-builder-docker/internal/buildlog"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/engine"
@@ -48,9 +50,11 @@ func Anew(ctx context.Context, process cli.Process) error {
 	logFabric(process.Log, settings)
 	for _, j := range jobs {
 		process.About(j.about()...)
-		if err := imagebuild.New(connected, j.settings, programOf(process)).Anew(ctx, j.plan, j.source, j.label); err != nil {
+		began, builder := time.Now(), imagebuild.New(connected, j.settings, programOf(process))
+		if err := builder.Anew(ctx, j.plan, j.source, j.label); err != nil {
 			return fmt.Errorf("making the image of %s anew: %w", j.target, err)
 		}
+		process.Log.Info("done with this package", append([]any{"took", buildlog.Round(time.Since(began))}, builder.Phases()...)...)
 	}
 	return nil
 }

@@ -161,6 +161,7 @@ func (i *install) count(ctx context.Context, err error) {
 func programOf(process cli.Process) imagebuild.Program {
 	return imagebuild.Program{
 		Log: process.Log, Stderr: process.Stderr, Environ: process.Environ, Version: cli.Release(), LastWrite: process.LastWrite,
+		Status: process.Status,
 	}
 }
 

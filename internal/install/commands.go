@@ -1,10 +1,22 @@
 package install
 
 import (
+	"io"
+
 	"fabric-builder-docker/internal/check"
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/statusline"
 )
+
+// StatusLine returns the status line of a terminal, or nil if the output is none. Only build has one: the others write little, or
+// are never called by people.
+func StatusLine(out io.Writer, term string) cli.StatusLine {
+	if line := statusline.New(out, term); line != nil {
+		return line
+	}
+	return nil
+}
 
 // Commands returns the commands of build that operators call.
 func Commands() []cli.Command {

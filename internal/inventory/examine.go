@@ -108,6 +108,8 @@ func (e *examination) containers() []Item {
 			item.Remove = "its builder's time is over"
 		case slices.Contains(e.unknown, peerOf(c)):
 			item.Keep = "it is of a peer whose builds were not given"
+		case c.Labels[metadata.LabelKeep] != "":
+			item.Remove = "it was kept for debugging, and has ended"
 		default:
 			item.Remove = "it has ended, and its run has gone"
 		}

@@ -172,3 +172,27 @@ func checkGolden(t *testing.T, file string, got []byte) {
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(got))
 }
+
+// A container that was kept for debugging is like any other that a run has left: it goes in time.
+func TestAKeptContainer(t *testing.T) {
+	kept := func(id string, ended time.Duration) docker.Container {
+		c := chaincode(id, "t1", "peer0", "exited", name("golang", "1"), ago(2*day))
+		c.Finished, c.Labels[metadata.LabelKeep] = ago(ended), "true"
+		return c
+	}
+	s := known()
+	s.Containers = []docker.Container{kept("young", time.Minute), kept("old", time.Hour)}
+	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute}) {
+		switch item.Name {
+		case "dev-peer0-young":
+			assert.Equal(t, "it is younger than 15m0s", item.Keep)
+		case "dev-peer0-old":
+			assert.Equal(t, "it was kept for debugging, and has ended", item.Remove)
+		}
+	}
+	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute, OlderThan: day}) {
+		if item.What == "container" {
+			assert.Equal(t, "it is younger than 24h0m0s", item.Keep)
+		}
+	}
+}

@@ -80,6 +80,8 @@ func runOf(c docker.Container) Run {
 		run.Left = "a later run has replaced it"
 	case c.Status == "created":
 		run.Left = "it was never started, unless it is starting now"
+	case !c.IsRunning() && c.Labels[metadata.LabelKeep] != "":
+		run.Left = "kept for debugging; the next run of this chaincode removes it"
 	case !c.IsRunning():
 		run.Left = "it has ended; a run removes its container at once"
 	}

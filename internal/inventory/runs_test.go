@@ -65,3 +65,21 @@ func TestRunsThatCannotBeMeasuredAreShown(t *testing.T) {
 	require.Len(t, runs, 1)
 	assert.Nil(t, runs[0].Memory)
 }
+
+func TestRunsMarkWhatIsKept(t *testing.T) {
+	engine := fakeengine.New(t)
+	client := connect(t, engine)
+	engine.AddImage(fakeengine.Image{Name: "cc:1", Command: []string{"chaincode"}})
+	labels := chaincode("a:1", "t", "p", "", "", now).Labels
+	labels[metadata.LabelKeep] = "true"
+	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "cc:1", Labels: labels})
+	require.NoError(t, err)
+	exits, err := client.Wait(t.Context(), id)
+	require.NoError(t, err)
+	require.NoError(t, client.Start(t.Context(), id))
+	<-exits
+	runs, err := inventory.Runs(t.Context(), client)
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	assert.Equal(t, "kept for debugging; the next run of this chaincode removes it", runs[0].Left)
+}

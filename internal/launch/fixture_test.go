@@ -40,6 +40,7 @@ type runner struct {
 	engine    *fakeengine.Engine
 	chaincode metadata.Chaincode
 	record    metadata.Record
+	settings  string       // config.yaml
 	output    lockedBuffer // stderr
 }
 
@@ -58,7 +59,7 @@ func newRunner(t *testing.T, options ...fakeengine.Option) *runner {
 
 // another returns a runner for a second run of the same chaincode.
 func (r *runner) another() *runner {
-	return &runner{engine: r.engine, chaincode: r.chaincode, record: r.record}
+	return &runner{engine: r.engine, chaincode: r.chaincode, record: r.record, settings: r.settings}
 }
 
 func (r *runner) withTLS() *runner {
@@ -79,8 +80,10 @@ func (r *runner) process(t *testing.T) cli.Process {
 	description, err := json.Marshal(r.chaincode)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(runMetadataDir, metadata.ChaincodeFile), description, 0o600))
+	home := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(home, config.File), []byte(r.settings), 0o644))
 	return cli.Process{
-		Args: []string{outputDir, runMetadataDir}, Home: t.TempDir(), Environ: []string{"CORE_VM_ENDPOINT=" + r.engine.Host()},
+		Args: []string{outputDir, runMetadataDir}, Home: home, Environ: []string{"CORE_VM_ENDPOINT=" + r.engine.Host()},
 		Log: cli.NewLogger("run", &r.output), Stderr: &r.output,
 	}
 }

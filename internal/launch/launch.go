@@ -60,6 +60,9 @@ func (l *launch) start(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := l.announceDebugging(networks); err != nil {
+		return nil, err
+	}
 	s, err := l.startWithRetry(ctx, networks)
 	if cause := docker.Cause(ctx); err != nil && cause != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, cause
@@ -112,9 +115,10 @@ func (l *launch) createAndStart(ctx context.Context, p prepared) (*session, erro
 	case errors.Is(err, errNoAnswer):
 		return s, nil
 	case err != nil:
-		return nil, errors.Join(l.explainNetworks(ctx, p.spec, err), l.removeNew(ctx, id))
+		return nil, errors.Join(l.explainPorts(ctx, p.spec, l.explainNetworks(ctx, p.spec, err)), l.removeNew(ctx, id))
 	}
-	l.log.Info("the chaincode's container is running", "container_id", id, "image", p.spec.Image)
+	fields := append([]any{"container_id", id, "image", p.spec.Image}, l.publishedPorts(ctx, id, p.spec)...)
+	l.log.Info("the chaincode's container is running", fields...)
 	return s, nil
 }
 

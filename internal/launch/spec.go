@@ -35,6 +35,7 @@ func (l *launch) prepare(image imagebuild.Image, networks network.Networks) (pre
 		spec.Tmpfs = []docker.Tmpfs{{Path: "/tmp", Size: "64m", Exec: true}}
 	}
 	networks.ApplyTo(&spec)
+	l.applyDebugging(&spec)
 	tls, err := l.prepareTLS(&spec, image)
 	return prepared{image, spec, tls}, err
 }

@@ -9,12 +9,17 @@ import (
 	"fabric-builder-docker/internal/docker"
 )
 
-// stop stops and removes the container after a signal, all within cleanupTime.
+// stop stops the container after a signal and removes it, unless it is kept, all within cleanupTime.
 func (l *launch) stop(ctx context.Context, s *session) (end, error) {
 	e := end{status: int(exitStopped), stopped: context.Cause(ctx).Error()}
 	ctx, cancel := l.cleanUp(ctx)
 	defer cancel()
 	stopErr := l.stopContainer(ctx, s, &e)
+	if e.kept = l.keeps(ctx, s.id); e.kept {
+		e.at = time.Now()
+		l.drain(ctx, s, quickDrain)
+		return e, nil
+	}
 	removing := ctx
 	if s.finish != nil {
 		l.drain(ctx, s, quickDrain) // while there is a log

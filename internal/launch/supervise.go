@@ -45,6 +45,7 @@ type end struct {
 	oomKilled  bool
 	takenOver  bool   // a later run of this chaincode removed the container
 	gone       bool   // the container was removed, by a later run or by hand
+	kept       bool   // the container stays, for a look
 	stopped    string // why this run stopped it; empty if it did not
 	notStarted bool   // it was stopped before it ran
 	removeErr  error  // why its container could not be removed in time
@@ -72,7 +73,7 @@ func (l *launch) supervise(ctx context.Context, s *session) error {
 	return cli.Status(e.status)
 }
 
-// awaitEnd returns once the container has ended and is removed. If ctx ends first, it stops the container.
+// awaitEnd returns once the container has ended and is removed, or kept. If ctx ends first, it stops the container.
 func (l *launch) awaitEnd(ctx context.Context, s *session) (end, error) {
 	copied, lag := s.copied, (<-chan time.Time)(nil)
 	for {
@@ -139,7 +140,7 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 	}
 }
 
-// onExit takes the last output of an exited container, reads how it ended, and removes it.
+// onExit takes the last output of an exited container, reads how it ended, and removes it unless it is kept.
 func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) {
 	exited := time.Now()
 	l.drain(ctx, s, drainTime)
@@ -160,6 +161,9 @@ func (l *launch) onExit(ctx context.Context, s *session, code int) (end, error) 
 	case err == nil && container.Ended():
 		e.status, e.oomKilled = container.ExitCode, container.OOMKilled
 		e.hint = l.hintOf(cleaning, s, container)
+	}
+	if e.kept = err == nil && l.isKept(container); e.kept {
+		return e, nil
 	}
 	if err := l.retryRemove(cleaning, s.id); err != nil { // not returned: how the chaincode ended matters more
 		l.log.Warn("cannot remove the container: the next run of this chaincode will remove it", "container_id", s.id, "error", err)
@@ -221,6 +225,9 @@ func (l *launch) drain(ctx context.Context, s *session, limit time.Duration) {
 // ready.
 func (l *launch) report(id string, e end, lived time.Duration) {
 	fields := []any{"exit_status", e.status, "lived", lived.Round(time.Millisecond)}
+	if e.kept {
+		fields = append(fields, "kept_container", l.containerName())
+	}
 	switch {
 	case e.removeErr != nil:
 		l.log.Warn("the chaincode was stopped, but its container was not removed in time: the next run of this chaincode removes it",

@@ -38,7 +38,11 @@ func (l *launch) prepareTLS(spec *docker.Spec, image imagebuild.Image) (tlsDeliv
 	keys, byInput := l.keyMode()
 	if input := material.Input(); byInput && image.TLSByInput && len(input) <= tlsfiles.MaxInput {
 		spec.Input = true
-		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, keys, image.Entrypoint)
+		entrypoint := image.Entrypoint
+		if len(spec.Entrypoint) > 0 { // the operator has set another, for debugging
+			entrypoint = spec.Entrypoint
+		}
+		spec.Entrypoint = tlsfiles.WrapCommand(tlsfiles.Dir, keys, entrypoint)
 		spec.Tmpfs = append(spec.Tmpfs, docker.Tmpfs{Path: tlsfiles.Dir, Size: "1m"})
 		return tlsDelivery{input: input}, nil
 	}

@@ -25,6 +25,7 @@ const (
 	LabelPeerAddress  = "fabric-builder-docker.peer-address"
 	LabelInstallToken = "fabric-builder-docker.install-token"
 	LabelBegan        = "fabric-builder-docker.began" // start time of run, RFC 3339 with nanoseconds
+	LabelKeep         = "fabric-builder-docker.keep"  // on chaincode containers that stay after their end, for a look
 
 	LabelSnapshot = "fabric-builder-docker.snapshot" // on images of chaincodes: the name of the snapshot
 

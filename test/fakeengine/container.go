@@ -58,6 +58,7 @@ type config struct {
 		NetworkMode    string
 		Binds          []string
 		Init           bool
+		PortBindings   ports
 	}
 }
 
@@ -176,7 +177,7 @@ func (e *Engine) start(c *Call) {
 	case found == nil:
 	case found.status == "running":
 		c.w.WriteHeader(http.StatusNotModified)
-	case !c.checkNetworks(found):
+	case !c.checkNetworks(found), !c.publish(found):
 	case e.noInit && found.config.HostConfig.Init:
 		c.fail(http.StatusBadRequest, `failed to create shim task: OCI runtime create failed: exec: "docker-init": executable file not found in $PATH`)
 	default:

@@ -72,7 +72,7 @@ func (e *Engine) inspect(c *Call) {
 			"Image": found.config.Image, "Cmd": found.config.Cmd, "Env": found.config.Env, "Labels": found.config.Labels,
 		},
 		"HostConfig":      map[string]any{"NetworkMode": found.config.HostConfig.NetworkMode},
-		"NetworkSettings": map[string]any{"Networks": found.endpoints()},
+		"NetworkSettings": map[string]any{"Networks": found.endpoints(), "Ports": found.published()},
 	})
 }
 
