@@ -104,12 +104,21 @@ func (c *Client) Upload(ctx context.Context, container, dir string, tar io.Reade
 
 // Read returns the body of a response.
 func (c *Client) Read(ctx context.Context, path string) ([]byte, error) {
+	body, err := c.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(body)
+}
+
+// Open returns the body of a response, which may be too large for the memory.
+func (c *Client) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	response, err := c.send(ctx, http.MethodGet, apiPath+path, nil, "")
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	return io.ReadAll(response.Body)
+	return response.Body, nil
 }
 
 // Stream posts a body and reads the engine's progress messages to their end, because an error may come in the last one.
