@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package test_test checks properties of the whole module: which packages may import which, where a process may end,
 // how large the programs are. Each failure says what was found and why it matters.
 package test_test
@@ -133,7 +135,7 @@ func TestWhatAPackageMayImport(t *testing.T) {
 			func(_ string, standard bool) bool { return standard }},
 		{"internal/platform", "planning a build needs no engine",
 			func(importPath string, _ bool) bool {
-				return !within(importPath, module) || within(importPath, module+"/internal/config") || importPath == module+"/internal/metadata" || importPath == module+"/internal/content"
+				return !within(importPath, module) || within(importPath, module+"/internal/config") || importPath == module+"/internal/metadata" || importPath == module+"/internal/content" || importPath == module+"/internal/regular"
 			}},
 		{"internal/content", "a package's files do not depend on the engine",
 			func(importPath string, _ bool) bool {

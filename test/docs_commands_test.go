@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package test_test
 
 import (
@@ -231,7 +233,10 @@ func checkGo(args []string) []string {
 // allTests returns the names of the module's tests.
 var allTests = sync.OnceValue(func() []string {
 	var names []string
-	_ = filepath.WalkDir("..", func(name string, _ fs.DirEntry, err error) error {
+	_ = filepath.WalkDir("..", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && name != ".." && strings.HasPrefix(entry.Name(), ".") { // .work holds an engine's files
+			return fs.SkipDir
+		}
 		if err == nil && strings.HasSuffix(name, "_test.go") {
 			code, _ := os.ReadFile(name)
 			for _, match := range testFunc.FindAllSubmatch(code, -1) {

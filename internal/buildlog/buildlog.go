@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package buildlog receives what the containers of one build print. It shows all of it as it comes, or keeps it and sums it
 // up: a build that succeeds prints a hundred lines that nobody reads, and of one that fails every line matters.
 package buildlog
@@ -226,6 +228,8 @@ var hints = []struct {
 	{regexp.MustCompile(`(?i)no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|unknown ?host|name or service not known|temporary failure in name resolution|i/o timeout|ETIMEDOUT|ECONNREFUSED|` +
 		`connection refused|(connection|connect) timed out|network is unreachable|no route to host|ENETUNREACH|EHOSTUNREACH`),
 		"the build does not reach a server: HTTPS_PROXY and mirrors stand in builder.build.environment, its network in builder.build.network"},
+	{regexp.MustCompile(`\bE404\b|^npm (ERR!|error) 404 `),
+		"npm asks the public registry unless NPM_CONFIG_REGISTRY in builder.build.environment, or an .npmrc in builder.build.secrets, names another one"},
 }
 
 func (l *Log) readHint(line string) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package buildlog_test
 
 import (
@@ -24,15 +26,16 @@ func TestHints(t *testing.T) {
 		"npm ERR! code E401": "builder.build.secrets",
 		"[ERROR] Could not transfer artifact a:b:pom:1 from/to private (https://maven/): status code: 401, reason phrase: Unauthorized (401)": "builder.build.secrets",
 		"> Could not GET 'https://maven/a.pom'. Received status code 401 from server: Unauthorized":                                           "builder.build.secrets",
-		"npm ERR! code ENOTFOUND":                                         "builder.build.network",
-		"npm ERR! syscall getaddrinfo EAI_AGAIN registry":                 "builder.build.network",
-		"[ERROR] Unknown host repo: Temporary failure in name resolution": "builder.build.network",
-		`go: Get "https://proxy/a": dial tcp: lookup proxy: no such host`: "builder.build.network",
-		`go: Get "https://proxy/a": dial tcp 192.0.2.1:443: i/o timeout`:  "builder.build.network",
-		"npm ERR! connect ECONNREFUSED 192.0.2.1:3128":                    "builder.build.network",
-		"main.go:401: undefined: E4010":                                   "",
-		"src/Main.java:[407,3] cannot find symbol":                        "",
-		"BUILD FAILED in 401ms":                                           "",
+		"npm ERR! code ENOTFOUND":                                              "builder.build.network",
+		"npm ERR! syscall getaddrinfo EAI_AGAIN registry":                      "builder.build.network",
+		"[ERROR] Unknown host repo: Temporary failure in name resolution":      "builder.build.network",
+		`go: Get "https://proxy/a": dial tcp: lookup proxy: no such host`:      "builder.build.network",
+		`go: Get "https://proxy/a": dial tcp 192.0.2.1:443: i/o timeout`:       "builder.build.network",
+		"npm ERR! connect ECONNREFUSED 192.0.2.1:3128":                         "builder.build.network",
+		"npm error 404 Not Found - GET https://registry/@corp%2fa - Not found": "NPM_CONFIG_REGISTRY",
+		"main.go:401: undefined: E4010":                                        "",
+		"src/Main.java:[407,3] cannot find symbol":                             "",
+		"BUILD FAILED in 401ms":                                                "",
 	} {
 		log := buildlog.New(io.Discard, "", false)
 		_, err := log.Write([]byte(line + "\n"))

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package config_test
 
 import (
@@ -65,7 +67,7 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	set := map[string]any{}
 	for key, value := range values(settings) {
-		if text := fmt.Sprint(value); value != nil && text != "" && text != "[]" && text != "0" && text != "false" {
+		if text := fmt.Sprint(value); value != nil && text != "" && text != "[]" && text != "map[]" && text != "0" && text != "false" {
 			set[key] = value
 		}
 	}

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package imagebuild
 
 import (
@@ -132,6 +134,11 @@ func TestWhatTheDigestHolds(t *testing.T) {
 		}},
 		"for golang: version control (`.git`, `.hg`, `.svn`, `.bzr`, `.fslckout`, `_FOSSIL_`), precompiled headers (`*.gch`, `*.pch`) and compiled packages (`pkg` beside `src`)": {"golang", []func(*inputs){
 			func(in *inputs) { in.files["src/.git/config"] = &fstest.MapFile{} }, func(in *inputs) { in.files["src/a.h.gch/x"] = &fstest.MapFile{} },
+		}},
+		"secret files, except `.netrc`, `.git-credentials` and those that `builder.build.transport` names": {"golang", []func(*inputs){
+			func(in *inputs) {
+				in.settings.Builder.Build.Secrets = map[string]string{"~/.config/settings": "digest_test.go"}
+			},
 		}},
 		"transport variables: those below, and those that `builder.build.transport` names": {"golang", nil},
 	}

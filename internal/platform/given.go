@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package platform
 
 import (
@@ -153,8 +155,8 @@ func (p *Plan) give(given Given) {
 		p.Caches[i].Environment = append(p.Caches[i].Environment, given.key()...)
 	}
 	given.Variables = slices.DeleteFunc(slices.Clone(p.Environment), func(variable string) bool { return !isPrivate(variable) })
-	if options := javaProxyOptions(p.Environment); p.Type == "java" && options != "" {
-		given.Variables = append(given.Variables, javaOptionsVariable+"="+options)
+	if p.Type == "java" {
+		given.Variables = append(given.Variables, javaProxies(p.Environment)...)
 	}
 	p.Environment = slices.DeleteFunc(slices.Clone(p.Environment), isPrivate)
 	p.Given = given

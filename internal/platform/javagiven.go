@@ -1,20 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package platform
 
 import (
+	"encoding/xml"
 	"net/netip"
 	"net/url"
 	"strings"
 )
 
-// javaOptionsVariable is the variable that holds options for the JVMs of a build, in the form of a file of options.
-const javaOptionsVariable = "FABRIC_BUILDER_JAVA_OPTIONS"
+// Variables that tell the script of a java build of proxies: options for its JVMs, in the form of a file of options, and the
+// part of Maven's settings. Maven takes the password of a proxy from there alone.
+const (
+	javaOptionsVariable  = "FABRIC_BUILDER_JAVA_OPTIONS"
+	mavenProxiesVariable = "FABRIC_BUILDER_MAVEN_PROXIES"
+)
 
 // javaGiven tells every JVM of a build of the proxies and the CA bundle. It does so with a file of options, because a JVM prints
 // the options in JAVA_TOOL_OPTIONS, and these may hold a password. JDK 8 ignores the file.
 //
 // A JVM trusts the certificates in one file, so a small program adds the bundle's to a copy of the image's own.
-const javaGiven = `if [ -f ` + CABundleFile + ` ] || [ -n "$` + javaOptionsVariable + `" ]; then
-	memory=` + MemoryDir + `
+const javaGiven = `memory=` + MemoryDir + `
+if [ -f ` + CABundleFile + ` ] || [ -n "$` + javaOptionsVariable + `" ]; then
 	(umask 077 && printf '%s\n' "$` + javaOptionsVariable + `" >"$memory/java")
 	if [ -f ` + CABundleFile + ` ]; then
 		cat >"$memory/Trust.java" <<'end'
@@ -55,15 +62,70 @@ end
 	fi
 	export JAVA_TOOL_OPTIONS="-XX:+IgnoreUnrecognizedVMOptions -XX:VMOptionsFile=$memory/java $JAVA_TOOL_OPTIONS"
 fi
-unset ` + javaOptionsVariable + `
+if [ -n "$` + mavenProxiesVariable + `" ]; then
+	settings=$HOME/.m2/settings.xml
+	text=$(cat "$settings" 2>/dev/null) || text="<settings></settings>"
+	case $text in
+	*"<proxies>"*) ;; # of the image, or given as a secret
+	*"</settings>"*)
+		(umask 077 && printf '%s%s</settings>\n' "${text%</settings>*}" "$` + mavenProxiesVariable + `" >"$memory/settings.xml")
+		mkdir -p "$HOME/.m2" && ln -sf "$memory/settings.xml" "$settings" || echo "cannot tell Maven of the proxies in $settings" >&2
+		;;
+	esac
+fi
+unset ` + javaOptionsVariable + ` ` + mavenProxiesVariable + `
 `
+
+// javaProxies returns the variables that tell the script of a java build of the proxies in an environment. There are none if that
+// names no proxy.
+func javaProxies(e environment) []string {
+	if options := javaProxyOptions(e); options != "" {
+		return []string{javaOptionsVariable + "=" + options, mavenProxiesVariable + "=" + mavenProxies(e)}
+	}
+	return nil
+}
+
+// proxyOf returns the proxy for URLs with a scheme, or nil if there is none.
+func proxyOf(e environment, scheme string) *url.URL {
+	return parseProxy(firstValue(e, scheme+"_proxy", strings.ToUpper(scheme)+"_PROXY", "all_proxy", "ALL_PROXY"))
+}
+
+// mavenProxies returns the part of a settings.xml that names the proxies.
+func mavenProxies(e environment) string {
+	var text strings.Builder
+	element := func(name, value string) {
+		text.WriteString("<" + name + ">")
+		_ = xml.EscapeText(&text, []byte(value)) // a Builder takes everything
+		text.WriteString("</" + name + ">")
+	}
+	text.WriteString("<proxies>")
+	for _, scheme := range []string{"http", "https"} {
+		proxy := proxyOf(e, scheme)
+		if proxy == nil {
+			continue
+		}
+		text.WriteString("<proxy>")
+		element("id", "given-"+scheme)
+		element("protocol", scheme)
+		element("host", proxy.Hostname())
+		element("port", portOf(proxy))
+		if password, ok := proxy.User.Password(); ok {
+			element("username", proxy.User.Username())
+			element("password", password)
+		}
+		element("nonProxyHosts", nonProxyHosts(firstValue(e, "no_proxy", "NO_PROXY")))
+		text.WriteString("</proxy>")
+	}
+	text.WriteString("</proxies>")
+	return text.String()
+}
 
 // javaProxyOptions returns the options that tell a JVM of the proxies in an environment, and Maven's downloads to heed them. It
 // is empty if there are none.
 func javaProxyOptions(e environment) string {
 	var options []string
 	for _, scheme := range []string{"http", "https"} {
-		proxy := parseProxy(firstValue(e, scheme+"_proxy", strings.ToUpper(scheme)+"_PROXY", "all_proxy", "ALL_PROXY"))
+		proxy := proxyOf(e, scheme)
 		if proxy == nil {
 			continue
 		}

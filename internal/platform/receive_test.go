@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package platform_test
 
 import (
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/test/shells"
@@ -133,6 +136,44 @@ func testABuildTrustsTheBundleAndItsImage(t *testing.T) {
 	system, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	require.NoError(t, err)
 	assert.Equal(t, "given\n"+string(system)+"\n", string(output))
+}
+
+// Maven takes the password of a proxy from its settings alone. What these hold besides stays.
+func TestMavenProxies(t *testing.T) { eachShell(t, testMavenProxies) }
+
+func testMavenProxies(t *testing.T) {
+	const http = `<proxy><id>given-http</id><protocol>http</protocol><host>proxy</host><port>3128</port>` +
+		`<username>ada</username><password>&lt;%\$&#39;</password><nonProxyHosts>localhost|127.*|[::1]</nonProxyHosts></proxy>`
+	for name, test := range map[string]struct{ before, want string }{
+		"no settings":           {"", "<settings><proxies>" + http + "</proxies></settings>\n"},
+		"settings of the image": {"<settings>\n<mirrors/>\n</settings>\n", "<settings>\n<mirrors/>\n<proxies>" + http + "</proxies></settings>\n"},
+		"with proxies":          {"<settings><proxies></proxies></settings>", "<settings><proxies></proxies></settings>"},
+		"empty settings":        {"<settings/>", "<settings/>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := withSecrets(nil)
+			settings.Builder.Build.Environment = config.Environment{`HTTP_PROXY=http://ada:%3C%25%5C$%27@proxy:3128`}
+			planned, err := planFor(metadata.Package{Type: "java"}, source("src/pom.xml"), settings, nil)
+			require.NoError(t, err)
+			r := newReceiver(t)
+			file := filepath.Join(r.home, ".m2", "settings.xml")
+			if test.before != "" {
+				require.NoError(t, os.Mkdir(filepath.Dir(file), 0o755))
+				require.NoError(t, os.WriteFile(file, []byte(test.before), 0o644))
+			}
+			_, script, _ := strings.Cut(planned.Command[2], "memory=")
+			script, _, _ = strings.Cut("memory="+script, "stores() {")
+			cmd := r.command(planned.Given, strings.ReplaceAll(script, platform.MemoryDir, r.memory)+`env; cat "$HOME/.m2/settings.xml"`)
+			output, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(output))
+			assert.True(t, strings.HasSuffix(string(output), "\n"+test.want), string(output))
+			assert.Contains(t, string(output), "JAVA_TOOL_OPTIONS=-XX:+IgnoreUnrecognizedVMOptions -XX:VMOptionsFile="+r.memory+"/java")
+			assert.NotContains(t, string(output), "FABRIC_BUILDER_")
+			options, err := os.ReadFile(filepath.Join(r.memory, "java"))
+			require.NoError(t, err)
+			assert.Contains(t, string(options), `-Dhttp.proxyPassword="<%\$'"`)
+		})
+	}
 }
 
 func TestJavaProxies(t *testing.T) {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package regular opens regular files and nothing else. A FIFO, a socket or a device in the place of a file would hold a
 // program up for ever, or never end.
 package regular
@@ -97,7 +99,11 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 func Read(file io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(file, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		return nil, fmt.Errorf("the file is larger than %d MiB", limit>>20)
+		unit, name := int64(1<<20), "MiB"
+		if limit < unit {
+			unit, name = 1<<10, "KiB"
+		}
+		return nil, fmt.Errorf("the file is larger than %d %s", limit/unit, name)
 	}
 	return data, err
 }

@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -47,9 +46,6 @@ func TestBuildsWithoutAnotherWayOut(t *testing.T) {
 			t.Run(name+" behind a proxy", func(t *testing.T) {
 				t.Parallel()
 				g := c.behind(t, l, c.strict.URLWith(c.user, c.proxyPassword))
-				if name == "java with Maven" { // Maven 3.8 takes the password of a proxy from settings.xml alone
-					g.secrets["~/.m2/settings.xml"] = mavenSettings(c, c.mavenProxy())
-				}
 				search.see(t, c.installs(t, l, g))
 				assert.Positive(t, l.registry(c).Count(l.host, 200), "the private registry is reached through the proxy")
 				assert.Positive(t, c.strict.Count(l.host, 200))
@@ -72,13 +68,6 @@ func TestBuildsWithoutAnotherWayOut(t *testing.T) {
 		})
 	})
 	assert.Empty(t, search.find(t, c.password, c.token, c.proxyPassword), "a secret is here")
-}
-
-// mavenProxy returns the part of settings.xml with the proxy that asks for a password.
-func (c *company) mavenProxy() string {
-	host, port, _ := strings.Cut(strings.TrimPrefix(c.strict.URL(), "http://"), ":")
-	return fmt.Sprintf("<proxies><proxy><protocol>https</protocol><host>%s</host><port>%s</port><username>%s</username><password>%s</password></proxy></proxies>",
-		host, port, c.user, c.proxyPassword)
 }
 
 // What is not given as a secret is found: a variable, and a file of the package.
