@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // build SOURCE_DIR METADATA_DIR OUTPUT_DIR builds the image of a chaincode package.
 package main
 

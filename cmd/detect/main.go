@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // detect SOURCE_DIR METADATA_DIR accepts the packages that this builder handles.
 package main
 

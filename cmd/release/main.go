@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // release OUTPUT_DIR RELEASE_DIR copies state database indexes and, for chaincode as a service, connection.json to the peer.
 package main
 

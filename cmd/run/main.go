@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // run OUTPUT_DIR RUN_METADATA_DIR starts the container of a chaincode and exits when the container does.
 package main
 

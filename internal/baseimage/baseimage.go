@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package baseimage provides the images that builds start from or that packages name: it applies the pull policy, the
 // mirror and the registry credentials. It also finds out what an image's configuration does not say: the UID and GID of its
 // user, its shell, and its build scripts.

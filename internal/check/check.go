@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package check finds out what is wrong with an installation of this builder: its programs, the settings, the engine and what a
 // proxy in front of it refuses, base images, networks, disk space and caches; and, in a container of its own, whether a chaincode
 // would reach the peer. Each finding is a line that says what to do.

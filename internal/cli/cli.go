@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package cli starts and ends every program: it handles arguments, usage, signals, the logger and the exit status. It is
 // the only package that reads os.Args and the environment and that ends the process.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package config reads the operator's settings into one typed value. They come from the defaults, the peer's core.yaml,
 // config.yaml in the directory that holds bin/, and CORE_ variables; later sources win. Keys have the names that core.yaml
 // gives them: vm.docker.hostConfig.NetworkMode is CORE_VM_DOCKER_HOSTCONFIG_NETWORKMODE in the environment. The builder

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package content handles the files of a chaincode package: it reads and checks them, computes digests, writes them to
 // tar archives, filters the output of a build, and saves and restores the source. It does not use a container engine.
 package content

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package detect implements the detect phase: it decides whether this builder handles a package. The peer runs detect for
 // every package, including those of other builders, so it links neither the Docker client nor net/http.
 package detect

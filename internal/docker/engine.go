@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package docker calls a container engine through the Docker Engine API. It offers the calls that this project needs, in
 // plain types of its own. Only this package imports the Docker SDK, which is frozen upstream, so that a later move to its
 // successor changes nothing else. It imports no sibling package.

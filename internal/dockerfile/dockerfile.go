@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package dockerfile finds out which images the build of a Dockerfile uses, and which frontend the file asks for. It uses no
 // container engine.
 //

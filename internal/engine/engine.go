@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package engine connects to the container engine that the operator's settings name.
 package engine
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package figures adds up counters over all builds and launches, for Prometheus: they are kept in one file of a directory, which
 // node_exporter's textfile collector reads.
 //

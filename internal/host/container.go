@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package host finds out, without contacting an engine, where this program and therefore the peer runs: whether in a
 // container, in which one, and whether the engine is on the same machine.
 package host

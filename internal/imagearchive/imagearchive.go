@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package imagearchive writes an image as an archive that an engine can load: the configuration and the one layer that the
 // engine does not have. The layers of the base image are named, but their content is left out. It contacts no engine.
 //

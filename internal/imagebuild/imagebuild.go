@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package imagebuild turns a package and its plan into an image, once for all builders of the same content on an engine.
 //
 // An image is named by its content, so builders on one host or many share it. If several want the same content at the same

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package install implements the build phase: it reads and checks a package, builds or pulls its image, and writes what
 // release and run need to OUTPUT_DIR.
 package install

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package inventory says what this project has made on an engine, who needs it, and what may be removed.
 //
 //	gather.go    asks the engine, and reads the builds that peers keep

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package launch runs one chaincode: it creates the container, delivers the TLS files, starts the container, forwards its
 // output, and returns when it exits, or stops it when the peer sends a signal. If the image has been removed, it is
 // built again from the saved source.

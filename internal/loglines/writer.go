@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package loglines writes output to stderr in a form that the peer can read: whole lines of at most 16 KiB, without ever
 // blocking the program for good, and without characters that change what else the reader sees.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package metadata reads and writes the files of the external builder contract, and derives names and labels from
 // them: metadata.json, image.json and connection.json of a package, chaincode.json of a launch, META-INF, the build
 // record in OUTPUT_DIR, and the names of images and containers. It depends on little more than the standard library, to

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package network chooses the networks of a chaincode's container: those that the operator has set, or else those of the
 // peer.
 package network

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package platform plans how each type of package is built and started: which images, command, input and caches it needs,
 // and which directory of the image receives the output. The plans follow what the peer's built-in Docker controller does
 // for the same package (docs/parity.md).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package platform
 
 // Snapshot describes an image with the dependencies of a package. It is made ahead of the code and without it, and reused by

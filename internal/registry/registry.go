@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package registry finds credentials for image registries in Docker's config.json: auths, credHelpers, credsStore and
 // identity tokens.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package release implements the release phase: it copies state database indexes and, for chaincode as a service,
 // connection.json to the peer. It links neither the Docker client nor net/http.
 package release

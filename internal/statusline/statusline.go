@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package statusline shows what a program is doing in the last line of a terminal, which is drawn again and again, below the
 // lines that the program writes.
 package statusline

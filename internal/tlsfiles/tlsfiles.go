@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package tlsfiles turns the TLS material of chaincode.json into the files that chaincode of any language reads: five files
 // in /etc/hyperledger/fabric and the variables that point to them (peer contract, "What the built-in Docker controller
 // does for each language"). The files reach the container as a tar archive or through its standard input.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // dist writes what a release has for one platform: a tarball with the programs, and an archive of an image with them. The
 // programs must have been built. The same files give the same bytes. "make dist" calls it.
 package main

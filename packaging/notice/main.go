@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // notice DIR prints the notices and licences of everything that the four programs link: the modules of the module in DIR, and
 // Go's standard library. "make notice" writes them to the file NOTICE.
 package main

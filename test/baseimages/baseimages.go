@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package baseimages provides the images that chaincode is built in and runs in. It uses Fabric's own where the engine
 // has them or can pull them, and otherwise stand-ins built from Debian packages and the machine's Go and Node, with the
 // same users, directories and scripts.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command bench measures this builder, the peer's built-in Docker controller and other ways in turn, over several
 // rounds on one engine, and reports whether the targets are met. It needs an engine and base images in withengine's
 // variables, and the programs in bin/; "make bench" provides them.

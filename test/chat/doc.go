@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package chat is the wire format of the messages between a chaincode and its peer, generated from chat.proto. It is a
 // copy, reduced to what the test peer needs, so that this module does not depend on Fabric's.
 //

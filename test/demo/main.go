@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command demo takes a Go and a Node chaincode through all phases: it packs them, installs them (detect, build,
 // release), starts them (run), and invokes them: put writes a value, get returns it. Then it installs the same package
 // on a second peer, and an upgrade that changes one line. It uses the test peer and needs an engine; "make demo" starts

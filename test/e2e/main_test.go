@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package e2e_test drives the built programs as the peer does, on a real engine.
 //
 // "make test" provides the engine and the base images, and passes them in variables. Without them these tests fail and are

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package engine finds a Docker engine for the demo and the tests. On a machine without one it installs and starts one:
 // on Debian, as root, from Debian's packages, with all files below one working directory.
 package engine

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package fabricpeer builds a small program that looks like a Fabric peer: its path and flags in the build info are those of
 // a peer, and it can call other programs.
 package fabricpeer

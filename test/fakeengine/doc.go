@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package fakeengine is a container engine for tests. It speaks the part of the Docker Engine API that this project uses,
 // over HTTP on its own socket, and keeps its state in memory. Containers go through created, running and exited, names
 // are unique, uploaded archives are kept as files, and a commit creates an image. A container's process is a Go function,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command faults drives the programs in bin/ as processes against a real engine while something goes wrong: builders are
 // stopped or killed, an operator prunes, the engine is slow. "make faults" provides the engine.
 //

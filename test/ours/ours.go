@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package ours says what the tests, the demo and the benchmark make on an engine. The engine may be somebody's who uses this
 // builder, too: what is theirs must not be mistaken for ours.
 package ours

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package peer is a peer for tests. It handles packages, the four programs of an external builder and chaincodes as
 // Fabric's peer does, but without channels, endorsement or a ledger: its state is a map.
 //

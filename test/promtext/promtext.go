@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package promtext reads Prometheus' text format, version 0.0.4, for tests. It is stricter than Prometheus: each metric is a
 // counter with HELP and TYPE before its series, which are together, and its name ends in _total.
 package promtext

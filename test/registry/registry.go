@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package registry is an image registry for tests, on loopback, with and without credentials, that misbehaves on
 // demand. A Docker engine on the same machine needs no configuration for it, because loopback registries may go without
 // TLS.

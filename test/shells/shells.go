@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package shells gives tests the shells that scripts run in: Debian's dash, and BusyBox's sh with BusyBox's tools, as
 // on Alpine.
 package shells

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package symptoms reads docs/troubleshooting.md, so that tests can compare the lines it quotes with those that the programs
 // print.
 package symptoms

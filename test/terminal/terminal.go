@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package terminal gives tests a pseudo terminal.
 package terminal
 

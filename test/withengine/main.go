@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Withengine runs a command that needs a Docker engine and base images, and checks that the command leaves nothing
 // behind.
 //

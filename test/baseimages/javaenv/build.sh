@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds a Java chaincode: with Gradle or Maven, by the package's own wrapper where it has one, else by the image's, else
 # by the image's tool itself; else it takes the jars that came with the package.
 set -e

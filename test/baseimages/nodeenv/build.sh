@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds a Node chaincode: its source and its production dependencies.
 set -e
 cp -R /chaincode/input/src/. /chaincode/output/

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command testpeer acts as a peer on the command line: it packs a chaincode, installs it with an external builder and
 // invokes its functions.
 //
