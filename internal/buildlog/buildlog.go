@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,7 +123,9 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // read notes what a line says, and reports whether it is to be shown.
 func (l *Log) read(line string) bool {
-	line = strings.TrimSpace(colour.ReplaceAllString(line, ""))
+	if strings.Contains(line, "\x1b") {
+		line = strings.TrimSpace(colour.ReplaceAllString(line, ""))
+	}
 	if line == "" {
 		return true
 	}
@@ -232,7 +235,16 @@ var hints = []struct {
 		"npm asks the public registry unless NPM_CONFIG_REGISTRY in builder.build.environment, or an .npmrc in builder.build.secrets, names another one"},
 }
 
+// hintWords are parts of all lines that hints match. Builds print many lines, and looking for these is several times faster.
+var hintWords = []string{
+	"ertificate", "_CERT", "PKIX", "407", "roxy", "40", "uthorized", "orbidden", "password", "host", "HOST", "misbehaving", "ENOTFOUND", "AGAIN",
+	"service not known", "resolution", "imeout", "TIMEDOUT", "REFUSED", "refused", "timed out", "reachable", "UNREACH", "E404", "oute to",
+}
+
 func (l *Log) readHint(line string) {
+	if !slices.ContainsFunc(hintWords, func(word string) bool { return strings.Contains(line, word) }) {
+		return
+	}
 	for _, h := range hints {
 		if l.hint == h.hint {
 			return

@@ -51,13 +51,15 @@ func TestDockerPlan(t *testing.T) {
 	assert.ErrorContains(t, err, "image.json", "fabric-builder-k8s does not build Dockerfiles")
 }
 
-// Build arguments come from the settings, never from the package.
+// Build arguments come from the settings and the proxies, never from the package.
 func TestBuildArguments(t *testing.T) {
 	settings := config.Defaults()
 	settings.Builder.BuildArgs = config.Environment{"VERSION=2", "HTTPS_PROXY=http://user:secret@proxy.example.com", "A=1"}
 	plan, err := planFor(metadata.Package{Type: "docker"}, source("src/Dockerfile"), settings, []string{"HTTP_PROXY=http://proxy.example.com", "GOPROXY=x"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "VERSION=2"}, plan.BuildArgs)
+	assert.Equal(t, []string{
+		"A=1", "HTTPS_PROXY=http://user:secret@proxy.example.com", "HTTP_PROXY=http://proxy.example.com", "VERSION=2", "http_proxy=http://proxy.example.com",
+	}, plan.BuildArgs)
 	assert.Equal(t, []string{"A=1", "VERSION=2"}, plan.DigestInputs, "a proxy does not change the output")
 	assert.Empty(t, plan.Environment)
 	command, err := platform.StartCommand(metadata.Record{Type: "docker"}, settings, "peer:7052")
