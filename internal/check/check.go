@@ -9,6 +9,7 @@
 //
 //	report.go    findings, as lines or JSON
 //	install.go   programs, settings, the peer, directories with builds
+//	files.go     files, directories and networks that settings name
 //	engine.go    the engine, its socket, and the calls that it takes
 //	images.go    base images
 //	volumes.go   caches, disk space
@@ -125,6 +126,8 @@ func (c *checker) readArguments() error {
 		_, port, err := net.SplitHostPort(argument)
 		number, portErr := strconv.ParseUint(port, 10, 16)
 		switch isAddress := err == nil && portErr == nil && number > 0 && !strings.Contains(argument, "/"); {
+		case !isAddress && !isDir(argument):
+			return fmt.Errorf("argument %q is neither HOST:PORT, the address of the peer, nor a directory with a build", argument)
 		case !isAddress:
 			c.outputs = append(c.outputs, argument)
 		case c.address != "":
@@ -146,6 +149,7 @@ func (c *checker) checkAll(ctx context.Context, probing bool) {
 		return
 	}
 	c.checkPeer()
+	c.checkFiles()
 	c.checkSocket()
 	connected, err := engine.Connect(ctx, c.settings)
 	if err != nil {
@@ -169,6 +173,7 @@ func (c *checker) checkOnEngine(ctx context.Context, probing bool) {
 		c.checkCaches(ctx)
 	}
 	c.checkDisk(ctx)
+	c.checkOtherNetworks(ctx)
 	chosen := c.checkNetwork(ctx)
 	switch {
 	case probing && !chosen:

@@ -28,7 +28,7 @@ func (c *checker) checkSocket() {
 		return
 	}
 	info, err := os.Stat(endpoint.Path)
-	if err != nil {
+	if err != nil || c.isNoSocket(info, endpoint.Path) {
 		return
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -63,11 +63,15 @@ func (c *checker) remedyForEngine(err error) string {
 		return "give the peer's user the socket's group (compose: group_add), not other rights to the socket"
 	case errors.Is(err, fs.ErrNotExist) && isUnix:
 		return "start the engine; if the peer runs in a container, mount the socket there (volumes: /var/run/docker.sock:/var/run/docker.sock)"
+	case errors.Is(err, syscall.ECONNREFUSED) && isUnix:
+		return "start the engine, or correct the endpoint"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "start the engine, or correct the endpoint: an engine does not listen on TCP unless it is told to, usually at port 2376 with TLS"
 	case tls.Enabled || strings.HasPrefix(c.settings.VM.Endpoint, "https://"):
 		return fmt.Sprintf("set vm.docker.tls.ca.file to the authority that has issued the engine's certificate (now %q), and cert.file and key.file to a client certificate of the engine's",
 			tls.CA.File)
+	case !strings.Contains(c.settings.VM.Endpoint, "://") && strings.HasPrefix(c.settings.VM.Endpoint, "/"):
+		return "write unix:// in front of the path of a socket: unix://" + c.settings.VM.Endpoint
 	case !isUnix:
 		return "look whether the host is right and a firewall lets the port through; if the engine wants TLS (port 2376), set vm.docker.tls.enabled"
 	}

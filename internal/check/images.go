@@ -30,7 +30,7 @@ func (c *checker) images() baseimage.Images {
 	}
 }
 
-// baseImages lists the base images of the types that are built, each once.
+// baseImages lists the base images of the types that are built, and those of overrides, each once.
 func (c *checker) baseImages() []platform.Image {
 	from := c.settings.Chaincode
 	var all []platform.Image
@@ -43,6 +43,14 @@ func (c *checker) baseImages() []platform.Image {
 		isKnown := slices.ContainsFunc(all, func(other platform.Image) bool { return other.Name == one.name })
 		if slices.Contains(c.settings.Builder.Types, one.packageType) && !isKnown {
 			all = append(all, platform.Image{Name: one.name, Setting: one.setting})
+		}
+	}
+	for i, override := range c.settings.Builder.Overrides {
+		for key, name := range map[string]string{"builder": override.Images.Builder, "runtime": override.Images.Runtime} {
+			isKnown := slices.ContainsFunc(all, func(other platform.Image) bool { return other.Name == name })
+			if name != "" && !isKnown {
+				all = append(all, platform.Image{Name: name, Setting: fmt.Sprintf("builder.overrides[%d].images.%s", i, key)})
+			}
 		}
 	}
 	return all

@@ -55,7 +55,11 @@ func (c *checker) checkSettings() bool {
 		environ = c.process.Environ
 		c.note("peer", "it is not known that a peer uses this builder (%v), so all variables of this process count", err)
 	} else {
-		c.ok("peer", "core.yaml names this builder, with the path %s", home)
+		where := "core.yaml"
+		if config.Lookup(c.process.Environ, config.BuildersVariable) != "" {
+			where = config.BuildersVariable
+		}
+		c.ok("peer", "%s names this builder, with the path %s", where, home)
 	}
 	c.environ = environ
 	if c.settings, err = c.load(home, environ); err != nil {

@@ -67,7 +67,7 @@ type Port struct {
 	Port     int
 }
 
-const portAllowed = "PORT, HOST_PORT:PORT, ADDRESS:HOST_PORT:PORT or ADDRESS::PORT, where ADDRESS is an IP address, in brackets if it is IPv6"
+const portAllowed = "PORT, HOST_PORT:PORT, ADDRESS:HOST_PORT:PORT or ADDRESS::PORT, where ADDRESS is an IP address, in brackets if it is IPv6, and ports are 1 to 65535"
 
 // loopback is where ports are published that name no address: whoever reaches a debugger controls the chaincode.
 const loopback = "127.0.0.1"

@@ -50,6 +50,9 @@ func (k Key) shownValue() string {
 		value = value.Elem()
 	}
 	if isSections(value.Type()) {
+		if value.Len() == 1 {
+			return "1 entry"
+		}
 		return fmt.Sprintf("%d entries", value.Len())
 	}
 	switch text := fmt.Sprint(value.Interface()); {

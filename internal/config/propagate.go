@@ -54,13 +54,15 @@ func PassedOnOrAll(dir string, environ []string) []string {
 	return environ
 }
 
+// BuildersVariable is the peer's variable that takes precedence over core.yaml.
+const BuildersVariable = "CORE_CHAINCODE_EXTERNALBUILDERS"
+
 // externalBuilders returns the peer's external builders.
 func externalBuilders(environ []string) ([]externalBuilder, error) {
-	const variable = "CORE_CHAINCODE_EXTERNALBUILDERS"
-	if text := Lookup(environ, variable); text != "" {
+	if text := Lookup(environ, BuildersVariable); text != "" {
 		var builders []externalBuilder
 		if err := yaml.Unmarshal([]byte(text), &builders); err != nil {
-			return nil, fmt.Errorf("variable %s: %w", variable, err)
+			return nil, fmt.Errorf("variable %s: %w", BuildersVariable, err)
 		}
 		return builders, nil
 	}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"fabric-builder-docker/internal/config"
 	"fabric-builder-docker/internal/regular"
 )
 
@@ -71,6 +72,12 @@ func (r request) readGiven() (Given, error) {
 		}
 	}
 	return given, nil
+}
+
+// CheckGiven returns an error if a build could not get what the settings give to it.
+func CheckGiven(settings config.Settings) error {
+	_, err := request{settings: settings}.readGiven()
+	return err
 }
 
 // certificates returns the certificates in a PEM file without the text around them, which not every tool can read.

@@ -140,7 +140,7 @@ func TestCheckBesideAPeerInAContainer(t *testing.T) {
 	require.NoError(t, world.engine.Post(timeout(t), "/containers/"+id+"/wait", nil, &ended))
 	lines := printedBy(t, id)
 	assert.Equal(t, 0, ended.StatusCode, lines)
-	assert.Contains(t, lines, "ok    peer: core.yaml names this builder, with the path "+builderPath)
+	assert.Contains(t, lines, "ok    peer: CORE_CHAINCODE_EXTERNALBUILDERS names this builder, with the path "+builderPath)
 	assert.Contains(t, lines, "ok    fabric: base images of Fabric 2.5.9, namespace hyperledger, from the executable of the peer, process ")
 	assert.Contains(t, lines, "ok    network: a chaincode gets network "+network+", since the peer's container is there; it connects to the peer at "+name+":7052")
 	assert.Regexp(t, `ok    disk: .* are free in a container on the engine|note  disk: `, lines)
