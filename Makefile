@@ -93,7 +93,7 @@ UNRACED := $(addprefix fabric-builder-docker/,internal/platform test test/e2e)
 # What needs no base images is done while they are made. All of it has been through go vet, so go test need not call it again.
 .PHONY: test
 test: build $(WITHENGINE)
-	$(WITHENGINE) --program busybox --program docker-compose --meanwhile 'make lint raced' -- $(GO) test -count=1 -vet=off -timeout 60m $(UNRACED)
+	$(WITHENGINE) --program busybox --program docker-compose --meanwhile '$(MAKE) lint raced' -- $(GO) test -count=1 -vet=off -timeout 60m $(UNRACED)
 
 # The linters and the tests with the race detector. Some need BusyBox.
 .PHONY: raced

@@ -296,11 +296,14 @@ func TestEachCounterIsCounted(t *testing.T) {
 				c.engine.SetProgram(fakeengine.Serve(143))
 				p := c.start(t, "run")
 				p.out.await("is running")
-				c.engine.SetProgram(func(*fakeengine.Process) int { return 0 })
-				c.call(t, "run", 0)
+				c.engine.SetProgram(fakeengine.Serve(0))
+				later := c.start(t, "run") // is there until the earlier one has looked why its container is gone
+				later.out.await("is running")
 				p.status(t)
+				require.NoError(t, later.Process.Signal(syscall.SIGTERM))
+				assert.Zero(t, later.status(t))
 			},
-			map[string]float64{built: 1, first: 2, `exits_total{cause="replaced",status="137"}`: 1, `exits_total{cause="ended",status="0"}`: 1}, nil,
+			map[string]float64{built: 1, first: 2, `exits_total{cause="replaced",status="137"}`: 1, `exits_total{cause="stopped",status="0"}`: 1}, nil,
 		},
 		"a container that is removed": {
 			func(t *testing.T, c *counted) {

@@ -46,10 +46,10 @@ func (c *checker) baseImages() []platform.Image {
 		}
 	}
 	for i, override := range c.settings.Builder.Overrides {
-		for key, name := range map[string]string{"builder": override.Images.Builder, "runtime": override.Images.Runtime} {
-			isKnown := slices.ContainsFunc(all, func(other platform.Image) bool { return other.Name == name })
-			if name != "" && !isKnown {
-				all = append(all, platform.Image{Name: name, Setting: fmt.Sprintf("builder.overrides[%d].images.%s", i, key)})
+		for _, one := range []struct{ key, name string }{{"builder", override.Images.Builder}, {"runtime", override.Images.Runtime}} {
+			isKnown := slices.ContainsFunc(all, func(other platform.Image) bool { return other.Name == one.name })
+			if one.name != "" && !isKnown {
+				all = append(all, platform.Image{Name: one.name, Setting: fmt.Sprintf("builder.overrides[%d].images.%s", i, one.key)})
 			}
 		}
 	}

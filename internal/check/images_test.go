@@ -98,7 +98,8 @@ func cacheOf(t *testing.T, i *installation, engine *fakeengine.Engine) string {
 	defer client.Close()
 	builder, err := client.Image(t.Context(), builderImage)
 	require.NoError(t, err)
-	plan := platform.NewGoLibraryPlan(settings, nil)
+	plan, err := platform.NewGoLibraryPlan(settings, nil)
+	require.NoError(t, err)
 	return imagebuild.CacheVolumes(settings.Builder.Prefix, plan, builder)[plan.Caches[0].Path]
 }
 

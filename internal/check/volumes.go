@@ -30,7 +30,11 @@ func (c *checker) checkCaches(ctx context.Context) {
 		c.note("caches", "not checked: they belong to the builder image, which is not on the engine yet")
 		return
 	}
-	volumes := imagebuild.CacheVolumes(c.settings.Builder.Prefix, platform.NewGoLibraryPlan(c.settings, c.environ), builder)
+	library, err := platform.NewGoLibraryPlan(c.settings, c.environ)
+	if err != nil {
+		return // checkFiles has told it
+	}
+	volumes := imagebuild.CacheVolumes(c.settings.Builder.Prefix, library, builder)
 	existing, err := c.engine.Volumes(ctx, metadata.LabelKind)
 	if err != nil {
 		c.note("caches", "not checked: %v", err)

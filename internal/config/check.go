@@ -250,7 +250,7 @@ func checkSecrets(secrets map[string]string) error {
 			rest = "/" + rest
 		}
 		switch clean := path.Clean(rest); {
-		case !strings.HasPrefix(rest, "/"), clean != rest, clean == "/", strings.ContainsFunc(place, unicode.IsControl),
+		case !strings.HasPrefix(rest, "/"), clean != rest, clean == "/", strings.ContainsFunc(place, unicode.IsControl), strings.HasPrefix(clean, "/run/fabric-builder-docker/"),
 			!inHome && (clean+"/" == "/chaincode/" || strings.HasPrefix(clean, "/chaincode/")):
 			return fmt.Errorf("builder.build.secrets: invalid place %q: expected the absolute path of a file in build containers "+
 				"outside of /chaincode, or one that begins with ~/, such as ~/.netrc", place)

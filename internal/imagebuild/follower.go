@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/metadata"
 )
 
 // A result is what following another builder has come to.
@@ -27,6 +28,7 @@ type follower struct {
 	job     *job
 	attempt int
 	id      string        // of the other builder's container
+	way     string        // of the other builder, see [platform.Given]
 	skew    time.Duration // how far the engine's clock is ahead
 	began   time.Time
 	ended   time.Time // when the follower saw that the container had ended
@@ -45,7 +47,7 @@ func (b *Builder) follow(ctx context.Context, j *job, attempt int, other docker.
 	}
 	defer b.phases.enter(waiting)()
 	b.Log.Info("another builder is building the same content: waiting for it", "container_id", other.ID, "image", j.image)
-	f := &follower{Builder: b, job: j, attempt: attempt, id: other.ID, skew: skew, began: time.Now()}
+	f := &follower{Builder: b, job: j, attempt: attempt, id: other.ID, way: other.Labels[metadata.LabelWay], skew: skew, began: time.Now()}
 	defer func() { f.watch.close() }()
 	for {
 		result, err := f.step(ctx)
@@ -161,9 +163,17 @@ func (f *follower) onGone(ctx context.Context) (result, error) {
 	return f.fail(ctx, failed)
 }
 
-// fail takes over a failure, unless the follower could not show all that the build printed: the reason comes last.
+// fail takes over a failure, unless the follower could not show all that the build printed: the reason comes last. A builder
+// that was given other proxies, credentials or certificates may fail where this one does not.
 func (f *follower) fail(ctx context.Context, failed *Failed) (result, error) {
-	if f.watch.drain(ctx, f.Builder) || f.job.needsC(failed) {
+	shown := f.watch.drain(ctx, f.Builder)
+	switch {
+	case f.job.needsC(failed):
+		return settled, failed
+	case f.way != f.job.plan.Given.Way:
+		f.Log.Warn("the other build has failed, but with other proxies, credentials or certificates: building again", "exit_status", failed.Status)
+		return vanished, nil
+	case shown:
 		return settled, failed
 	}
 	return vanished, nil

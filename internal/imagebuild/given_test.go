@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -92,4 +93,37 @@ func TestABuildThatIsPrunedGetsItsSecretsAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(given.Input()), received)
 	assert.Len(t, engine.Calls(fakeengine.Attach), 2)
+}
+
+// One peer's expired password must not fail the build of another, whose credentials are right. They share an image all the same.
+func TestAFailureOfABuilderThatWasGivenSomethingElseDoesNotCount(t *testing.T) {
+	for name, test := range map[string]struct {
+		way    string // of the follower
+		builds int
+		fails  bool
+	}{"the same": {"expired", 1, true}, "something else": {"right", 2, false}} {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t)
+			var builds atomic.Int64
+			engine.SetProgram(func(p *fakeengine.Process) int {
+				if builds.Add(1) > 1 {
+					return compile(p)
+				}
+				engine.AwaitStreams(t, fakeengine.Logs, 1)
+				engine.AwaitStreams(t, fakeengine.Wait, 2)
+				return fails(1)(p)
+			})
+			leader, follower := newBuilder(t, engine), newBuilder(t, engine)
+			led := make(chan error, 1)
+			go func() {
+				_, err := leader.buildGiven(t, platform.Given{Way: "expired"})
+				led <- err
+			}()
+			engine.Await(t, fakeengine.Start, 1)
+			_, err := follower.buildGiven(t, platform.Given{Way: test.way})
+			assert.Error(t, <-led)
+			assert.Equal(t, test.fails, err != nil, follower.output.String())
+			assert.EqualValues(t, test.builds, builds.Load())
+		})
+	}
 }

@@ -73,12 +73,16 @@ func (b *Builder) networkMode(plan platform.Plan) string {
 }
 
 func (b *Builder) labels(j *job) map[string]string {
-	return map[string]string{
+	labels := map[string]string{
 		metadata.LabelKind:    metadata.KindBuild,
 		metadata.LabelVersion: b.Version,
 		metadata.LabelDigest:  j.digest,
 		metadata.LabelTimeout: strconv.FormatInt(int64(b.Periods.Build/time.Second), 10),
 	}
+	if way := j.plan.Given.Way; way != "" {
+		labels[metadata.LabelWay] = way
+	}
+	return labels
 }
 
 // endAfter returns a command that is killed at the build's time-out, which ends its container: if the leader has died, nobody

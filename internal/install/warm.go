@@ -79,7 +79,10 @@ func (j job) about() []any {
 
 // newJobs unpacks and checks all packages, so that an invalid one is reported before the first job has taken a minute.
 func newJobs(process cli.Process, settings config.Settings, scratch string) ([]job, error) {
-	library := platform.NewGoLibraryPlan(settings, process.Environ)
+	library, err := platform.NewGoLibraryPlan(settings, process.Environ)
+	if err != nil {
+		return nil, err
+	}
 	if err := settings.CheckImage(library.Builder.Setting, library.Builder.Name); err != nil {
 		return nil, err
 	}

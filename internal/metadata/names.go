@@ -22,6 +22,7 @@ const (
 	LabelVersion      = "fabric-builder-docker.version"      // version of the program
 	LabelDigest       = "fabric-builder-docker.digest"       // content digest of a build
 	LabelTimeout      = "fabric-builder-docker.timeout"      // of a build container: its builder's time limit in seconds, which counts from the container's creation
+	LabelWay          = "fabric-builder-docker.way"          // of a build container: a hash of the proxies, credentials and certificates that the build was given
 	LabelChaincodeID  = "fabric-builder-docker.chaincode-id" // on chaincode containers, like the next four
 	LabelMSPID        = "fabric-builder-docker.mspid"
 	LabelPeerAddress  = "fabric-builder-docker.peer-address"

@@ -26,6 +26,8 @@ import (
 type Given struct {
 	Secrets   []Secret // sorted by Place
 	Variables []string // KEY=VALUE; those that may hold passwords
+	Way       string   // a hash of all that decides how the build gets what it downloads; empty: nothing does
+	ahead     []string // a command that takes the build's as further arguments: it drops the secrets; nil: the build has them
 	CABundle  []byte   // certificates that the build trusts besides those of its image, in PEM; nil: none
 }
 
@@ -150,11 +152,30 @@ func (r request) give(plan *Plan) error {
 	if plan.Snapshot != nil {
 		plan.Snapshot.Environment = append(plan.Snapshot.Environment, given.key()...)
 	}
+	if given.Way, err = r.way(*plan, given); err != nil {
+		return err
+	}
 	plan.give(given)
 	if plan.WithC != nil && plan.WithC.Modules != nil {
 		plan.WithC.Modules.give(given)
 	}
 	return nil
+}
+
+// way returns the hash for [Given]. It is slow to compute, since it may be that of a password.
+func (r request) way(plan Plan, given Given) (string, error) {
+	parts := given.key()
+	for _, variable := range plan.Environment {
+		if name, _, _ := strings.Cut(variable, "="); r.isTransport(name) {
+			parts = append(parts, variable)
+		}
+	}
+	if len(parts) == 0 {
+		return "", nil
+	}
+	slices.Sort(parts)
+	hash, err := hashSecret("way", []byte(strings.Join(parts, "\n")))
+	return hash[:min(len(hash), 16)], err
 }
 
 func (p *Plan) give(given Given) {
@@ -167,6 +188,9 @@ func (p *Plan) give(given Given) {
 	}
 	p.Environment = slices.DeleteFunc(slices.Clone(p.Environment), isPrivate)
 	p.Given = given
+	if isGoBuild := p.WithC != nil; isGoBuild && len(given.Input()) > 0 {
+		p.Given.ahead = append([]string{"/bin/sh", "-c", goFetch, "fetch"}, p.Command[4:4+goEntered]...)
+	}
 }
 
 var (

@@ -335,15 +335,35 @@ CGO_ENABLED=0 go build ${nodebug:+"-gcflags=all=$nodebug"} std
 
 // NewGoLibraryPlan plans a build that compiles Go's standard library into the cache that golang builds share. The name
 // of the cache is empty if they share none. If the plan has a Base, builds start from that instead.
-func NewGoLibraryPlan(settings config.Settings, environ []string) Plan {
+func NewGoLibraryPlan(settings config.Settings, environ []string) (Plan, error) {
 	r := request{settings: settings, environ: settings.BuildEnvironment(environ)}
 	plan := r.goPlan(goLibrary)
 	plan.Type = "golang"
 	if settings.Chaincode.Golang.DynamicLink { // all builds use C then
 		plan.Base = r.goStandardPlan()
 	}
-	return plan
+	err := r.give(&plan) // for the names of the caches
+	return plan, err
 }
+
+// goFetch downloads the modules of a package and drops the secrets, before it executes the build. Its arguments are those of
+// goEnter, then the build's command. The assembler opens every file that a package names in an #include, so a package could put
+// a secret into its program or into an error.
+const goFetch = "(\n" + goEnter + `if [ "$mode" = -mod=readonly ]; then
+	find_modules
+	(export CGO_ENABLED=1 && go list $mode -e -deps "$target" >/dev/null)
+	(export CGO_ENABLED=0 && go list $mode -e -deps "$target" >/dev/null 2>&1) || true
+fi
+) || exit
+shift 7
+rm -f ` + MemoryDir + `/[0-9]*
+unset $` + privateVariable + ` ` + privateVariable + `
+export GOPROXY=off
+exec "$@"
+`
+
+// goEntered is the number of arguments of goEnter.
+const goEntered = 7
 
 // goStandard is the script that compiles the standard library for builds with C. Its argument is how to link. Its output
 // is a build cache that contains nothing from a package.

@@ -115,7 +115,8 @@ func TestGoLibraryIsCompiledAsForBuilds(t *testing.T) {
 func testGoLibraryIsCompiledAsForBuilds(t *testing.T) {
 	environ := []string{"GOFLAGS=-tags=x", "GOPROXY=off", "HTTP_PROXY=http://proxy.example.com"}
 	for link, settings := range map[string]config.Settings{"static": config.Defaults(), "dynamic": dynamic()} {
-		library := platform.NewGoLibraryPlan(settings, environ)
+		library, err := platform.NewGoLibraryPlan(settings, environ)
+		require.NoError(t, err)
 		build, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, environ)
 		require.NoError(t, err)
 		assert.Equal(t, build.Builder, library.Builder)
@@ -135,7 +136,9 @@ func testGoLibraryIsCompiledAsForBuilds(t *testing.T) {
 	}
 	narrow := config.Defaults()
 	narrow.Builder.Cache.Scope = config.CacheLabel
-	assert.Empty(t, platform.NewGoLibraryPlan(narrow, nil).Caches[0].Name, "without a label there is no shared cache")
+	library, err := platform.NewGoLibraryPlan(narrow, nil)
+	require.NoError(t, err)
+	assert.Empty(t, library.Caches[0].Name, "without a label there is no shared cache")
 }
 
 func dynamic() config.Settings {

@@ -27,7 +27,7 @@ func TestJavaPlan(t *testing.T) {
 		Builder:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
 		Runtime:       platform.Image{Name: "example/javaenv:1", Setting: "chaincode.java.runtime"},
 		Environment:   []string{"HTTPS_PROXY=http://proxy:3128", "https_proxy=http://proxy:3128"},
-		Given:         platform.Given{Variables: got.Given.Variables}, // see TestJavaProxies
+		Given:         platform.Given{Variables: got.Given.Variables, Way: got.Given.Way}, // see TestJavaProxies
 		DigestInputs:  []string{"builder.snapshots=true"},
 		Caches:        []platform.Cache{{Path: platform.CacheDir}},
 		Executables:   []string{"src/gradlew", "src/mvnw"},

@@ -73,7 +73,7 @@ if [ -n "$` + mavenProxiesVariable + `" ]; then
 		;;
 	esac
 fi
-unset ` + javaOptionsVariable + ` ` + mavenProxiesVariable + `
+unset ` + javaOptionsVariable + ` ` + mavenProxiesVariable + ` ` + privateVariable + `
 `
 
 // javaProxies returns the variables that tell the script of a java build of the proxies in an environment. There are none if that

@@ -34,7 +34,8 @@ while [ "$1" != -- ]; do
 		case $place in
 		"~/"*) place=$HOME/${place#"~/"} ;;
 		esac
-		if [ -d "$place" ] || ! mkdir -p "${place%/*}" || ! ln -sf "$memory/$count" "$place"; then
+		parent=${place%/*}
+		if [ -d "$place" ] || ! mkdir -p "${parent:-/}" || ! ln -sf "$memory/$count" "$place"; then
 			fail "there can be no secret file at $place: $(id -un 2>/dev/null || id -u) may not write there, or it is a directory"
 		fi
 		;;
@@ -61,6 +62,9 @@ fi
 exec "$@" </dev/null
 `
 
+// privateVariable is the variable that holds the names of those that may hold passwords.
+const privateVariable = "FABRIC_BUILDER_PRIVATE"
+
 const (
 	variablesPlace = "variables" // in place of a secret's: a script that sets Variables
 	endOfInput     = "end"
@@ -84,7 +88,7 @@ func (g Given) Wrap(command []string) []string {
 	if len(g.Variables) > 0 {
 		wrapped = append(wrapped, variablesPlace)
 	}
-	return slices.Concat(wrapped, []string{"--"}, command)
+	return slices.Concat(wrapped, []string{"--"}, g.ahead, command)
 }
 
 // Input returns the secrets in the form that the script of [Given.Wrap] reads from its standard input: a line of base64 for
@@ -106,9 +110,12 @@ func (g Given) Input() []byte {
 // setVariables returns a shell script that sets Variables.
 func (g Given) setVariables() []byte {
 	var script bytes.Buffer
+	names := ""
 	for _, variable := range g.Variables {
 		name, value, _ := strings.Cut(variable, "=")
+		names += " " + name
 		script.WriteString("export " + name + "='" + strings.ReplaceAll(value, "'", `'\''`) + "'\n")
 	}
+	script.WriteString("export " + privateVariable + "='" + names + "'\n")
 	return script.Bytes()
 }
