@@ -30,7 +30,7 @@ builder:
 	assert.Equal(t, []string{filepath.Join(core, "core.yaml"), file}, settings.Sources.Files)
 	assert.Equal(t, []config.Origin{
 		{Key: "builder.environment", Value: "TOKEN (values are not shown)", Source: file},
-		{Key: "builder.overrides", Value: "1 entries", Source: file},
+		{Key: "builder.overrides", Value: "1 entry", Source: file},
 		{Key: "builder.types", Value: "golang, node", Source: file},
 		{Key: "peer.id", Value: "peer0", Source: filepath.Join(core, "core.yaml")},
 		{Key: "vm.docker.hostConfig.LogConfig.Config", Value: "splunk-token (values are not shown)", Source: file},
