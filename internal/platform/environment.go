@@ -52,7 +52,12 @@ func (e environment) value(name string) string {
 // buildEnvironment returns the environment of a build container: the named variables from the program's own
 // environment, overridden by everything in builder.build.environment. Proxies have both spellings.
 func (r request) buildEnvironment(names ...string) environment {
-	all := r.environ.pick(names...).with(environment(r.settings.Builder.Build.Environment))
+	set := environment(r.settings.Builder.Build.Environment)
+	picked := slices.DeleteFunc(r.environ.pick(names...), func(variable string) bool { // what is set counts in either spelling
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(proxies, name) && set.value(strings.ToLower(name))+set.value(strings.ToUpper(name)) != ""
+	})
+	all := picked.with(set)
 	for _, name := range proxies {
 		for _, other := range []string{strings.ToLower(name), strings.ToUpper(name)} {
 			if value := all.value(name); value != "" && all.value(other) == "" {

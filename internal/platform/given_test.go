@@ -167,6 +167,15 @@ func TestVariablesThatMayHoldSecrets(t *testing.T) {
 	}
 }
 
+// The operator's proxy for builds takes the place of the peer's, however either is spelled.
+func TestTheProxyOfTheSettingsWins(t *testing.T) {
+	settings := config.Defaults()
+	settings.Builder.Build.Environment = config.Environment{"HTTPS_PROXY=http://settings"}
+	planned, err := planFor(metadata.Package{Type: "golang"}, source("src/go.mod"), settings, []string{"https_proxy=http://peer", "http_proxy=http://peer"})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{"HTTPS_PROXY=http://settings", "https_proxy=http://settings", "http_proxy=http://peer", "HTTP_PROXY=http://peer"}, planned.Environment)
+}
+
 func TestNODE_REGISTRY(t *testing.T) {
 	registry := func(environ ...string) []string {
 		return plan(t, metadata.Package{Type: "node"}, nodePackage(), environ...).Environment
