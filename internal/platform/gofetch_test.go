@@ -59,3 +59,29 @@ func testTheAssemblerFindsNoSecrets(t *testing.T) {
 	status, said := b.call(given)
 	assert.Zero(t, status, "the modules were downloaded before: "+said)
 }
+
+// A module that cannot be downloaded ends the build with the reason of the download, not with that of the build after it.
+func TestAModuleThatCannotBeDownloadedEndsTheBuildWithTheReason(t *testing.T) {
+	eachShell(t, testAModuleThatCannotBeDownloadedEndsTheBuildWithTheReason)
+}
+
+func testAModuleThatCannotBeDownloadedEndsTheBuildWithTheReason(t *testing.T) {
+	b := newWarmBuilds(t)
+	settings := withSecrets(map[string]string{"~/.netrc": write(t, "s3cret")})
+	pkg := pkgFiles{
+		"src/go.mod":  "module cc\n\ngo 1.21\n\nrequire example.com/nowhere v1.0.0\n",
+		"src/go.sum":  "example.com/nowhere v1.0.0 h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
+		"src/main.go": "package main\n\nimport \"example.com/nowhere\"\n\nfunc main() { nowhere.F() }\n",
+	}
+	_, _ = b.attempt(pkg) // uploads it
+	planned, err := planFor(metadata.Package{Type: "golang"}, pkg.source(), settings, nil)
+	require.NoError(t, err)
+	given := planned.Given.Wrap(planned.Command)
+	given = given[slices.Index(given, "--")+1:]
+	for _, environ := range [][]string{nil, {"CGO_ENABLED=0"}, {"CGO_ENABLED=1"}} {
+		status, said := b.call(given, environ...)
+		assert.NotZero(t, status)
+		assert.Contains(t, said, "reading file://", "%q", environ)
+		assert.NotContains(t, said, "GOPROXY=off", "%q", environ)
+	}
+}

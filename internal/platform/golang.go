@@ -348,13 +348,14 @@ func NewGoLibraryPlan(settings config.Settings, environ []string) (Plan, error) 
 
 // goFetch downloads the modules of a package and drops the secrets, before it executes the build. Its arguments are those of
 // goEnter, then the build's command. The assembler opens every file that a package names in an #include, so a package could put
-// a secret into its program or into an error.
-const goFetch = "(\n" + goEnter + `if [ "$mode" = -mod=readonly ]; then
+// a secret into its program or into an error. It ends with what the go command says of a module that it cannot download: the
+// build, which has no proxy any more, would not say why.
+const goFetch = "set -e\n(\n" + goEnter + `if [ "$mode" = -mod=readonly ]; then
 	find_modules
-	(export CGO_ENABLED=1 && go list $mode -e -deps "$target" >/dev/null)
+	(export CGO_ENABLED="${CGO_ENABLED:-1}" && go list $mode -deps "$target" >/dev/null)
 	(export CGO_ENABLED=0 && go list $mode -e -deps "$target" >/dev/null 2>&1) || true
 fi
-) || exit
+)
 shift 7
 rm -f ` + MemoryDir + `/[0-9]*
 unset $` + privateVariable + ` ` + privateVariable + `
