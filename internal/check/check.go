@@ -97,6 +97,7 @@ type checker struct {
 // place is what tests replace.
 type place struct {
 	free       func(path string) (space, error)
+	writable   func(dir string) bool
 	container  host.Container
 	executable string // what the probe's container runs
 }
@@ -108,7 +109,7 @@ func run(ctx context.Context, process cli.Process, load Load, builds bool) error
 	executable, _ := os.Executable()
 	c := &checker{
 		report: &report{out: process.Stdout, json: asJSON}, process: process, builds: builds, load: load,
-		place: place{free: freeSpace, container: container, executable: executable},
+		place: place{free: freeSpace, writable: isWritable, container: container, executable: executable},
 	}
 	if err := c.readArguments(); err != nil {
 		return err

@@ -75,8 +75,11 @@ func (c *checker) remedyForEngine(err error) string {
 	case !isUnix:
 		return "look whether the host is right and a firewall lets the port through; if the engine wants TLS (port 2376), set vm.docker.tls.enabled"
 	}
-	return "look at the engine's own log (journalctl -u docker)"
+	return lookAtLog
 }
+
+// lookAtLog is the remedy for an error of the engine's own.
+const lookAtLog = "look at the engine's own log (journalctl -u docker)"
 
 // checkEngine shows what the engine is. It returns false if it cannot be used.
 func (c *checker) checkEngine(ctx context.Context) bool {

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
+	"syscall"
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/platform"
@@ -30,8 +30,13 @@ func (c *checker) checkFiles() {
 	}
 	if dir := b.Metrics.Directory; dir != "" && !isDir(dir) {
 		c.note("files", "%s (builder.metrics.directory) is no directory, so no figures are kept: create it, writable for the peer's user", dir)
+	} else if dir != "" && !c.place.writable(dir) {
+		c.note("files", "uid %d cannot write to %s (builder.metrics.directory), so no figures are kept: give it to the peer's user", os.Getuid(), dir)
 	}
 }
+
+// isWritable reports whether this process's user may write to a directory.
+func isWritable(dir string) bool { return syscall.Access(dir, 2) == nil } // W_OK
 
 // checkOtherNetworks checks the networks of builds and of overrides.
 func (c *checker) checkOtherNetworks(ctx context.Context) {
@@ -40,13 +45,8 @@ func (c *checker) checkOtherNetworks(ctx context.Context) {
 		named[fmt.Sprintf("builder.overrides[%d].network", i)] = override.Network
 	}
 	for _, setting := range slices.Sorted(maps.Keys(named)) {
-		name := named[setting]
-		if name == "" || !docker.IsNetwork(name) {
-			continue
-		}
-		if missing, err := c.engine.MissingNetworks(ctx, []string{name}); err == nil && len(missing) > 0 {
-			known, _ := c.engine.Networks(ctx)
-			c.fail("network", fmt.Sprintf("the engine has no network %s (%s), only %s", name, setting, strings.Join(known, ", ")), "create it, or correct the setting")
+		if name := named[setting]; name != "" && docker.IsNetwork(name) {
+			c.lacks(ctx, []string{name}, setting, "create it, or correct the setting")
 		}
 	}
 }

@@ -43,6 +43,11 @@ func TestFilesThatSettingsNameAreMissing(t *testing.T) {
 	lines, healthy := i.check()
 	assert.True(t, healthy, "builds and launches go on: "+lines)
 	assert.Contains(t, lines, "note  files: /no/such (builder.metrics.directory) is no directory")
+	i.set("builder", "metrics", map[string]any{"directory": i.home})
+	i.readOnly = true
+	lines, healthy = i.check()
+	assert.True(t, healthy, "builds and launches go on: "+lines)
+	assert.Contains(t, lines, "cannot write to "+i.home+" (builder.metrics.directory), so no figures are kept")
 }
 
 func TestNetworksOfBuildsAndOverridesAreMissing(t *testing.T) {

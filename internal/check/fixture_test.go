@@ -38,6 +38,7 @@ type installation struct {
 	probing   bool
 	runs      bool // run --check instead of build --check
 	free      space
+	readOnly  bool    // directories are not writable
 	container dialled // what the probe's container answers
 	load      Load
 }
@@ -100,7 +101,7 @@ func (i *installation) checkAsIs(ctx context.Context) (lines string, healthy boo
 	c := &checker{
 		report: &report{out: &out}, builds: !i.runs, load: i.load,
 		process: cli.Process{Args: i.args, Home: i.home, Environ: i.environ, Stdout: &out, Stderr: &out, Log: hclog.NewNullLogger()},
-		place:   place{free: func(string) (space, error) { return i.free, nil }, executable: program},
+		place:   place{free: func(string) (space, error) { return i.free, nil }, writable: func(string) bool { return !i.readOnly }, executable: program},
 	}
 	require.NoError(i.t, c.readArguments())
 	c.checkAll(ctx, i.probing)

@@ -76,7 +76,7 @@ func (c *checker) checkBaseImage(ctx context.Context, image platform.Image) {
 		return
 	}
 	found, err := c.engine.Image(ctx, image.Name)
-	policy := c.settings.Builder.PullPolicy
+	policy, absent := c.settings.Builder.PullPolicy, image.Name+" is not on the engine"
 	switch {
 	case gone(ctx, err):
 		return
@@ -85,25 +85,26 @@ func (c *checker) checkBaseImage(ctx context.Context, image platform.Image) {
 		if policy != config.PullAlways || strings.Contains(image.Name, "@") {
 			return
 		}
+		absent = fmt.Sprintf("each build pulls %s (builder.pullPolicy is %q)", image.Name, policy)
 	case !errors.Is(err, docker.ErrNoImage):
-		c.fail("images", err.Error(), "look at the engine's own log")
+		c.fail("images", err.Error(), lookAtLog)
 		return
 	case policy == config.PullNever:
-		c.fail("images", fmt.Sprintf("%s is not on the engine, and builder.pullPolicy is %q", image.Name, policy), c.remedyForImage(image)+", or set builder.pullPolicy to \"missing\"")
+		c.fail("images", fmt.Sprintf("%s, and builder.pullPolicy is %q", absent, policy), c.remedyForImage(image)+", or set builder.pullPolicy to \"missing\"")
 		return
 	}
-	c.checkRegistry(ctx, image)
+	c.checkRegistry(ctx, image, absent)
 }
 
-// checkRegistry asks the image's registry, as a pull would, but does not pull it.
-func (c *checker) checkRegistry(ctx context.Context, image platform.Image) {
+// checkRegistry asks the image's registry, as a pull would, but does not pull it. The reason says why it must be there.
+func (c *checker) checkRegistry(ctx context.Context, image platform.Image, reason string) {
 	found, err := c.images().Pulls.Find(ctx, c.engine, image.Name)
 	switch {
 	case gone(ctx, err):
-	case err != nil && c.about.Podman:
-		c.note("images", "%s is not on the engine, and podman before 6 cannot ask its registry without a pull: try podman pull %s", image.Name, image.Name)
+	case c.about.Podman && errors.Is(err, docker.ErrNotInRegistry):
+		c.note("images", "%s, and podman before 6 cannot ask its registry without a pull: try podman pull %s", reason, image.Name)
 	case err != nil && c.refused["GET /distribution/{name}/json"]:
-		c.note("images", "%s is not on the engine; whether a registry has it is unknown, since a proxy refuses the call that asks", image.Name)
+		c.note("images", "%s; whether a registry has it is unknown, since a proxy refuses the call that asks", reason)
 	case err != nil:
 		c.fail("images", fmt.Sprintf("%s cannot be pulled: %v", image.Name, err),
 			c.remedyForImage(image)+", correct the credentials (builder.registry.config), or name a mirror (builder.registry.mirror)")
@@ -143,7 +144,7 @@ func (c *checker) checkBuilt(ctx context.Context, dir string, record metadata.Re
 	case err == nil:
 		c.ok("images", "%s of %s is on the engine", record.Image, record.Label)
 	case !errors.Is(err, docker.ErrNoImage):
-		c.fail("images", err.Error(), "look at the engine's own log")
+		c.fail("images", err.Error(), lookAtLog)
 	case sourceErr == nil || strings.Contains(record.Image, "@"):
 		c.note("images", "%s of %s is not on the engine: the next launch makes it again, which takes as long as an install", record.Image, record.Label)
 	default:

@@ -87,6 +87,27 @@ func TestPodmanCannotAskARegistry(t *testing.T) {
 	assert.Contains(t, lines, "try podman pull "+remoteImage)
 }
 
+func TestPodmanSaysWhyARegistryIsAway(t *testing.T) {
+	engine := fakeengine.New(t, fakeengine.Podman())
+	engine.On(fakeengine.Distribution, fakeengine.Fail(http.StatusInternalServerError, "dial tcp: no such host"))
+	i := newInstallation(t, engine)
+	i.set("chaincode", "builder", remoteImage)
+	i.finds("images", remoteImage+" cannot be pulled", "no such host")
+}
+
+// Such an image is on the engine, so a line must not say that it is not.
+func TestABaseImageThatEachBuildPulls(t *testing.T) {
+	engine := fakeengine.New(t, fakeengine.Podman())
+	engine.AddImage(fakeengine.Image{Name: remoteImage, Command: []string{"sh"}})
+	i := newInstallation(t, engine)
+	i.set("chaincode", "builder", remoteImage)
+	i.set("builder", "pullPolicy", "always")
+	i.set("builder", "types", []string{"golang"})
+	lines, _ := i.check()
+	assert.Contains(t, lines, "note  images: each build pulls "+remoteImage+` (builder.pullPolicy is "always"), and podman before 6 cannot ask`)
+	assert.NotContains(t, lines, remoteImage+" is not on the engine")
+}
+
 // cacheOf returns the name of a cache volume of the builder image.
 func cacheOf(t *testing.T, i *installation, engine *fakeengine.Engine) string {
 	t.Helper()
@@ -122,4 +143,18 @@ func TestACacheBelongsToAnotherUser(t *testing.T) {
 		}
 		assert.Empty(t, engine.Containers())
 	}
+}
+
+// A cache that cannot be read to the end was not looked at.
+func TestTheEngineBreaksOffWhileACacheIsRead(t *testing.T) {
+	engine := fakeengine.New(t)
+	i := newInstallation(t, engine)
+	files := fakeengine.NewFiles(nil)
+	files.Add("/chaincode/cache/build", directory(0, 0o777), "")
+	files.Add("/chaincode/cache/build/00", directory(500, 0o755), "")
+	engine.AddImage(fakeengine.Image{Name: builderImage, Layers: []string{"sha256:a"}, User: "500:500", Command: []string{"sh"}, Files: files})
+	name := cacheOf(t, i, engine)
+	engine.AddVolume(fakeengine.Volume{Name: name, Labels: map[string]string{metadata.LabelKind: metadata.KindCache}})
+	engine.On(fakeengine.Download, fakeengine.Cut(700))
+	i.finds("caches", "looking into "+name+": ", "if it is damaged, remove it")
 }

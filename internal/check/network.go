@@ -48,13 +48,22 @@ func (c *checker) checkNetwork(ctx context.Context) bool {
 
 // isMissing reports whether the engine lacks one of the networks.
 func (c *checker) isMissing(ctx context.Context) bool {
-	missing, err := c.engine.MissingNetworks(ctx, c.networks.Names)
-	if err != nil || len(missing) == 0 {
+	return c.lacks(ctx, c.networks.Names, c.reason(), "create it, or set "+modeSetting+" or builder.networks to one that there is")
+}
+
+// lacks reports whether the engine lacks one of some networks, or does not say.
+func (c *checker) lacks(ctx context.Context, names []string, reason, remedy string) bool {
+	missing, err := c.engine.MissingNetworks(ctx, names)
+	switch {
+	case gone(ctx, err):
+	case err != nil:
+		c.fail("network", err.Error(), lookAtLog)
+	case len(missing) == 0:
 		return false
+	default:
+		known, _ := c.engine.Networks(ctx)
+		c.fail("network", fmt.Sprintf("the engine has no network %s (%s), only %s", strings.Join(missing, ", "), reason, strings.Join(known, ", ")), remedy)
 	}
-	known, _ := c.engine.Networks(ctx)
-	c.fail("network", fmt.Sprintf("the engine has no network %s (%s), only %s", strings.Join(missing, ", "), c.reason(), strings.Join(known, ", ")),
-		"create it, or set "+modeSetting+" or builder.networks to one that there is")
 	return true
 }
 

@@ -27,6 +27,20 @@ func TestTheNetworkIsNotThere(t *testing.T) {
 	assert.Contains(t, lines, "note  probe: not made")
 }
 
+// An engine that does not say which networks it has must not look as if all were there.
+func TestTheEngineDoesNotListItsNetworks(t *testing.T) {
+	for key, value := range map[string]any{"networks": []string{"fabric"}, "build": map[string]any{"network": "fabric"}} {
+		engine := fakeengine.New(t)
+		engine.On(fakeengine.NetworkList, fakeengine.Fail(http.StatusInternalServerError, "boom"))
+		i := newInstallation(t, engine)
+		i.set("builder", key, value)
+		lines, healthy := i.check()
+		assert.False(t, healthy, lines)
+		assert.Contains(t, lines, "FAIL  network: listing networks: ")
+		assert.Contains(t, lines, "boom: look at the engine's own log")
+	}
+}
+
 func TestThePeersAddressIsALoopbackAddress(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:7052", "localhost:7052", "[::1]:7052"} {
 		i := newInstallation(t, fakeengine.New(t))

@@ -5,7 +5,9 @@ package check
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -88,8 +90,11 @@ func (c *checker) foreignEntry(ctx context.Context, id, target string, user meta
 	entries := tar.NewReader(archive)
 	for range maxEntries {
 		header, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			return "", nil
+		}
 		if err != nil {
-			return "", nil // the end
+			return "", err
 		}
 		isRoot := path.Clean(header.Name) == path.Base(target)
 		if isRoot || header.Typeflag != tar.TypeDir || header.Uid == user.UID || header.Mode&0o002 != 0 {

@@ -4,12 +4,18 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
+
+	"github.com/containerd/errdefs"
 )
 
+// ErrNotInRegistry means that a registry has no such image, or that the engine is a podman before 6, which cannot ask.
+var ErrNotInRegistry = errors.New("no such image in the registry")
+
 // InRegistry asks a registry, through the engine and without a download, for which platforms (os/architecture[/variant]) it has
-// an image. Podman before 6 cannot do that, and answers with an error. The limits of the pull are not used.
+// an image. The limits of the pull are not used.
 func (e *Engine) InRegistry(ctx context.Context, pull Pull) (platforms []string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, callTimeout, fmt.Errorf("no answer within %v", callTimeout))
 	defer cancel()
@@ -21,6 +27,9 @@ func (e *Engine) InRegistry(ctx context.Context, pull Pull) (platforms []string,
 	if err != nil {
 		if cause := Cause(ctx); cause != nil {
 			err = cause
+		}
+		if errdefs.IsNotFound(err) {
+			err = missing{err, ErrNotInRegistry}
 		}
 		return nil, pull.Credentials.redactError(fmt.Errorf("looking for image %q in its registry: %w", pull.Ref, err))
 	}

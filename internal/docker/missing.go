@@ -23,7 +23,7 @@ func IsGone(err error) bool { return errors.Is(err, ErrNoContainer) || errors.Is
 // missing is an error of the engine that says, in the engine's words, what is missing.
 type missing struct {
 	error
-	what error // ErrNoContainer, ErrNoImage or ErrNoPath
+	what error // ErrNoContainer, ErrNoImage, ErrNoPath or ErrNotInRegistry
 }
 
 func (m missing) Is(target error) bool { return target == m.what }
