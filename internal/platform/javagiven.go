@@ -62,12 +62,21 @@ end
 	fi
 	export JAVA_TOOL_OPTIONS="-XX:+IgnoreUnrecognizedVMOptions -XX:VMOptionsFile=$memory/java $JAVA_TOOL_OPTIONS"
 fi
+without() { # beginning end: removes from text what they enclose
+	while case $text in *"$1"*"$2"*) true ;; *) false ;; esac do
+		rest=${text#*"$1"}
+		text=${text%%"$1"*}${rest#*"$2"}
+	done
+}
 if [ -n "$` + mavenProxiesVariable + `" ]; then
 	settings=$HOME/.m2/settings.xml
 	text=$(cat "$settings" 2>/dev/null) || text="<settings></settings>"
+	without '<!--' '-->'
 	case $text in
-	*"<proxies>"*) ;; # of the image, or given as a secret
+	*"<proxy>"*) ;; # of the image, or given as a secret
 	*"</settings>"*)
+		without '<proxies>' '</proxies>'
+		without '<proxies/>' ''
 		(umask 077 && printf '%s%s</settings>\n' "${text%</settings>*}" "$` + mavenProxiesVariable + `" >"$memory/settings.xml")
 		mkdir -p "$HOME/.m2" && ln -sf "$memory/settings.xml" "$settings" || echo "cannot tell Maven of the proxies in $settings" >&2
 		;;
@@ -109,7 +118,8 @@ func mavenProxies(e environment) string {
 		element("protocol", scheme)
 		element("host", proxy.Hostname())
 		element("port", portOf(proxy))
-		if password, ok := proxy.User.Password(); ok {
+		if proxy.User != nil {
+			password, _ := proxy.User.Password()
 			element("username", proxy.User.Username())
 			element("password", password)
 		}
@@ -130,7 +140,8 @@ func javaProxyOptions(e environment) string {
 			continue
 		}
 		options = append(options, property(scheme+".proxyHost", proxy.Hostname()), property(scheme+".proxyPort", portOf(proxy)))
-		if password, ok := proxy.User.Password(); ok {
+		if proxy.User != nil {
+			password, _ := proxy.User.Password()
 			options = append(options, property(scheme+".proxyUser", proxy.User.Username()), property(scheme+".proxyPassword", password))
 		}
 	}
@@ -145,13 +156,10 @@ func javaProxyOptions(e environment) string {
 	), " ")
 }
 
-// property returns an option that sets a system property. Inside quotes, a file of options has no escapes.
+// property returns an option that sets a system property. Inside quotes, a file of options has no escapes, so a quote stands
+// between quotes of the other kind.
 func property(name, value string) string {
-	quote := `"`
-	if strings.Contains(value, quote) {
-		quote = "'"
-	}
-	return "-D" + name + "=" + quote + value + quote
+	return "-D" + name + `="` + strings.ReplaceAll(value, `"`, `"'"'"`) + `"`
 }
 
 func firstValue(e environment, names ...string) string {

@@ -18,12 +18,31 @@ const (
 // receiveScript puts the secrets into memory and links them to their places, then replaces itself with the build. Its arguments
 // are the places, --, and the build's command. The links are made by the image's user, who needs to read the files.
 //
+// An engine that restarts before it starts the container loses the connection, and keeps the input open: the script would wait for
+// ever. It is killed then, which needs an init.
+//
 // Tools that take one file of certificates take it in place of their own, so they get one with those of the image, too.
 const receiveScript = `memory=` + MemoryDir + ` bundle=` + CABundleFile + ` count=0
 fail() {
 	echo "cannot give the build what builder.build says: $1" >&2
 	exit 1
 }
+if [ "$1" != -- ]; then
+	(
+		(
+			left=` + receiveTimeout + `
+			while [ $left -gt 0 ]; do
+				sleep 1
+				if [ -e "$memory/received" ] || ! kill -0 $$; then
+					exit
+				fi
+				left=$((left - 1))
+			done
+			echo "the secrets did not arrive within ` + receiveTimeout + ` seconds: the engine has probably restarted" >&3
+			kill -9 $$
+		) 3>&2 </dev/null >/dev/null 2>&1 &
+	)
+fi
 while [ "$1" != -- ]; do
 	count=$((count + 1)) place=$1
 	IFS= read -r text || fail "the connection to the engine was lost before all secrets arrived"
@@ -45,6 +64,7 @@ done
 shift
 if [ $count -gt 0 ]; then
 	IFS= read -r text && [ "$text" = ` + endOfInput + ` ] || fail "the connection to the engine was lost before all secrets arrived"
+	true >"$memory/received"
 fi
 if [ -f "$bundle" ]; then
 	for system in "$SSL_CERT_FILE" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
@@ -61,6 +81,9 @@ if [ -f "$bundle" ]; then
 fi
 exec "$@" </dev/null
 `
+
+// receiveTimeout is how long secrets may take to arrive, in seconds. They are sent before the container starts.
+const receiveTimeout = "60"
 
 // privateVariable is the variable that holds the names of those that may hold passwords.
 const privateVariable = "FABRIC_BUILDER_PRIVATE"
