@@ -87,13 +87,14 @@ lint:
 	@dead=$$($(GO) tool deadcode -test ./...) && test -z "$$dead" || { echo "$$dead"; exit 1; }
 	$(GO) tool misspell -error cmd docs internal packaging test testdata *.md Makefile
 
-# These tests mostly run other programs, which the race detector would not see. They also take longest, so they run last.
-UNRACED := $(addprefix fabric-builder-docker/,internal/platform test test/e2e)
+# These tests mostly run other programs, which the race detector would not see. The longest comes first: two run at a time.
+UNRACED := $(addprefix fabric-builder-docker/,test/e2e internal/platform test)
 
-# What needs no base images is done while they are made. All of it has been through go vet, so go test need not call it again.
+# What needs no base images is done while they are made. All of it has been through go vet, so go test need not call it again. Some
+# tests wait, so more of them run at a time than there are cores on a small machine.
 .PHONY: test
 test: build $(WITHENGINE)
-	$(WITHENGINE) --program busybox --program docker-compose --meanwhile '$(MAKE) lint raced' -- $(GO) test -count=1 -vet=off -timeout 60m $(UNRACED)
+	$(WITHENGINE) --program busybox --program docker-compose --meanwhile '$(MAKE) lint raced' -- $(GO) test -count=1 -vet=off -timeout 60m -parallel 3 $(UNRACED)
 
 # The linters and the tests with the race detector. Some need BusyBox.
 .PHONY: raced

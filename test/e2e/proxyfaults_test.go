@@ -44,6 +44,7 @@ func closedPort(t *testing.T, host string) string {
 
 // What operators see when one of the settings is missing or wrong. Each message names the setting.
 func TestABuildThatDoesNotGetOutNamesTheSetting(t *testing.T) {
+	t.Parallel()
 	c := newCompany(t)
 	const proxy, ca, secrets = "HTTPS_PROXY and HTTP_PROXY in builder.build.environment", "builder.build.caBundle", "builder.build.secrets"
 	const reach = "HTTPS_PROXY and mirrors stand in builder.build.environment"

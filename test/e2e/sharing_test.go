@@ -383,13 +383,14 @@ cat >/dev/null
 	pointer := source("src/go.mod", "module example.com/evil\n\ngo 1.21\n\nrequire github.com/mattn/go-pointer v0.0.1\n", "src/go.sum",
 		"github.com/mattn/go-pointer v0.0.1 h1:n+XhsuGeVO6MEAp7xyEukFINEa+Quek5psIR/ylA6o0=\ngithub.com/mattn/go-pointer v0.0.1/go.mod h1:2zXcozF6qYGgmsG+SeTZz3oAbFLdD3OWqnUbNvJZAlc=\n")
 	importer := "package main\n\nimport (\n\t\"strconv\"\n\n\t_ \"github.com/mattn/go-pointer\"\n)\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n"
-	for name, code := range map[string][]peer.Entry{
+	hostile := map[string][]peer.Entry{
 		"cgo":                              append(module[:1:1], source("src/main.go", "package main\n\n// #cgo LDFLAGS: ${SRCDIR}/evil.o\n// int f(void);\nimport \"C\"\n"+strings.Replace(main, "strconv.Atoi", "C.f(); strconv.Atoi", 1))...),
 		"an odd object":                    append(module[:1:1], source("src/main.go", "package main\n\n"+main, "src/x.syso", "/* "+strings.Repeat("x", 200)+" */ INPUT(/chaincode/input/src/evil.o)\n")...),
 		"a library that ld looks for here": append(pointer[:2:2], source("src/main.go", importer, "src/libgcc_s.so.1", string(object))...),
-	} {
-		for _, scope := range []string{"engine", "off"} {
-			given := strings.Replace(given, "SCOPE", scope, 1)
+	}
+	for _, scope := range []string{"engine", "off"} {
+		given := strings.Replace(given, "SCOPE", scope, 1)
+		for name, code := range hostile {
 			t.Run(name+", "+scope, func(t *testing.T) {
 				u := unpack(t, "golang", "evil_1.0", append(code, evil...)...)
 				p := start(t, builder(t, given), "build", u.source, u.metadata, u.output)
@@ -415,15 +416,17 @@ cat >/dev/null
 						}
 					}
 				}
-				victim := source("src/go.mod", "module example.com/victim\n\ngo 1.21\n", "src/salt.txt", rand.Text(),
-					"src/main.go", "package main\n\nimport \"strconv\"\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n")
-				assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, victim...))
-				withC := append(victim[:2:2], cgoPackage("#define RATE 7")...)
-				assert.Equal(t, "7", goPrints(t, given, withC...))
-				importing := append(pointer[:2:2], source("src/main.go", importer, "src/salt.txt", rand.Text())...)
-				assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, importing...))
 			})
 		}
+		t.Run("what others build then, "+scope, func(t *testing.T) {
+			victim := source("src/go.mod", "module example.com/victim\n\ngo 1.21\n", "src/salt.txt", rand.Text(),
+				"src/main.go", "package main\n\nimport \"strconv\"\n\nfunc main() {\n\t_, err := strconv.Atoi(\"x\")\n\tprint(err.Error())\n}\n")
+			assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, victim...))
+			withC := append(victim[:2:2], cgoPackage("#define RATE 7")...)
+			assert.Equal(t, "7", goPrints(t, given, withC...))
+			importing := append(pointer[:2:2], source("src/main.go", importer, "src/salt.txt", rand.Text())...)
+			assert.Equal(t, `strconv.Atoi: parsing "x": invalid syntax`, goPrints(t, given, importing...))
+		})
 	}
 }
 
