@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -70,7 +69,7 @@ func (c *checker) lacks(ctx context.Context, names []string, reason, remedy stri
 // isLoopback reports whether a chaincode would look for the peer in its own container.
 func (c *checker) isLoopback() bool {
 	name, _, err := net.SplitHostPort(c.address)
-	if err != nil || !host.IsLoopback(name) || slices.Equal(c.networks.Names, []string{"host"}) {
+	if err != nil || !host.IsLoopback(name) || c.networks.Mode() == network.Host {
 		return false
 	}
 	c.fail("network", fmt.Sprintf("a chaincode on %s would connect to the peer at %s (from %s), which is its own container", nameOf(c.networks), c.address, c.addressSource),
@@ -98,7 +97,7 @@ func (c *checker) reason() string {
 		return "as " + strings.Join(set, " and ") + " says"
 	case len(c.place.container.IDs) > 0:
 		return "since the peer's container is there"
-	case slices.Equal(c.networks.Names, []string{"host"}):
+	case c.networks.Mode() == network.Host:
 		return "since this process runs on the engine's machine"
 	}
 	return "since nothing says where the peer is"

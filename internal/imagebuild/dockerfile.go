@@ -137,7 +137,7 @@ func (b *Builder) tryDockerfile(ctx context.Context, r recipeBuild, made string)
 		NoCache: b.anew,
 		Network: b.Limits.Network, Memory: b.Limits.Memory,
 	}
-	output := loglines.NewWriter(b.output(), (&job{label: r.label}).linePrefix())
+	output := loglines.NewWriter(b.output(), linePrefix(r.label))
 	err := pipe(
 		func(w io.Writer) error { return r.context.WriteTar(w, content.Layout{Dir: "/"}) },
 		func(reader io.Reader) error {

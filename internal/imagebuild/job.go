@@ -155,12 +155,12 @@ func (j *job) about(fields ...any) []any {
 	return append(fields, "image", j.image)
 }
 
-// linePrefix returns the prefix for every line that the build prints.
-func (j *job) linePrefix() string {
-	if j.label == "" {
+// linePrefix returns the prefix for every line that the build of a package with a label prints.
+func linePrefix(label string) string {
+	if label == "" {
 		return ""
 	}
-	return j.label + " | "
+	return label + " | "
 }
 
 // isBuiltIn reports whether a builder of the same content has created a container. Anybody else can give a container the name

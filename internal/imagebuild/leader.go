@@ -141,7 +141,7 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 		return err
 	}
 	defer discard()
-	detach, err := b.give(ctx, id, j.plan.Given)
+	detach, err := b.sendSecrets(ctx, id, j.plan.Given)
 	if err != nil {
 		return err
 	}
@@ -163,9 +163,9 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	return b.exitResult(ctx, id, code)
 }
 
-// give writes the secrets to the standard input of a container that is not started. The caller must call detach when the build
+// sendSecrets writes the secrets to the standard input of a container that is not started. The caller must call detach when the build
 // has ended: the input closes with the connection.
-func (b *Builder) give(ctx context.Context, id string, given platform.Given) (detach func(), err error) {
+func (b *Builder) sendSecrets(ctx context.Context, id string, given platform.Given) (detach func(), err error) {
 	input := given.Input()
 	if len(input) == 0 {
 		return func() {}, nil

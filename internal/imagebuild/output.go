@@ -25,7 +25,7 @@ type logReader struct {
 func (b *Builder) newLogReader(j *job, id string, position *docker.LogPosition) *logReader {
 	r := &logReader{
 		Builder: b, id: id, position: position,
-		stdout: loglines.NewWriter(b.output(), j.linePrefix()), stderr: loglines.NewWriter(b.output(), j.linePrefix()),
+		stdout: loglines.NewWriter(b.output(), linePrefix(j.label)), stderr: loglines.NewWriter(b.output(), linePrefix(j.label)),
 	}
 	r.stdout.DropOverwritten, r.stderr.DropOverwritten = true, true
 	return r
@@ -42,7 +42,7 @@ func (b *Builder) output() io.Writer {
 // beginOutput begins the output of a build.
 func (b *Builder) beginOutput(label string) {
 	b.phases = newPhases()
-	b.printed = buildlog.New(b.Stderr, (&job{label: label}).linePrefix(), !b.Limits.Summarize)
+	b.printed = buildlog.New(b.Stderr, linePrefix(label), !b.Limits.Summarize)
 }
 
 // endStep sums up the output of a build's container if it has succeeded, or keeps it.

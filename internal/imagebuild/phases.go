@@ -125,7 +125,7 @@ func (b *Builder) heartbeat(ctx context.Context, label string) (stop func()) {
 	say := b.beat
 	switch {
 	case b.Status != nil:
-		prefix := (&job{label: label}).linePrefix()
+		prefix := linePrefix(label)
 		say = func(ctx context.Context) { b.redraw(ctx, prefix) }
 	case b.Periods.Silence == 0:
 		return func() {}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"fabric-builder-docker/internal/docker"
@@ -21,11 +20,10 @@ func (l *launch) announceDebugging(networks network.Networks) error {
 	if len(d.By) == 0 {
 		return nil
 	}
-	mode := slices.Concat(networks.Names, []string{""})[0]
 	fields := []any{"set_by", d.By}
-	switch {
+	switch mode := networks.Mode(); {
 	case len(d.Ports) == 0:
-	case mode == "host":
+	case mode == network.Host:
 		fields = append(fields, "ports", "not published: the chaincode uses the network of the engine's machine, and is reachable there wherever it listens")
 	case mode == "none" || strings.Contains(mode, ":"):
 		return fmt.Errorf("cannot publish the ports in debug.ports of %s: the chaincode's network mode is %q (set network there to the name of a network)",
@@ -53,7 +51,7 @@ func (l *launch) applyDebugging(spec *docker.Spec) {
 	if len(d.Command) > 0 {
 		spec.Entrypoint, spec.Command = d.Command[:1], d.Command[1:]
 	}
-	if spec.NetworkMode != "host" {
+	if spec.NetworkMode != network.Host { // announceDebugging has said so
 		for _, p := range d.PublishedPorts() {
 			spec.Ports = append(spec.Ports, docker.Port(p))
 		}

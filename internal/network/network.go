@@ -43,6 +43,17 @@ type Networks struct {
 	Hosts []string // NAME:ADDRESS of the peer, for the container's /etc/hosts
 }
 
+// Host is the mode of a container that uses the network of the engine's machine. It has no ports of its own to publish.
+const Host = "host"
+
+// Mode returns the network on which the container is created. It is empty for the engine's default network.
+func (n Networks) Mode() string {
+	if len(n.Names) == 0 {
+		return ""
+	}
+	return n.Names[0]
+}
+
 // ApplyTo sets the networks in the specification of a container.
 func (n Networks) ApplyTo(spec *docker.Spec) {
 	if len(n.Names) > 0 {
@@ -103,7 +114,7 @@ func ChooseForPeer(ctx context.Context, engine Engine, log hclog.Logger, peer Pe
 	case !peer.EngineLocal:
 		peer.warnDefault(log, "the engine and the peer are on different machines")
 	default:
-		return Networks{Names: []string{"host"}}, nil
+		return Networks{Names: []string{Host}}, nil
 	}
 	return Networks{}, nil
 }
@@ -130,8 +141,8 @@ func inspect(ctx context.Context, engine Engine, id string) (docker.Attached, er
 // chooseFrom returns those of the peer's networks that the chaincode needs: the one on which the host of peer_address is a
 // name of the peer, or else all of them. The others may exist to isolate a state database.
 func (p Peer) chooseFrom(log hclog.Logger, peer docker.Attached) Networks {
-	if peer.Mode == "host" {
-		return Networks{Names: []string{"host"}}
+	if peer.Mode == Host {
+		return Networks{Names: []string{Host}}
 	}
 	if peer.Mode == "none" || len(peer.Endpoints) == 0 {
 		p.warnDefault(log, "the peer's container is not on any network of the engine")

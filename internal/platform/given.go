@@ -155,9 +155,9 @@ func (r request) give(plan *Plan) error {
 	if given.Way, err = r.way(*plan, given); err != nil {
 		return err
 	}
-	plan.give(given)
+	plan.setGiven(given)
 	if plan.WithC != nil && plan.WithC.Modules != nil {
-		plan.WithC.Modules.give(given)
+		plan.WithC.Modules.setGiven(given)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (r request) way(plan Plan, given Given) (string, error) {
 	return hash[:min(len(hash), 16)], err
 }
 
-func (p *Plan) give(given Given) {
+func (p *Plan) setGiven(given Given) {
 	for i := range p.Caches {
 		p.Caches[i].Environment = append(p.Caches[i].Environment, given.key()...)
 	}
