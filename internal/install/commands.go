@@ -45,7 +45,7 @@ func Commands() []cli.Command {
 			Flags: []cli.Flag{{Name: "--yes"}, {Name: "--older-than", Value: "AGE"}, {Name: "--keep-size", Value: "SIZE"}, {Name: "--json"}},
 			Summary: "show what no peer of these BUILDS_DIRs needs any more, and why the rest stays; remove it\n" +
 				"with --yes. --older-than (12h, 30d) keeps what is younger, and removes older caches as\n" +
-				"well. --keep-size (20GB) removes the oldest first, until no more is left",
+				"well. --keep-size (20GB) removes the oldest first, and stops when no more than that is left",
 		},
 	}, check.Commands(config.Load, true)...)
 }
