@@ -151,3 +151,14 @@ func TestClockReturnsTheEnginesTime(t *testing.T) {
 	_, err := client.Clock(t.Context())
 	assert.ErrorContains(t, err, `reading the engine's time "noon"`)
 }
+
+// A proxy in front of the engine answers while the engine restarts.
+func TestAProxyThatDoesNotReachTheEngine(t *testing.T) {
+	engine, client := connect(t)
+	engine.On(fakeengine.ImageInspect, fakeengine.Once(fakeengine.Fail(http.StatusServiceUnavailable, "No server is available to handle this request.")))
+	_, err := client.Image(t.Context(), "ccenv:1")
+	assert.True(t, docker.IsUnreachable(err), "%v", err)
+	engine.On(fakeengine.ImageInspect, fakeengine.Fail(http.StatusForbidden, "Request forbidden by administrative rules."))
+	_, err = client.Image(t.Context(), "ccenv:1")
+	assert.False(t, docker.IsUnreachable(err), "%v", err)
+}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 )
 
@@ -30,10 +31,11 @@ func (u *Unreachable) Error() string {
 
 func (u *Unreachable) Unwrap() error { return u.Err }
 
-// IsUnreachable reports whether an error means that the connection to the engine was lost or could not be made.
+// IsUnreachable reports whether an error means that the connection to the engine was lost or could not be made. A proxy in front
+// of the engine says so with the status 503.
 func IsUnreachable(err error) bool {
 	var u *Unreachable
-	return errors.As(err, &u) || client.IsErrConnectionFailed(err)
+	return errors.As(err, &u) || client.IsErrConnectionFailed(err) || errdefs.IsUnavailable(err)
 }
 
 // unreachable returns an [Unreachable] with the reason. The SDK drops the system's error, so unreachable dials again to

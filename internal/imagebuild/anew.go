@@ -38,11 +38,7 @@ func (b *Builder) Anew(ctx context.Context, plan platform.Plan, pkg *content.Pac
 		}
 	}
 	stop := b.heartbeat(ctx, label)
-	err := build(ctx, plan, pkg, label)
-	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
-		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
-		err = build(ctx, plan, pkg, label)
-	}
+	err := b.insist(ctx, func() error { return build(ctx, plan, pkg, label) })
 	stop()
 	err = b.explain(ctx, err)
 	b.endOutput(err)

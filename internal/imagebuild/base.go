@@ -246,7 +246,10 @@ func (l *baseLookup) loadRecord(known knownBase) error {
 	if _, err := l.builder.loadArchive(l.ctx, known.Way, image); err != nil {
 		return err
 	}
-	_, err = l.find()
+	found, err := l.find()
+	if err == nil && found.Way != known.Way {
+		err = fmt.Errorf("%w: the engine still has the record from before", errNotLoaded)
+	}
 	return err
 }
 

@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -122,8 +123,9 @@ type Builder struct {
 
 	outcome string // of the last build, if it has succeeded: see [figures.Builds]
 
-	anew  bool                      // images are made although they exist, see [Builder.Anew]
-	ended atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
+	anew     bool                      // images are made although they exist, see [Builder.Anew]
+	discards sync.WaitGroup            // see [Builder.discardBeside]
+	ended    atomic.Pointer[time.Time] // when the context of the build ended, by a signal or its time-out
 }
 
 // Program holds what a Builder needs from the program that it runs in.
@@ -235,11 +237,8 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 	case platform.Dockerfile:
 		build = b.dockerfile
 	}
-	image, err := build(ctx, plan, pkg, label)
-	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
-		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
-		image, err = build(ctx, plan, pkg, label)
-	}
+	var image Image
+	err := b.insist(ctx, func() (err error) { image, err = build(ctx, plan, pkg, label); return err })
 	stop()
 	err = b.explain(ctx, err)
 	b.endOutput(err)
@@ -250,6 +249,18 @@ func (b *Builder) Build(ctx context.Context, plan platform.Plan, pkg *content.Pa
 // maxStarts limits how often a build starts because what it needs was removed from the engine. A cron job that prunes every
 // few seconds can hit a build more than once.
 const maxStarts = 5
+
+// insist builds, and starts over if what the build needs was removed from the engine meanwhile. It returns when the containers
+// that were left to the background are removed, too.
+func (b *Builder) insist(ctx context.Context, build func() error) error {
+	defer b.discards.Wait()
+	err := build()
+	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
+		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
+		err = build()
+	}
+	return err
+}
 
 // build makes the image of a package that is built in a container, unless it exists.
 func (b *Builder) build(ctx context.Context, plan platform.Plan, pkg *content.Package, label string) (Image, error) {
@@ -321,7 +332,9 @@ func (b *Builder) makeImage(ctx context.Context, j *job) error {
 		if j.isBuiltIn(*other) && !other.IsGoing() {
 			began := time.Now()
 			if result, err = b.follow(ctx, j, n, *other); result == settled {
-				b.noteShared(j)
+				if err == nil {
+					b.noteShared(j)
+				}
 				b.endStep(j, err, began, "by", "another builder")
 			}
 		}

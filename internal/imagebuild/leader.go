@@ -102,6 +102,10 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 			j.phase1 = id
 			return
 		}
+		if j.resolves && err == nil {
+			b.discardBeside(ctx, id)
+			return
+		}
 		b.discard(ctx, id)
 	}()
 	if exists, err := b.exists(ctx, j); err != nil || exists { // an earlier leader has made it since the last check
@@ -178,7 +182,8 @@ func (b *Builder) sendSecrets(ctx context.Context, id string, given platform.Giv
 	return output.Close, nil
 }
 
-// maxReconnects limits how often the connection to the engine may be lost during a build.
+// maxReconnects limits how often in succession the connection to the engine may be lost during a build. One that was held for
+// Periods.Reconnect begins the count again: a proxy may cut each that is silent for a minute.
 const maxReconnects = 10
 
 // awaitExit returns the exit status of a build container. If the connection to the engine is lost, it waits for the engine to
@@ -186,6 +191,7 @@ const maxReconnects = 10
 func (b *Builder) awaitExit(ctx context.Context, id string, exits <-chan docker.Exit) (int, error) {
 	for lost := 0; ; lost++ {
 		var exit docker.Exit
+		began := time.Now()
 		select {
 		case <-ctx.Done():
 			return 0, context.Cause(ctx)
@@ -193,6 +199,9 @@ func (b *Builder) awaitExit(ctx context.Context, id string, exits <-chan docker.
 		}
 		if exit.Err == nil {
 			return exit.Code, nil
+		}
+		if time.Since(began) > b.Periods.Reconnect {
+			lost = 0
 		}
 		if lost == maxReconnects || ctx.Err() != nil || errors.Is(exit.Err, docker.ErrNoContainer) {
 			return 0, exit.Err
@@ -278,3 +287,9 @@ func (b *Builder) drain(ctx context.Context, shown <-chan error) error {
 // If that fails it only logs a warning: the build does not depend on it, a slow engine may still complete the removal, and
 // otherwise a later build removes the container.
 func (b *Builder) discard(ctx context.Context, id string) { b.images().Discard(ctx, id) }
+
+// discardBeside removes a container while the build goes on: with all that a JVM has written, this takes an engine a third of a
+// second. [Builder.insist] waits for it.
+func (b *Builder) discardBeside(ctx context.Context, id string) {
+	b.discards.Go(func() { b.discard(ctx, id) })
+}

@@ -19,7 +19,7 @@ func (b *Builder) Warm(ctx context.Context, plan platform.Plan, pkg *content.Pac
 	defer b.noteEnd(ctx)()
 	b.beginOutput(label)
 	defer b.heartbeat(ctx, label)()
-	err := b.explain(ctx, b.warm(ctx, plan, pkg, label))
+	err := b.explain(ctx, b.insist(ctx, func() error { return b.warm(ctx, plan, pkg, label) }))
 	b.endOutput(err)
 	return err
 }

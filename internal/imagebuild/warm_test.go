@@ -104,3 +104,13 @@ func TestWarmHasNothingToDoForSomePackages(t *testing.T) {
 		})
 	}
 }
+
+// An operator may prune at any moment.
+func TestWarmSurvivesAPrune(t *testing.T) {
+	engine := newEngine(t)
+	engine.On(fakeengine.Start, fakeengine.Once(fakeengine.Before(engine.Prune)))
+	b := newBuilder(t, engine)
+	require.NoError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0"))
+	assert.Contains(t, b.output.String(), "starting over")
+	assertNothingLeft(t, engine)
+}

@@ -60,6 +60,8 @@ type launch struct {
 	rebuilder rebuilder
 	counts    counts
 	signalled atomic.Pointer[time.Time] // when the signal came that stops this run
+
+	reconnected time.Time // last; zero: never
 }
 
 // Run launches the chaincode that is described in RUN_METADATA_DIR, the second argument, from the image that is named in

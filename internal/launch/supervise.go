@@ -125,20 +125,32 @@ func (l *launch) reconnect(ctx context.Context, s *session, cause error) error {
 	l.log.Warn("lost the connection to the container: reconnecting", "error", cause)
 	s.close()
 	deadline := time.Now().Add(reconnectTime)
+	if time.Since(l.reconnected) < reconnectWait && !l.pause(ctx) { // an engine may answer, and fail at once
+		return context.Cause(ctx)
+	}
 	for {
 		err := l.resume(ctx, s)
 		switch {
 		case err == nil:
 			l.log.Info("reconnected to the container")
+			l.reconnected = time.Now()
 			return nil
 		case errors.Is(err, docker.ErrNoContainer), ctx.Err() != nil, time.Now().After(deadline):
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !l.pause(ctx) {
 			return context.Cause(ctx)
-		case <-time.After(reconnectWait):
 		}
+	}
+}
+
+// pause waits between two attempts to reconnect. It returns false if ctx ends.
+func (l *launch) pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(reconnectWait):
+		return true
 	}
 }
 
