@@ -118,7 +118,9 @@ func (i Images) pull(ctx context.Context, image *platform.Image) error {
 	}
 	var failures []error
 	for n, ref := range from {
-		if err = i.pullFrom(ctx, ref); err != nil {
+		_, err := i.Engine.Image(ctx, ref)
+		wasThere := err == nil
+		if err := i.pullFrom(ctx, ref); err != nil {
 			failures = append(failures, err)
 			if ctx.Err() != nil {
 				break
@@ -126,7 +128,7 @@ func (i Images) pull(ctx context.Context, image *platform.Image) error {
 			continue
 		}
 		if mirrored && n == 0 {
-			return i.retag(ctx, image, ref)
+			return i.retag(ctx, image, ref, wasThere)
 		}
 		return nil
 	}
@@ -146,13 +148,19 @@ func joinErrors(errs []error) error {
 }
 
 // retag replaces the mirror's name of an image with image.Name. An image cannot be tagged with a name that contains a
-// digest, so such an image keeps the mirror's name, and image.Name becomes that.
-func (i Images) retag(ctx context.Context, image *platform.Image, mirrored string) error {
+// digest, so such an image keeps the mirror's name, and image.Name becomes that. It keeps it, too, if it had that name before.
+func (i Images) retag(ctx context.Context, image *platform.Image, mirrored string, keep bool) error {
 	if isPinned(image.Name) {
 		image.Name = mirrored
 		return nil
 	}
-	if err := i.Engine.Tag(ctx, mirrored, image.Name); err != nil {
+	err := i.Engine.Tag(ctx, mirrored, image.Name)
+	if errors.Is(err, docker.ErrNoImage) { // another builder that has pulled it at the same time was faster
+		if _, lookErr := i.Engine.Image(ctx, image.Name); lookErr == nil {
+			return nil
+		}
+	}
+	if err != nil || keep {
 		return err
 	}
 	return i.Engine.Untag(ctx, mirrored)

@@ -173,3 +173,29 @@ func TestAPullThatIsGivenUpNamesTheSetting(t *testing.T) {
 		assert.ErrorContains(t, err, "registry.example.com")
 	}
 }
+
+// Two builders pull an image through a mirror at once, and the first of them has taken the mirror's name away by the time that
+// the second one gives the image its own.
+func TestTwoBuildersPullThroughAMirror(t *testing.T) {
+	const name, mirrored = "org/cc:1", "mirror.example.com:5000/hub/org/cc:1"
+	engine := fakeengine.New(t)
+	engine.Publish(fakeengine.Image{Name: mirrored})
+	engine.On(fakeengine.Tag, fakeengine.Once(fakeengine.Before(func() {
+		engine.RemoveImage(mirrored)
+		engine.AddImage(fakeengine.Image{Name: name})
+	})))
+	_, _, err := ensure(t, engine, baseimage.Pulls{Mirror: "mirror.example.com:5000/hub"}, platform.Image{Name: name})
+	require.NoError(t, err)
+	assert.Equal(t, []string{name}, engine.Images())
+}
+
+// Whoever has pulled an image under the mirror's name may need it.
+func TestTheMirrorsNameStaysIfItWasThere(t *testing.T) {
+	const name, mirrored = "org/cc:1", "mirror.example.com:5000/hub/org/cc:1"
+	engine := fakeengine.New(t)
+	engine.AddImage(fakeengine.Image{Name: mirrored})
+	engine.Publish(fakeengine.Image{Name: mirrored})
+	_, _, err := ensure(t, engine, baseimage.Pulls{Mirror: "mirror.example.com:5000/hub"}, platform.Image{Name: name})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{name, mirrored}, engine.Images())
+}

@@ -114,7 +114,7 @@ func (e *Engine) RemoveUnnamed(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := e.api.ImageInspect(ctx, id)
-	if err == nil && len(found.RepoTags) == 0 { // otherwise the engine would take the name from the image
+	if err == nil && len(namesOf(found.RepoTags, found.RepoDigests)) == 0 { // otherwise the engine would take the name from the image
 		_, err = e.api.ImageRemove(ctx, id, image.RemoveOptions{})
 	}
 	if err != nil && !errdefs.IsNotFound(err) {

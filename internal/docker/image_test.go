@@ -5,6 +5,7 @@ package docker_test
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -88,4 +89,20 @@ func TestImageNamesAreThoseThatMatch(t *testing.T) {
 			assert.ErrorContains(t, err, "listing images: ")
 		})
 	}
+}
+
+// Some packages name an image by its digest. Such an image has no tag.
+func TestAnImageThatWasPulledByItsDigestHasAName(t *testing.T) {
+	engine, client := connect(t)
+	name := "registry.example.com/cc@sha256:" + strings.Repeat("a", 64)
+	engine.AddImage(fakeengine.Image{Name: name, ID: "sha256:pinned", Labels: map[string]string{"ours": "yes"}})
+	listed, err := client.Images(t.Context(), "ours")
+	require.NoError(t, err)
+	names := map[string][]string{}
+	for _, image := range listed {
+		names[image.ID] = image.Names
+	}
+	assert.Equal(t, []string{name}, names["sha256:pinned"])
+	require.NoError(t, client.RemoveUnnamed(t.Context(), "sha256:pinned"))
+	assert.Contains(t, engine.Images(), name)
 }

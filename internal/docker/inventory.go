@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -58,14 +59,23 @@ func (e *Engine) Images(ctx context.Context, label string) ([]ListedImage, error
 		if _, ok := summary.Labels[label]; !ok {
 			continue
 		}
-		names := slices.DeleteFunc(summary.RepoTags, func(name string) bool { return name == "<none>:<none>" })
-		one := ListedImage{ID: summary.ID, Names: names, Labels: summary.Labels, Size: summary.Size}
+		one := ListedImage{ID: summary.ID, Names: namesOf(summary.RepoTags, summary.RepoDigests), Labels: summary.Labels, Size: summary.Size}
 		if summary.Created > 0 {
 			one.Created = time.Unix(summary.Created, 0).UTC()
 		}
 		listed = append(listed, one)
 	}
 	return listed, nil
+}
+
+// namesOf returns the names of an image with a tag, or else those with a digest: an image that was pulled by its digest has no
+// other.
+func namesOf(tags, digests []string) []string {
+	isNone := func(name string) bool { return strings.HasPrefix(name, "<none>") }
+	if names := slices.DeleteFunc(slices.Clone(tags), isNone); len(names) > 0 {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(digests), isNone)
 }
 
 // Volumes lists the volumes with a label, whatever its value.

@@ -487,19 +487,20 @@ func TestABuildRemovesWhatOthersHaveLeft(t *testing.T) {
 		return labels
 	}
 	assembly := map[string]string{metadata.LabelKind: metadata.KindAssembly}
-	leave("short", build("60"), 2*time.Minute)
-	leave("long", build("600"), 2*time.Minute)
-	leave("of-an-older-version", build(""), 2*time.Hour)
-	leave("of-an-older-version-young", build(""), 30*time.Minute)
-	leave("label-changed", build("soon"), 30*time.Minute)
-	leave("assembly", assembly, 2*time.Hour)
-	leave("assembly-young", assembly, 30*time.Minute)
+	leave("p-build-short", build("60"), 2*time.Minute)
+	leave("p-build-long", build("600"), 2*time.Minute)
+	leave("p-build-of-an-older-version", build(""), 2*time.Hour)
+	leave("p-build-of-an-older-version-young", build(""), 30*time.Minute)
+	leave("p-build-label-changed", build("soon"), 30*time.Minute)
+	leave("p-assembly-1", assembly, 2*time.Hour)
+	leave("p-assembly-young", assembly, 30*time.Minute)
+	leave("committed-from-one", build("60"), 1000*time.Hour) // an image keeps the labels, and so does its container
 	leave("chaincode", map[string]string{metadata.LabelKind: metadata.KindChaincode}, 1000*time.Hour)
 	leave("foreign", nil, 1000*time.Hour)
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
 	assertImage(t, engine, image)
-	assertLeft(t, engine, "long", "of-an-older-version-young", "label-changed", "assembly-young", "chaincode", "foreign")
+	assertLeft(t, engine, "p-build-long", "p-build-of-an-older-version-young", "p-build-label-changed", "p-assembly-young", "committed-from-one", "chaincode", "foreign")
 }
 
 // An engine that is restarted does not answer for a while.
@@ -663,4 +664,21 @@ func TestAFollowerThatStopsLeavesTheLeaderAlone(t *testing.T) {
 	close(goOn)
 	assert.NoError(t, <-held)
 	assertNothingLeft(t, engine)
+}
+
+// A proxy in front of the engine may cut each connection that is silent for a minute. A build may take many minutes.
+func TestConnectionsThatAreHeldForAWhileAreNotCounted(t *testing.T) {
+	engine := newEngine(t)
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		for range 30 {
+			engine.AwaitStreams(t, fakeengine.Wait, 1)
+			engine.Disconnect(fakeengine.Wait)
+		}
+		return compile(p)
+	})
+	b := newBuilder(t, engine)
+	b.Periods.Reconnect = time.Nanosecond
+	image, err := b.build(t.Context(), t)
+	require.NoError(t, err)
+	assertBuilt(t, engine, image)
 }

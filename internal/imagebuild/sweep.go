@@ -67,7 +67,9 @@ func (b *Builder) removeExpired(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, slices.DeleteFunc(found, b.isNew)...)
+		all = append(all, slices.DeleteFunc(found, func(c docker.Container) bool {
+			return b.isNew(c) || !metadata.IsContainerName(kind, c.Name)
+		})...)
 	}
 	if len(all) == 0 {
 		return nil

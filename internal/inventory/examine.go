@@ -104,6 +104,8 @@ func (e *examination) containers() []Item {
 		switch {
 		case c.IsRunning():
 			item.Keep = "it is running"
+		case !metadata.IsContainerName(kind, c.Name): // of an image that somebody has committed from one of ours
+			item.Keep = "it has a name that is not of this builder"
 		case isWork && !imagebuild.Expired(c, e.Now, e.rules.BuildTimeout):
 			item.Keep = "its builder may be at work"
 		case isWork:
@@ -262,6 +264,8 @@ func keepSize(items []Item, keep int64) {
 	for i := range items {
 		item := &items[i]
 		switch {
+		case item.Size == nil && item.What == "volume" && item.Remove != "":
+			item.Keep, item.Remove = "its size is not known", ""
 		case item.Size == nil:
 		case item.Remove == "":
 			left += *item.Size

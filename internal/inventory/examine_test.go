@@ -43,7 +43,7 @@ func image(packageType, digit, kind string, created time.Time, labels ...string)
 
 // chaincode returns the container of a chaincode.
 func chaincode(id, token, peer, status, image string, created time.Time) docker.Container {
-	return docker.Container{ID: "id-" + id + peer + status, Name: "dev-" + peer + "-" + id, Status: status, Created: created, Finished: created, Image: image, Labels: map[string]string{
+	return docker.Container{ID: "id-" + id + peer + status, Name: "dev-" + peer + "-" + id + "-0123456789abcdef", Status: status, Created: created, Finished: created, Image: image, Labels: map[string]string{
 		metadata.LabelKind: metadata.KindChaincode, metadata.LabelChaincodeID: id, metadata.LabelInstallToken: token,
 		metadata.LabelMSPID: "Org1MSP", metadata.LabelPeerAddress: peer + ":7052",
 	}}
@@ -61,6 +61,8 @@ func work(name, kind, status string, created time.Time, timeout string) docker.C
 func known() inventory.State {
 	unnamed := image("node", "0", metadata.KindChaincode, time.Time{})
 	unnamed.Names = nil
+	pinned := image("java", "9", metadata.KindChaincode, ago(90*day)) // pulled from where somebody has pushed it to
+	pinned.ID, pinned.Names = "sha256:pinned", []string{"registry.example.com/cc@sha256:abc"}
 	foreign := image("node", "9", metadata.KindChaincode, ago(90*day))
 	foreign.ID, foreign.Names = "sha256:foreign", []string{"example.com/built-on-ours:1"}
 	interrupted := image("golang", "8", metadata.KindChaincode, ago(day))
@@ -85,6 +87,9 @@ func known() inventory.State {
 			work("p-look-1", metadata.KindAssembly, "created", ago(90*day), ""),       // of an earlier version
 			work("p-cachelock-1", metadata.KindCacheLock, "created", ago(90*day), ""), // of an earlier version
 			{ID: "id-foreign", Name: "postgres", Status: "exited", Created: ago(90 * day), Image: "postgres:16"},
+			// An operator has committed a chaincode's container, and a build's, and looks into the images.
+			{ID: "id-look", Name: "look", Status: "exited", Created: ago(90 * day), Labels: chaincode("basic_1.0:abc", "t1", "peer0", "", "", now).Labels},
+			work("look-into-it", metadata.KindBuild, "exited", ago(90*day), "900"),
 			// A container of an image of ours that somebody else has made has the image's labels.
 			{ID: "id-debug", Name: "debug", Status: "exited", Created: ago(90 * day), Image: name("java", "7"), Labels: map[string]string{metadata.LabelKind: metadata.KindChaincode}},
 		},
@@ -100,7 +105,7 @@ func known() inventory.State {
 			image("node-snapshot", "2", metadata.KindSnapshot, ago(9*day)),
 			image("golang-std", "1", metadata.KindSnapshot, ago(9*day)),
 			image("base", "1", metadata.KindBase, ago(9*day)),
-			unnamed, foreign, interrupted,
+			unnamed, foreign, pinned, interrupted,
 		},
 		Tagged: map[string]time.Time{"sha256:node5": ago(time.Hour)},
 		Volumes: []docker.Volume{
@@ -186,15 +191,28 @@ func TestAKeptContainer(t *testing.T) {
 	s.Containers = []docker.Container{kept("young", time.Minute), kept("old", time.Hour)}
 	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute}) {
 		switch item.Name {
-		case "dev-peer0-young":
+		case "dev-peer0-young-0123456789abcdef":
 			assert.Equal(t, "it is younger than 15m0s", item.Keep)
-		case "dev-peer0-old":
+		case "dev-peer0-old-0123456789abcdef":
 			assert.Equal(t, "it was kept for debugging, and has ended", item.Remove)
 		}
 	}
 	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute, OlderThan: day}) {
 		if item.What == "container" {
 			assert.Equal(t, "it is younger than 24h0m0s", item.Keep)
+		}
+	}
+}
+
+// A proxy may refuse the call that measures volumes. What is not known stays.
+func TestACacheWhoseSizeIsNotKnown(t *testing.T) {
+	s := known()
+	s.Usage = docker.Usage{}
+	keep := int64(20e9)
+	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute, OlderThan: 30 * day, KeepSize: &keep}) {
+		if item.What == "volume" {
+			assert.Empty(t, item.Remove, item.Name)
+			assert.Equal(t, "its size is not known", item.Keep)
 		}
 	}
 }

@@ -41,9 +41,9 @@ func newSite(t *testing.T, options ...fakeengine.Option) *site {
 	}
 	install(t, s.peer0, "basic_1.0-abc", name("golang", used), "t0")
 	install(t, s.peer1, "other_1.0-abc", name("golang", other), "t1")
-	s.run("dev-peer0-basic", name("golang", used), "t0", "peer0", true)
-	s.run("dev-peer1-other", name("golang", other), "t1", "peer1", true)
-	s.run("dev-peer0-left", name("golang", used), "t0", "peer0", false)
+	s.run("dev-peer0-basic-0123456789abcdef", name("golang", used), "t0", "peer0", true)
+	s.run("dev-peer1-other-0123456789abcdef", name("golang", other), "t1", "peer1", true)
+	s.run("dev-peer0-left-0123456789abcdef", name("golang", used), "t0", "peer0", false)
 	s.addWork("fabric-chaincode-build-1", metadata.KindBuild)
 	s.engine.SetSkew(24 * time.Hour)
 	return s
@@ -100,7 +100,7 @@ func TestPruneRemovesWhatNoPeerNeeds(t *testing.T) {
 			s := newSite(t, options...)
 			results, err := s.prune(s.peer0, s.peer1)
 			require.NoError(t, err)
-			assert.Equal(t, map[string]string{"dev-peer0-left": "removed", "fabric-chaincode-build-1": "removed", name("golang", unused): "removed"}, results)
+			assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-1": "removed", name("golang", unused): "removed"}, results)
 			assert.Equal(t, []string{name("golang", used), name("golang", other)}, s.engine.Images())
 			assert.Len(t, s.engine.Containers(), 2)
 			for _, call := range s.engine.Calls(fakeengine.Remove, fakeengine.Untag, fakeengine.VolumeRemove) {
@@ -115,7 +115,7 @@ func TestPruneKeepsImagesIfAPeerIsUnknown(t *testing.T) {
 	s := newSite(t)
 	results, err := s.prune(s.peer0)
 	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"dev-peer0-left": "removed", "fabric-chaincode-build-1": "removed"}, results)
+	assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-1": "removed"}, results)
 	assert.Len(t, s.engine.Images(), 3)
 
 	state, err := inventory.Gather(t.Context(), s.client, []string{s.peer0}, false)
@@ -237,13 +237,13 @@ func TestPruneReadsTheBuildsAgain(t *testing.T) {
 func TestPruneNeverRemovesARunningContainer(t *testing.T) {
 	s := newSite(t)
 	s.engine.On(fakeengine.List, fakeengine.Nth(3, fakeengine.Before(func() { // the look right before the removal
-		left, _ := s.engine.Container("dev-peer0-left")
+		left, _ := s.engine.Container("dev-peer0-left-0123456789abcdef")
 		assert.NoError(t, s.client.Start(t.Context(), left.ID))
 	})))
 	results, err := s.prune(s.peer0, s.peer1)
 	require.NoError(t, err)
-	assert.Equal(t, "in use", results["dev-peer0-left"])
-	left, _ := s.engine.Container("dev-peer0-left")
+	assert.Equal(t, "in use", results["dev-peer0-left-0123456789abcdef"])
+	left, _ := s.engine.Container("dev-peer0-left-0123456789abcdef")
 	assert.Equal(t, "running", left.Status)
 }
 
@@ -265,7 +265,7 @@ func TestPruneGoesOnAfterAFailure(t *testing.T) {
 	s.engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "unlinkat x: operation not permitted"))
 	results, err := s.prune(s.peer0, s.peer1)
 	require.NoError(t, err)
-	assert.Contains(t, results["dev-peer0-left"], "operation not permitted")
+	assert.Contains(t, results["dev-peer0-left-0123456789abcdef"], "operation not permitted")
 	assert.Equal(t, "removed", results[name("golang", unused)])
 }
 

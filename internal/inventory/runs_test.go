@@ -36,7 +36,7 @@ func TestRuns(t *testing.T) {
 	}
 	labels := chaincode("basic_1.0:abc", "t1", "peer0", "", "", now).Labels
 	labels[metadata.LabelBegan] = now.Add(-3 * time.Hour).Format(time.RFC3339Nano)
-	require.NoError(t, client.Start(t.Context(), create("dev-peer0-basic", labels)))
+	require.NoError(t, client.Start(t.Context(), create("dev-peer0-basic-0123456789abcdef", labels)))
 	create("dev-peer0-basic-replaced-0123456789ab", labels)
 	create("debug", map[string]string{metadata.LabelKind: metadata.KindChaincode}) // somebody's, with the labels of the image
 

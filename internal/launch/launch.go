@@ -210,7 +210,7 @@ func (l *launch) create(ctx context.Context, spec docker.Spec) (string, error) {
 			return "", err
 		}
 	}
-	return "", fmt.Errorf("removed %d older containers named %q, but another one exists", maxReplaced, spec.Name)
+	return "", fmt.Errorf("creating container %q: an older one has the name, and %d times it could not be freed", spec.Name, maxReplaced)
 }
 
 // replace removes an older container of this chaincode. It renames it first: from the new name the older run, if it is
@@ -247,7 +247,9 @@ func (l *launch) findOthers(ctx context.Context, id string) <-chan []docker.Cont
 		if err != nil && ctx.Err() == nil {
 			l.log.Warn("cannot look for older containers of this chaincode", "error", err)
 		}
-		found <- slices.DeleteFunc(all, func(c docker.Container) bool { return c.ID == id })
+		found <- slices.DeleteFunc(all, func(c docker.Container) bool {
+			return c.ID == id || !metadata.IsContainerName(metadata.KindChaincode, c.Name)
+		})
 	}()
 	return found
 }

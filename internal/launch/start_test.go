@@ -98,11 +98,12 @@ func TestContainersOfOtherNamesAreFoundByTheirLabels(t *testing.T) {
 				_, _, err := l.engine.CreateOrInspect(t.Context(), docker.Spec{Name: name, Image: imageName, Command: []string{"old"}, Labels: labels})
 				require.NoError(t, err)
 			}
-			leave("older", began(time.Hour), func(map[string]string) {})
-			leave("future", began(-time.Hour), func(map[string]string) {})
+			leave("older-0123456789abcdef", began(time.Hour), func(map[string]string) {})
+			leave("future-0123456789abcdef", began(-time.Hour), func(map[string]string) {})
+			leave("committed-from-one", began(time.Hour), func(map[string]string) {}) // an image keeps the labels, and so does its container
 			others := []string{metadata.LabelKind, metadata.LabelChaincodeID, metadata.LabelMSPID, metadata.LabelPeerAddress, metadata.LabelInstallToken}
 			for i, label := range others {
-				leave(fmt.Sprint("other-", i), began(time.Hour), func(labels map[string]string) { labels[label] = "another" })
+				leave(fmt.Sprint("other-012345678901234", i), began(time.Hour), func(labels map[string]string) { labels[label] = "another" })
 			}
 			var left []string
 			r.engine.SetProgram(func(*fakeengine.Process) int {
@@ -113,15 +114,16 @@ func TestContainersOfOtherNamesAreFoundByTheirLabels(t *testing.T) {
 			})
 			_, err := r.run(t.Context(), t)
 			require.NoError(t, err)
-			assert.ElementsMatch(t, []string{r.name(), "other-0", "other-1", "other-2", "other-3", "other-4"}, left)
+			assert.ElementsMatch(t, []string{r.name(), "committed-from-one", "other-0123456789012340", "other-0123456789012341", "other-0123456789012342",
+				"other-0123456789012343", "other-0123456789012344"}, left)
 			assert.Len(t, r.engine.Calls(fakeengine.List), 1)
 
-			r.engine.On(fakeengine.List, fakeengine.Once(fakeengine.Before(func() { leave("later", began(0), func(map[string]string) {}) })))
+			r.engine.On(fakeengine.List, fakeengine.Once(fakeengine.Before(func() { leave("later-0123456789abcdef", began(0), func(map[string]string) {}) })))
 			status, err := r.run(t.Context(), t)
 			require.NoError(t, err)
 			assert.Zero(t, status)
 			r.assertLastLine(t, "a later run of this chaincode has already started")
-			_, ok := r.engine.Container("later")
+			_, ok := r.engine.Container("later-0123456789abcdef")
 			assert.True(t, ok)
 			_, ok = r.engine.Container(r.name())
 			assert.False(t, ok, "it removes its own")

@@ -62,7 +62,8 @@ func TemporaryName(image string) string {
 	return fmt.Sprintf("%s-%x-%s", image, time.Now().Unix(), RandomID())
 }
 
-var temporary = regexp.MustCompile(`^[^:]+:[0-9a-f]{64}-([0-9a-f]{8})-[0-9a-f]{16}$`)
+// A name of Anew's is temporary already when an engine that commits gets another one for it.
+var temporary = regexp.MustCompile(`^[^:]+:[0-9a-f]{64}-([0-9a-f]{8})-[0-9a-f]{16}(-[0-9a-f]{8}-[0-9a-f]{16})?$`)
 
 // TemporarySince returns when a builder with that prefix gave an image a temporary name, or false for any other name.
 func TemporarySince(prefix, name string) (time.Time, bool) {
@@ -101,11 +102,26 @@ func RandomID() string {
 func CacheName(prefix, cache string) string { return containerName(prefix) + "-cache-" + cache }
 
 // imageName matches what [ImageName] and [TemporaryName] return. Temporary names of earlier versions have no time.
-var imageName = regexp.MustCompile(`/[a-z0-9-]+:[0-9a-f]{64}((-[0-9a-f]{8})?-[0-9a-f]{16})?$`)
+var imageName = regexp.MustCompile(`/[a-z0-9-]+:[0-9a-f]{64}((-[0-9a-f]{8})?-[0-9a-f]{16}){0,2}$`)
 
 // IsImageName reports whether the name of an image is one that this project gives, with whatever prefix. Labels alone do not
 // tell: an image that somebody builds on one of ours has them as well.
 func IsImageName(name string) bool { return imageName.MatchString(name) }
+
+// The ends of the names of containers, by kind: runs, and what builds create. The last three are of earlier versions.
+var (
+	runName   = regexp.MustCompile(`-[0-9a-f]{16}(-replaced-[0-9a-f]{12})?$`)
+	buildName = regexp.MustCompile(`-(build|assembly|look|cachelock|cache)-.+$`)
+)
+
+// IsContainerName reports whether the name of a container is one that this project gives to those of a kind, with whatever
+// prefix. Labels alone do not tell: an image that somebody commits from one of ours gives them to its containers.
+func IsContainerName(kind, name string) bool {
+	if kind == KindChaincode {
+		return runName.MatchString(name)
+	}
+	return buildName.MatchString(name)
+}
 
 var oldCache = regexp.MustCompile(`-cache-(golang|java-|node)`)
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/distribution/reference"
 	"github.com/stretchr/testify/assert"
@@ -132,5 +133,33 @@ func TestRunNameOfAPeerThatIsKnownByName(t *testing.T) {
 		{strings.Repeat("n", 300), "p", strings.Repeat("n", 128-17) + hash},
 	} {
 		assert.Equal(t, test.want, metadata.RunNameOf(test.network, test.peer, chaincode, "token"))
+	}
+}
+
+// An operator may commit a container of ours and look into the image: the labels come with it, the name does not.
+func TestContainersAreToldByTheirNames(t *testing.T) {
+	run := metadata.RunName(metadata.Chaincode{ID: "basic_1.0:abc", MSPID: "Org1MSP", PeerAddress: "peer0:7052"}, "token")
+	digest := strings.Repeat("0123456789abcdef", 4)
+	lock := metadata.BuildName("acme", digest)
+	for _, name := range []string{run, metadata.ReplacedName(run, digest), "Org1MSP-" + run} {
+		assert.True(t, metadata.IsContainerName(metadata.KindChaincode, name), name)
+	}
+	for _, name := range []string{lock, lock + "-c", metadata.AttemptName(lock+"-c", 2), metadata.AssemblyName("acme", metadata.RandomID()), "acme-look-" + metadata.RandomID()} {
+		assert.True(t, metadata.IsContainerName(metadata.KindBuild, name), name)
+	}
+	for _, name := range []string{"look", "happy_turing", "my-build", "basic-debug"} {
+		assert.False(t, metadata.IsContainerName(metadata.KindChaincode, name), name)
+		assert.False(t, metadata.IsContainerName(metadata.KindBuild, name), name)
+	}
+}
+
+// An engine that commits gives a temporary name of Anew's another one for a moment. If the builder is killed then, it stays.
+func TestATemporaryNameOfATemporaryName(t *testing.T) {
+	image := metadata.ImageName("acme", "golang", strings.Repeat("0123456789abcdef", 4))
+	for _, name := range []string{metadata.TemporaryName(image), metadata.TemporaryName(metadata.TemporaryName(image))} {
+		made, ok := metadata.TemporarySince("acme", name)
+		assert.True(t, ok, name)
+		assert.WithinDuration(t, time.Now(), made, time.Minute)
+		assert.True(t, metadata.IsImageName(name), name)
 	}
 }

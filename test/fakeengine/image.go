@@ -131,14 +131,22 @@ func (c *Call) findImage() *Image {
 }
 
 // namesOf returns all names of an image. The caller holds the lock.
-func (e *Engine) namesOf(image *Image) []string {
-	var names []string
+func (e *Engine) namesOf(image *Image) (tags, digests []string) {
 	for _, other := range e.images {
-		if other.Name != "" && other.id() == image.id() {
-			names = append(names, other.Name)
+		switch {
+		case other.Name == "" || other.id() != image.id():
+		case strings.Contains(other.Name, "@"):
+			digests = append(digests, other.Name)
+		default:
+			tags = append(tags, other.Name)
 		}
 	}
-	return names
+	return tags, digests
+}
+
+func (e *Engine) countNames(image *Image) int {
+	tags, digests := e.namesOf(image)
+	return len(tags) + len(digests)
 }
 
 // normalise returns the short form of an image name: without Docker Hub's prefixes, and with a tag or digest.
@@ -176,8 +184,9 @@ func (e *Engine) imageInspect(c *Call) {
 	for _, volume := range image.Volumes {
 		volumes[volume] = struct{}{}
 	}
+	tags, digests := e.namesOf(image)
 	c.answer(http.StatusOK, map[string]any{
-		"Id": image.id(), "RepoTags": e.namesOf(image), "Os": "linux", "Architecture": architecture,
+		"Id": image.id(), "RepoTags": tags, "RepoDigests": digests, "Os": "linux", "Architecture": architecture,
 		"Metadata": map[string]any{"LastTagTime": image.Tagged.UTC()},
 		"RootFS":   map[string]any{"Type": "layers", "Layers": image.Layers},
 		"Config": map[string]any{
@@ -204,12 +213,15 @@ func (e *Engine) imageList(c *Call) {
 			continue
 		}
 		listed[image.id()] = true
-		names := e.namesOf(image)
-		if len(names) == 0 && minor(e.api) <= 42 {
-			names = []string{"<none>:<none>"}
+		tags, digests := e.namesOf(image)
+		if len(tags) == 0 && minor(e.api) <= 42 {
+			tags = []string{"<none>:<none>"}
+			if len(digests) == 0 {
+				digests = []string{"<none>@<none>"}
+			}
 		}
 		all = append(all, map[string]any{
-			"Id": image.id(), "RepoTags": names, "Labels": image.Labels, "Size": image.Size, "Created": max(0, image.Created.Unix()),
+			"Id": image.id(), "RepoTags": tags, "RepoDigests": digests, "Labels": image.Labels, "Size": image.Size, "Created": max(0, image.Created.Unix()),
 		})
 	}
 	c.answer(http.StatusOK, all)
@@ -236,7 +248,7 @@ func (e *Engine) tag(c *Call) {
 	}
 	image := *found
 	image.Name, image.Tagged = reference(c.Query.Get("repo"), c.Query.Get("tag")), e.nowLocked()
-	if other := e.findImage(e.images, image.Name); other != nil && other.id() != image.id() && len(e.namesOf(other)) == 1 {
+	if other := e.findImage(e.images, image.Name); other != nil && other.id() != image.id() && e.countNames(other) == 1 {
 		other.Name = ""
 	}
 	e.addImage(&image)
@@ -252,7 +264,7 @@ func (e *Engine) untag(c *Call) {
 		return
 	}
 	answer := []map[string]string{{"Untagged": found.Name}}
-	if len(e.namesOf(found)) <= 1 {
+	if e.countNames(found) <= 1 {
 		if user := e.userOf(found); user != nil {
 			c.fail(http.StatusConflict, "conflict: unable to remove repository reference %q (must force) - container %s is using its referenced image %s",
 				found.Name, user.id, found.id())
