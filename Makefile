@@ -101,7 +101,7 @@ test: build $(WITHENGINE)
 raced:
 	$(GO) test -race -count=1 -vet=off $(filter-out $(UNRACED),$(shell $(GO) list ./...))
 
-# Measures builds and launches beside the peer's built-in controller for half an hour, and updates docs/performance.md.
+# Measures builds and launches beside the peer's built-in controller for an hour, and updates docs/performance.md.
 # BENCH="-n 1 -only Node" measures some cases and writes nothing.
 .PHONY: bench
 bench: build $(WITHENGINE)

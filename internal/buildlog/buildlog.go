@@ -218,21 +218,26 @@ func (l *Log) Reason() string {
 
 // hints match what tools print when a build does not get out, the most telling first, with the setting that helps.
 var hints = []struct {
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	hint    string
 }{
-	{regexp.MustCompile(`certificate signed by unknown authority|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|PKIX path building failed|` +
+	{later(`certificate signed by unknown authority|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|PKIX path building failed|` +
 		`self[- ]signed certificate|unable to get (local )?issuer certificate|unable to verify the first certificate|certificate verify failed|SSL certificate problem`),
 		"the build does not trust a server's or a proxy's certificate: builder.build.caBundle takes the one of its authority"},
-	{regexp.MustCompile(`(?i)\b407 proxy|\bE407\b|HTTP/1\.\d 407|status code:? 407|proxy authentication required|authenticate to the proxy`),
+	{later(`(?i)\b407 proxy|\bE407\b|HTTP/1\.\d 407|status code:? 407|proxy authentication required|authenticate to the proxy`),
 		"the proxy wants a name and a password: HTTPS_PROXY and HTTP_PROXY in builder.build.environment can hold them, http://USER:PASSWORD@HOST:PORT"},
-	{regexp.MustCompile(`(?i)\b40[13] (unauthorized|forbidden)|\bE40[13]\b|status code:? 40[13]|reason phrase:? (unauthorized|forbidden)|not authorized|incorrect or missing password`),
+	{later(`(?i)\b40[13] (unauthorized|forbidden)|\bE40[13]\b|status code:? 40[13]|reason phrase:? (unauthorized|forbidden)|not authorized|incorrect or missing password`),
 		"a registry refuses the build's credentials: builder.build.secrets takes the file that holds them, such as ~/.netrc, ~/.npmrc or ~/.m2/settings.xml"},
-	{regexp.MustCompile(`(?i)no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|unknown ?host|name or service not known|temporary failure in name resolution|i/o timeout|ETIMEDOUT|ECONNREFUSED|` +
+	{later(`(?i)no such host|server misbehaving|ENOTFOUND|EAI_AGAIN|unknown ?host|name or service not known|temporary failure in name resolution|i/o timeout|ETIMEDOUT|ECONNREFUSED|` +
 		`connection refused|(connection|connect) timed out|network is unreachable|no route to host|ENETUNREACH|EHOSTUNREACH`),
 		"the build does not reach a server: HTTPS_PROXY and mirrors stand in builder.build.environment, its network in builder.build.network"},
-	{regexp.MustCompile(`\bE404\b|^npm (ERR!|error) 404 `),
+	{later(`\bE404\b|^npm (ERR!|error) 404 `),
 		"npm asks the public registry unless NPM_CONFIG_REGISTRY in builder.build.environment, or an .npmrc in builder.build.secrets, names another one"},
+}
+
+// later compiles a pattern when it is needed: each run links this, and hardly any builds.
+func later(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 // hintWords are parts of all lines that hints match. Builds print many lines, and looking for these is several times faster.
@@ -249,7 +254,7 @@ func (l *Log) readHint(line string) {
 		if l.hint == h.hint {
 			return
 		}
-		if h.pattern.MatchString(line) {
+		if h.pattern().MatchString(line) {
 			l.hint = h.hint
 			return
 		}

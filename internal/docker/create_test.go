@@ -28,3 +28,26 @@ func TestCreateLooksForAnImageThatGetsItsNameTwice(t *testing.T) {
 	assert.NotErrorIs(t, err, docker.ErrNoImage)
 	assert.Len(t, engine.Calls(fakeengine.Create), 4, "only once")
 }
+
+// The engine has created the container, and its answer is lost: the name is in use, and nobody else has it.
+func TestCreateKnowsItsOwnContainer(t *testing.T) {
+	for flavour, options := range flavours {
+		t.Run(flavour, func(t *testing.T) {
+			engine, client := connect(t, options...)
+			spec := docker.Spec{Name: "lock", Image: "base:1", OwnLabel: "who", Labels: map[string]string{"who": "one"}}
+			engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Cut(0)))
+			id, holder, err := client.CreateOrInspect(t.Context(), spec)
+			require.NoError(t, err)
+			assert.Nil(t, holder)
+			found, ok := engine.Container("lock")
+			require.True(t, ok)
+			assert.Equal(t, found.ID, id)
+
+			spec.Labels = map[string]string{"who": "two"}
+			id, holder, err = client.CreateOrInspect(t.Context(), spec)
+			require.NoError(t, err)
+			assert.Empty(t, id)
+			assert.Equal(t, found.ID, holder.ID)
+		})
+	}
+}

@@ -39,6 +39,7 @@ func (b *Builder) createBuildContainer(ctx context.Context, j *job) (id string, 
 		Command:     endAfter(b.Periods.Build, j.plan.Given.Wrap(j.plan.Command)),
 		Environment: config.Environment(j.plan.Tuning).With(j.plan.Environment...),
 		Labels:      b.labels(j),
+		OwnLabel:    metadata.LabelCreate,
 		NetworkMode: b.networkMode(j.plan),
 		Init:        !b.Limits.NoInit,
 		LogOptions:  logOptions,
@@ -77,6 +78,7 @@ func (b *Builder) labels(j *job) map[string]string {
 		metadata.LabelKind:    metadata.KindBuild,
 		metadata.LabelVersion: b.Version,
 		metadata.LabelDigest:  j.digest,
+		metadata.LabelCreate:  metadata.RandomID(),
 		metadata.LabelTimeout: strconv.FormatInt(int64(b.Periods.Build/time.Second), 10),
 	}
 	if way := j.plan.Given.Way; way != "" {

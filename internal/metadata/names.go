@@ -23,6 +23,7 @@ const (
 	LabelDigest       = "fabric-builder-docker.digest"       // content digest of a build
 	LabelTimeout      = "fabric-builder-docker.timeout"      // of a build container: its builder's time limit in seconds, which counts from the container's creation
 	LabelWay          = "fabric-builder-docker.way"          // of a build container: a hash of the proxies, credentials and certificates that the build was given
+	LabelCreate       = "fabric-builder-docker.create"       // of a build container: random, so that a builder knows its own if the engine's answer is lost
 	LabelChaincodeID  = "fabric-builder-docker.chaincode-id" // on chaincode containers, like the next four
 	LabelMSPID        = "fabric-builder-docker.mspid"
 	LabelPeerAddress  = "fabric-builder-docker.peer-address"

@@ -34,7 +34,7 @@ func run(ctx context.Context, opts options) (err error) {
 	}
 	began := time.Now()
 	failed := b.rounds(ctx, b.cases())
-	table := b.report.table() + "\n" + machine + "\n" + fmt.Sprintf("%d rounds, %s in all.\n", opts.rounds, time.Since(began).Round(time.Second))
+	table := b.report.table() + "\n" + machine + "\n" + fmt.Sprintf("Rounds: %d, %s in all.\n", opts.rounds, time.Since(began).Round(time.Second))
 	fmt.Println("\n" + table)
 	if failed != nil {
 		return failed
