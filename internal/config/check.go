@@ -17,7 +17,7 @@ import (
 
 var (
 	// imageName matches an image name without a tag: builder.prefix, the Docker namespace, the mirror.
-	imageName = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
+	imageName = regexp.MustCompile(`^[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(:[0-9]+)?(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`)
 	// imageReference roughly matches an image name with an optional tag or digest; the engine checks it exactly.
 	imageReference = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.:/@-]*$`)
 	// fabricVersion matches a Fabric version of two or three numbers, or a tag such as latest.

@@ -242,6 +242,7 @@ builder:
 		"an empty file":                      {"", nil, map[string]any{"builder.pids": int64(4096)}},
 		"a file of comments":                 {"# nothing is set\n---\n", nil, map[string]any{"builder.pids": int64(4096)}},
 		"a value with = in it":               {"", []string{"CORE_CHAINCODE_LOGGING_FORMAT=a=b"}, map[string]any{"chaincode.logging.format": "a=b"}},
+		"a prefix with long separators":      {"builder: {prefix: a--b/c__d.e}", nil, map[string]any{"builder.prefix": "a--b/c__d.e"}},
 		"a prefix with a registry":           {"builder: {prefix: \"registry.example.com:5000/fabric/cc\"}", nil, map[string]any{"builder.prefix": "registry.example.com:5000/fabric/cc"}},
 		"a number as large as the file says": {"vm: {docker: {hostConfig: {Memory: 4398046511104}}}", nil, map[string]any{"vm.docker.hostConfig.Memory": int64(1 << 42)}},
 	}

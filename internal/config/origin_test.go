@@ -79,12 +79,30 @@ func TestTheAddressThatThePeerGivesToChaincodes(t *testing.T) {
 			assert.Equal(t, strings.ReplaceAll(test.source, "FILE", path), source)
 		})
 	}
-	address, _, err := config.PeerAddress([]string{"CORE_PEER_ADDRESS=0.0.0.0:7051"})
+	detected, _, err := config.PeerAddress([]string{"CORE_PEER_ADDRESS=0.0.0.0:7051"})
 	require.NoError(t, err)
+	address, _, err := config.PeerAddress([]string{"CORE_PEER_ADDRESS=peer0:7051", "CORE_PEER_ADDRESSAUTODETECT=true"})
+	require.NoError(t, err)
+	assert.Equal(t, detected, address, "the peer gives out an address of its machine, whatever its name is")
 	if address != "" { // a machine without a network
 		host, port, err := net.SplitHostPort(address)
 		require.NoError(t, err)
 		assert.NotNil(t, net.ParseIP(host))
 		assert.Equal(t, "7052", port)
+	}
+}
+
+// A peer on a host may keep its builds anywhere.
+func TestWhereThePeerKeepsBuilds(t *testing.T) {
+	dir := t.TempDir()
+	for path, set := range map[string]string{"data": "data", dir + "/other": dir + "/other"} {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		builds := filepath.Join(path, "externalbuilder", "builds")
+		require.NoError(t, os.MkdirAll(builds, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "core.yaml"), []byte("peer: {fileSystemPath: "+set+"}"), 0o644))
+		assert.Equal(t, builds, config.BuildsDir([]string{"FABRIC_CFG_PATH=" + dir}))
+		assert.Empty(t, config.BuildsDir([]string{"FABRIC_CFG_PATH=" + dir, "CORE_PEER_FILESYSTEMPATH=/no/such"}))
 	}
 }

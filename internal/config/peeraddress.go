@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -21,6 +22,8 @@ type peerKeys struct {
 	ChaincodeAddress       string `json:"chaincodeAddress"`
 	ChaincodeListenAddress string `json:"chaincodeListenAddress"`
 	Address                string `json:"address"`
+	AddressAutoDetect      any    `json:"addressAutoDetect"` // the peer takes "true" as well
+	FileSystemPath         string `json:"fileSystemPath"`
 }
 
 // PeerAddress returns the address at which chaincodes connect to the peer, and what decides about it, as the peer computes it from
@@ -41,6 +44,11 @@ func PeerAddress(environ []string) (address, source string, err error) {
 	}
 	own, ownSource := find(keys.Address, "address")
 	host, _, _ := net.SplitHostPort(own)
+	if auto, autoSource := find(fmt.Sprint(keys.AddressAutoDetect), "addressAutoDetect"); own != "" && auto != "" {
+		if detect, err := strconv.ParseBool(auto); err == nil && detect {
+			host, ownSource = "", autoSource
+		}
+	}
 	for _, key := range []struct{ value, name string }{{keys.ChaincodeAddress, "chaincodeAddress"}, {keys.ChaincodeListenAddress, "chaincodeListenAddress"}} {
 		value, source := find(key.value, key.name)
 		listen, port, err := net.SplitHostPort(value)
@@ -119,7 +127,11 @@ func CoreDirs(environ []string) string { return strings.Join(coreDirsOf(environ)
 
 // BuildsDir returns the directory in which the peer of these variables keeps builds, or an empty string if it is not there.
 func BuildsDir(environ []string) string {
-	production := cmp.Or(Lookup(environ, "CORE_PEER_FILESYSTEMPATH"), "/var/hyperledger/production")
+	keys, file, err := readPeerKeys(environ)
+	if err == nil && keys.FileSystemPath != "" && !filepath.IsAbs(keys.FileSystemPath) {
+		keys.FileSystemPath = filepath.Join(filepath.Dir(file), keys.FileSystemPath)
+	}
+	production := cmp.Or(Lookup(environ, "CORE_PEER_FILESYSTEMPATH"), keys.FileSystemPath, "/var/hyperledger/production")
 	dir := filepath.Join(production, "externalbuilder", "builds")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return ""

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -45,10 +46,13 @@ func (s *Settings) eachImage(do func(name string, image *string)) {
 	}
 }
 
+// only25 matches the images of which Fabric publishes none after 2.5, also in overrides.
+var only25 = regexp.MustCompile(`/fabric-(node|java)env:`)
+
 // expand replaces the placeholders of core.yaml in an image name, as the peer does.
 func (s *Settings) expand(setting, image string) string {
 	version := cmp.Or(s.Builder.FabricVersion, defaultVersion)
-	if setting == "chaincode.java.runtime" || setting == "chaincode.node.runtime" {
+	if setting == "chaincode.java.runtime" || setting == "chaincode.node.runtime" || only25.MatchString(image) {
 		version = upTo25(version)
 	}
 	return strings.NewReplacer(

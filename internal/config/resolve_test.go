@@ -44,6 +44,10 @@ func TestPlaceholdersInNamesOfImages(t *testing.T) {
 	}
 	settings := load(t, "builder: {dockerNamespace: registry.example.com/hyperledger}\nchaincode: {golang: {runtime: $(DOCKER_NS)/fabric-baseos:3}}")
 	assert.Equal(t, "registry.example.com/hyperledger/fabric-baseos:3", settings.Chaincode.Golang.Runtime)
+
+	settings = load(t, "builder: {fabricVersion: '3.1', overrides: [{label: a, images: {runtime: '$(DOCKER_NS)/fabric-nodeenv:$(TWO_DIGIT_VERSION)', builder: 'x:$(TWO_DIGIT_VERSION)'}}]}")
+	assert.Equal(t, "hyperledger/fabric-nodeenv:2.5", settings.Builder.Overrides[0].Images.Runtime, "there is no 3.1 of it")
+	assert.Equal(t, "x:3.1", settings.Builder.Overrides[0].Images.Builder)
 }
 
 func TestLevelsReachChaincodesAsFromThePeer(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 // Warm fills the engine's caches ahead of the first install: Go's standard library, and the base images and dependencies of
 // the packages that are its arguments. It contacts the engine only if all packages are valid.
 func Warm(ctx context.Context, process cli.Process) error {
+	process.Environ = config.PassedOnOrAll(process.Home, process.Environ) // other variables can change the names of caches
 	settings, err := config.Load(process.Home, process.Environ)
 	if err != nil {
 		return err

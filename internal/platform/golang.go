@@ -155,6 +155,7 @@ if [ "$mode" = gopath ]; then
 	export GO111MODULE=off GOPATH="` + InputDir + `${GOPATH:+:$GOPATH}"
 	mode=
 else
+	export GO111MODULE=on # as the built-in controller does: an image may set off
 	mode=-mod=$mode
 fi
 prepare
@@ -276,6 +277,7 @@ func (r request) goPlanC(layout goLayout, args []string) *Plan {
 // may run code of the package.
 var goToolVariables = []string{
 	"GOAMD64", "GOARM*", "GO386", "GOMIPS*", "GOPPC64", "GORISCV64", "GODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOTOOLCHAIN",
+	"GOWORK", "GOTMPDIR",
 	"GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GCCGO*", "CGO_*", "CC", "CXX", "FC", "AR", "PKG_CONFIG*",
 	"CPATH", "*_INCLUDE_PATH", "LIBRARY_PATH", "LD_LIBRARY_PATH", "PATH", "LANG", "LC_*", "SOURCE_DATE_EPOCH",
 }

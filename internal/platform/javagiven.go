@@ -77,6 +77,7 @@ if [ -n "$` + mavenProxiesVariable + `" ]; then
 	*"</settings>"*)
 		without '<proxies>' '</proxies>'
 		without '<proxies/>' ''
+		without '<proxies />' ''
 		(umask 077 && printf '%s%s</settings>\n' "${text%</settings>*}" "$` + mavenProxiesVariable + `" >"$memory/settings.xml")
 		mkdir -p "$HOME/.m2" && ln -sf "$memory/settings.xml" "$settings" || echo "cannot tell Maven of the proxies in $settings" >&2
 		;;

@@ -91,7 +91,7 @@ const awaitOthers = `	while kill -0 -1 2>/dev/null; do
 // checked when the chaincode starts.
 func (r request) npmStart(m npmManifest) *metadata.NPMStart {
 	script := m.Scripts["start"]
-	if m.invalid != "" || !isPlainStart(script) || m.firstScript("prestart", "poststart") != "" || !r.plainNPMRC() {
+	if m.invalid != "" || m.Config || !isPlainStart(script) || m.firstScript("prestart", "poststart") != "" || !r.plainNPMRC() {
 		return nil
 	}
 	start := &metadata.NPMStart{Name: m.Name, Version: m.Version}

@@ -35,6 +35,7 @@ func TestWhichNodePackagesStartWithoutNPM(t *testing.T) {
 		"a script after it":      {with(`{"start":"fabric-chaincode-node start","poststart":"x"}`), "", nil},
 		"settings for node":      {with(`{"start":"fabric-chaincode-node start"}`), "node-options=--inspect", nil},
 		"another shell":          {with(`{"start":"fabric-chaincode-node start"}`), "script-shell=/bin/bash", nil},
+		"values for the script":  {`{"name":"kv","config":{"prefix":"x"},"scripts":{"start":"fabric-chaincode-node start"}}`, "", nil},
 		"invalid":                {`{"name":1,"scripts":{"start":"fabric-chaincode-node start"}}`, "", nil},
 	}
 	for name, test := range tests {

@@ -25,6 +25,7 @@ type npmManifest struct {
 	Dependencies []string // references of all kinds of dependencies
 	Required     []string // names of the dependencies that npm must install, sorted
 	Workspaces   bool
+	Config       bool     // there are values that npm passes to scripts in variables
 	Members      []string // patterns for the directories of workspaces
 	invalid      string   // why the other fields cannot be relied on; empty if they can
 }
@@ -74,6 +75,7 @@ func parseManifest(content map[string]json.RawMessage) npmManifest {
 	read("overrides", &overrides)
 	m.Dependencies = append(m.Dependencies, collectStrings(overrides)...)
 	_, m.Workspaces = content["workspaces"]
+	_, m.Config = content["config"]
 	m.Members = workspacePatterns(content["workspaces"])
 	if m.invalid != "" {
 		m.Required = nil

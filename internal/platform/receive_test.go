@@ -198,6 +198,7 @@ func testMavenProxies(t *testing.T) {
 		"settings of the image": {"<settings>\n<mirrors/>\n</settings>\n", "<settings>\n<mirrors/>\n<proxies>" + http + "</proxies></settings>\n"},
 		"with a proxy":          {"<settings><proxies><proxy></proxy></proxies></settings>", "<settings><proxies><proxy></proxy></proxies></settings>"},
 		"with no proxy":         {"<settings>\n<proxies>\n</proxies></settings>", "<settings>\n<proxies>" + http + "</proxies></settings>\n"},
+		"nor here":              {"<settings><proxies /></settings>", "<settings><proxies>" + http + "</proxies></settings>\n"},
 		"nor this":              {"<settings><proxies/></settings>", "<settings><proxies>" + http + "</proxies></settings>\n"},
 		"in a comment alone": {"<settings><!-- <proxies>\n<proxy></proxy></proxies> --><a/><!-- </settings> --></settings><!-- -->",
 			"<settings><a/><proxies>" + http + "</proxies></settings>\n"},

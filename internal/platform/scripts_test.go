@@ -312,6 +312,21 @@ func testGoBuildScriptWithoutAModule(t *testing.T) {
 	}
 }
 
+// The built-in controller turns modules on for a package that has a go.mod, whatever the builder image says.
+func TestAModuleIsBuiltAsOne(t *testing.T) { eachShell(t, testAModuleIsBuiltAsOne) }
+
+func testAModuleIsBuiltAsOne(t *testing.T) {
+	for _, file := range []string{"src/go.mod", "src/vendor/modules.txt"} {
+		b := newBox(t)
+		b.tool("/tools/go", `echo "GO111MODULE=$GO111MODULE" >>ROOT/calls`+"\n")
+		command := plan(t, metadata.Package{Type: "golang", Path: "."}, source("src/go.mod", file)).Command
+		command[2] = "export GO111MODULE=off\n" + command[2]
+		_, _, calls := b.run(command)
+		assert.Contains(t, calls, "GO111MODULE=on")
+		assert.NotContains(t, calls[len(calls)-1:], "GO111MODULE=off")
+	}
+}
+
 // No build may continue after the script has exited.
 func TestAFailedSearchForCgoLeavesNoBuildBehind(t *testing.T) {
 	eachShell(t, testAFailedSearchForCgoLeavesNoBuildBehind)
