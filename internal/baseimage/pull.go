@@ -140,15 +140,24 @@ func joinErrors(errs []error) error {
 	if len(errs) == 1 {
 		return errs[0]
 	}
-	var texts []string
-	for _, err := range errs {
-		texts = append(texts, err.Error())
-	}
-	return errors.New(strings.Join(texts, "; "))
+	return joined(errs)
 }
 
+type joined []error
+
+func (j joined) Error() string {
+	var texts []string
+	for _, err := range j {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (j joined) Unwrap() []error { return j }
+
 // retag replaces the mirror's name of an image with image.Name. An image cannot be tagged with a name that contains a
-// digest, so such an image keeps the mirror's name, and image.Name becomes that. It keeps it, too, if it had that name before.
+// digest, so such an image keeps the mirror's name, and image.Name becomes that. It keeps it, too, if it had that name before:
+// another builder's pull may have given it for a moment, so that it stays now and then.
 func (i Images) retag(ctx context.Context, image *platform.Image, mirrored string, keep bool) error {
 	if isPinned(image.Name) {
 		image.Name = mirrored

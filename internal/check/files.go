@@ -12,7 +12,7 @@ import (
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/platform"
-	"fabric-builder-docker/internal/regular"
+	"fabric-builder-docker/internal/registry"
 )
 
 // checkFiles looks at the files and directories that settings name.
@@ -21,12 +21,8 @@ func (c *checker) checkFiles() {
 	if err := platform.CheckGiven(c.settings); err != nil {
 		c.fail("files", err.Error(), "create the file, correct its name, or take it out; every build fails with this error")
 	}
-	if file := b.Registry.Config; file != "" {
-		if opened, err := regular.Open(file); err != nil {
-			c.fail("files", fmt.Sprintf("reading builder.registry.config: %v", err), "correct it; base images cannot be pulled with this error")
-		} else {
-			opened.Close()
-		}
+	if err := registry.Locate(b.Registry.Config, c.environ).Check(); err != nil {
+		c.fail("files", err.Error(), "correct the file, or builder.registry.config, which names it; images are pulled without credentials with this error")
 	}
 	if dir := b.Metrics.Directory; dir != "" && !isDir(dir) {
 		c.note("files", "%s (builder.metrics.directory) is no directory, so no figures are kept: create it, writable for the peer's user", dir)

@@ -18,6 +18,7 @@ import (
 func TestFilesThatSettingsNameAreMissing(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	require.NoError(t, os.WriteFile(empty+".json", []byte("{"), 0o600))
 	for name, test := range map[string]struct {
 		set  func(i *installation)
 		want []string
@@ -30,7 +31,9 @@ func TestFilesThatSettingsNameAreMissing(t *testing.T) {
 			[]string{"none.pem (builder.build.caBundle): ", "no such file or directory"}},
 		"its certificates": {func(i *installation) { i.set("builder", "build", map[string]any{"caBundle": empty}) }, []string{"it holds no certificate"}},
 		"credentials": {func(i *installation) { i.set("builder", "registry", map[string]any{"config": "/no/such.json"}) },
-			[]string{"reading builder.registry.config: open /no/such.json: ", "base images cannot be pulled"}},
+			[]string{"/no/such.json: ", "images are pulled without credentials"}},
+		"credentials that are none": {func(i *installation) { i.set("builder", "registry", map[string]any{"config": empty + ".json"}) },
+			[]string{empty + ".json", "images are pulled without credentials"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newInstallation(t, fakeengine.New(t))
@@ -82,4 +85,14 @@ func TestAnArgumentThatIsNothing(t *testing.T) {
 		c := &checker{process: cli.Process{Args: []string{argument}}}
 		assert.EqualError(t, c.readArguments(), `argument "`+argument+`" is neither HOST:PORT, the address of the peer, nor a directory with a build`)
 	}
+}
+
+// builder.registry.config may name the directory, as DOCKER_CONFIG does.
+func TestTheDirectoryOfTheCredentials(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{}"), 0o600))
+	i := newInstallation(t, fakeengine.New(t))
+	i.set("builder", "registry", map[string]any{"config": dir})
+	lines, healthy := i.check()
+	assert.True(t, healthy, lines)
 }

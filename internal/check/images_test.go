@@ -80,11 +80,14 @@ func TestAnImageIsForAnotherArchitecture(t *testing.T) {
 }
 
 func TestPodmanCannotAskARegistry(t *testing.T) {
-	i := newInstallation(t, fakeengine.New(t, fakeengine.Podman()))
-	i.set("chaincode", "builder", remoteImage)
-	lines, healthy := i.check()
-	assert.True(t, healthy, lines)
-	assert.Contains(t, lines, "try podman pull "+remoteImage)
+	for _, mirror := range []string{"", "mirror.example.com"} {
+		i := newInstallation(t, fakeengine.New(t, fakeengine.Podman()))
+		i.set("chaincode", "builder", remoteImage)
+		i.set("builder", "registry", map[string]any{"mirror": mirror})
+		lines, healthy := i.check()
+		assert.True(t, healthy, lines)
+		assert.Contains(t, lines, "try podman pull "+remoteImage)
+	}
 }
 
 func TestPodmanSaysWhyARegistryIsAway(t *testing.T) {

@@ -154,11 +154,12 @@ func TestClockReturnsTheEnginesTime(t *testing.T) {
 
 // A proxy in front of the engine answers while the engine restarts.
 func TestAProxyThatDoesNotReachTheEngine(t *testing.T) {
-	engine, client := connect(t)
-	engine.On(fakeengine.ImageInspect, fakeengine.Once(fakeengine.Fail(http.StatusServiceUnavailable, "No server is available to handle this request.")))
-	_, err := client.Image(t.Context(), "ccenv:1")
-	assert.True(t, docker.IsUnreachable(err), "%v", err)
-	engine.On(fakeengine.ImageInspect, fakeengine.Fail(http.StatusForbidden, "Request forbidden by administrative rules."))
-	_, err = client.Image(t.Context(), "ccenv:1")
-	assert.False(t, docker.IsUnreachable(err), "%v", err)
+	for status, unreachable := range map[int]bool{
+		http.StatusBadGateway: true, http.StatusServiceUnavailable: true, http.StatusForbidden: false, http.StatusInternalServerError: false,
+	} {
+		engine, client := connect(t)
+		engine.On(fakeengine.ImageInspect, fakeengine.Fail(status, "said by the proxy"))
+		_, err := client.Image(t.Context(), "ccenv:1")
+		assert.Equal(t, unreachable, docker.IsUnreachable(err), "%v", err)
+	}
 }

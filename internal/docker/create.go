@@ -59,6 +59,9 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 		case <-time.After(createInterval):
 		}
 		if found, err := e.Lookup(ctx, spec.Name); err == nil && !found.IsGoing() { // cheaper for the engine than another create
+			if spec.made(found) {
+				return found.ID, nil, nil
+			}
 			return "", &found, nil
 		}
 	}

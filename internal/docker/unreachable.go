@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/user"
@@ -15,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errhttp"
 	"github.com/docker/docker/client"
 )
 
@@ -32,10 +34,10 @@ func (u *Unreachable) Error() string {
 func (u *Unreachable) Unwrap() error { return u.Err }
 
 // IsUnreachable reports whether an error means that the connection to the engine was lost or could not be made. A proxy in front
-// of the engine says so with the status 503.
+// of the engine says so with the status 502 or 503.
 func IsUnreachable(err error) bool {
 	var u *Unreachable
-	return errors.As(err, &u) || client.IsErrConnectionFailed(err) || errdefs.IsUnavailable(err)
+	return errors.As(err, &u) || client.IsErrConnectionFailed(err) || errdefs.IsUnavailable(err) || errors.Is(err, errhttp.ToNative(http.StatusBadGateway))
 }
 
 // unreachable returns an [Unreachable] with the reason. The SDK drops the system's error, so unreachable dials again to

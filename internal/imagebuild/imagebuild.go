@@ -257,6 +257,7 @@ func (b *Builder) insist(ctx context.Context, build func() error) error {
 	err := build()
 	for n := 1; docker.IsGone(err) && ctx.Err() == nil && n < maxStarts; n++ {
 		b.Log.Warn("a container or an image was removed from the engine during the build: starting over", "error", err)
+		b.discards.Wait() // the name of such a container is a lock
 		err = build()
 	}
 	return err

@@ -487,20 +487,20 @@ func TestABuildRemovesWhatOthersHaveLeft(t *testing.T) {
 		return labels
 	}
 	assembly := map[string]string{metadata.LabelKind: metadata.KindAssembly}
-	leave("p-build-short", build("60"), 2*time.Minute)
-	leave("p-build-long", build("600"), 2*time.Minute)
-	leave("p-build-of-an-older-version", build(""), 2*time.Hour)
-	leave("p-build-of-an-older-version-young", build(""), 30*time.Minute)
-	leave("p-build-label-changed", build("soon"), 30*time.Minute)
-	leave("p-assembly-1", assembly, 2*time.Hour)
-	leave("p-assembly-young", assembly, 30*time.Minute)
-	leave("committed-from-one", build("60"), 1000*time.Hour) // an image keeps the labels, and so does its container
+	leave("p-build-0000000000000001", build("60"), 2*time.Minute)
+	leave("p-build-0000000000000002", build("600"), 2*time.Minute)
+	leave("p-build-0000000000000003", build(""), 2*time.Hour)
+	leave("p-build-0000000000000004", build(""), 30*time.Minute)
+	leave("p-build-0000000000000005", build("soon"), 30*time.Minute)
+	leave("p-assembly-0000000000000001", assembly, 2*time.Hour)
+	leave("p-assembly-0000000000000002", assembly, 30*time.Minute)
+	leave("lab-build-1", build("60"), 1000*time.Hour) // an image keeps the labels, and so does its container
 	leave("chaincode", map[string]string{metadata.LabelKind: metadata.KindChaincode}, 1000*time.Hour)
 	leave("foreign", nil, 1000*time.Hour)
 	image, err := newBuilder(t, engine).build(t.Context(), t)
 	require.NoError(t, err)
 	assertImage(t, engine, image)
-	assertLeft(t, engine, "p-build-long", "p-build-of-an-older-version-young", "p-build-label-changed", "p-assembly-young", "committed-from-one", "chaincode", "foreign")
+	assertLeft(t, engine, "p-build-0000000000000002", "p-build-0000000000000004", "p-build-0000000000000005", "p-assembly-0000000000000002", "lab-build-1", "chaincode", "foreign")
 }
 
 // An engine that is restarted does not answer for a while.

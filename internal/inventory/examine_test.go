@@ -79,17 +79,17 @@ func known() inventory.State {
 			chaincode("mycc:1.0", "t2", "peer1", "exited", name("node", "2"), ago(3*time.Hour)),
 			chaincode("deleted_1:bcd", "t9", "peer0", "exited", name("node", "2"), ago(30*day)),
 			chaincode("young_1:cde", "t1", "peer0", "exited", name("golang", "1"), ago(time.Minute)),
-			work("p-build-1", metadata.KindBuild, "exited", ago(16*time.Minute), "900"),
-			work("p-build-2", metadata.KindBuild, "created", ago(14*time.Minute), "900"),
-			work("p-build-3", metadata.KindBuild, "running", ago(5*time.Hour), "900"),
-			work("p-assembly-1", metadata.KindAssembly, "created", ago(61*time.Minute), ""),
-			work("p-assembly-2", metadata.KindAssembly, "created", ago(59*time.Minute), ""),
-			work("p-look-1", metadata.KindAssembly, "created", ago(90*day), ""),       // of an earlier version
-			work("p-cachelock-1", metadata.KindCacheLock, "created", ago(90*day), ""), // of an earlier version
+			work("p-build-0000000000000001", metadata.KindBuild, "exited", ago(16*time.Minute), "900"),
+			work("p-build-0000000000000002", metadata.KindBuild, "created", ago(14*time.Minute), "900"),
+			work("p-build-0000000000000003", metadata.KindBuild, "running", ago(5*time.Hour), "900"),
+			work("p-assembly-0000000000000001", metadata.KindAssembly, "created", ago(61*time.Minute), ""),
+			work("p-assembly-0000000000000002", metadata.KindAssembly, "created", ago(59*time.Minute), ""),
+			work("p-look-0000000000000001", metadata.KindAssembly, "created", ago(90*day), ""), // of an earlier version
+			work("p-cachelock-1", metadata.KindCacheLock, "created", ago(90*day), ""),          // of an earlier version
 			{ID: "id-foreign", Name: "postgres", Status: "exited", Created: ago(90 * day), Image: "postgres:16"},
 			// An operator has committed a chaincode's container, and a build's, and looks into the images.
 			{ID: "id-look", Name: "look", Status: "exited", Created: ago(90 * day), Labels: chaincode("basic_1.0:abc", "t1", "peer0", "", "", now).Labels},
-			work("look-into-it", metadata.KindBuild, "exited", ago(90*day), "900"),
+			work("lab-build-1", metadata.KindBuild, "exited", ago(90*day), "900"),
 			// A container of an image of ours that somebody else has made has the image's labels.
 			{ID: "id-debug", Name: "debug", Status: "exited", Created: ago(90 * day), Image: name("java", "7"), Labels: map[string]string{metadata.LabelKind: metadata.KindChaincode}},
 		},

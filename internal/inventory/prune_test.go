@@ -44,7 +44,7 @@ func newSite(t *testing.T, options ...fakeengine.Option) *site {
 	s.run("dev-peer0-basic-0123456789abcdef", name("golang", used), "t0", "peer0", true)
 	s.run("dev-peer1-other-0123456789abcdef", name("golang", other), "t1", "peer1", true)
 	s.run("dev-peer0-left-0123456789abcdef", name("golang", used), "t0", "peer0", false)
-	s.addWork("fabric-chaincode-build-1", metadata.KindBuild)
+	s.addWork("fabric-chaincode-build-0000000000000001", metadata.KindBuild)
 	s.engine.SetSkew(24 * time.Hour)
 	return s
 }
@@ -100,7 +100,7 @@ func TestPruneRemovesWhatNoPeerNeeds(t *testing.T) {
 			s := newSite(t, options...)
 			results, err := s.prune(s.peer0, s.peer1)
 			require.NoError(t, err)
-			assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-1": "removed", name("golang", unused): "removed"}, results)
+			assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-0000000000000001": "removed", name("golang", unused): "removed"}, results)
 			assert.Equal(t, []string{name("golang", used), name("golang", other)}, s.engine.Images())
 			assert.Len(t, s.engine.Containers(), 2)
 			for _, call := range s.engine.Calls(fakeengine.Remove, fakeengine.Untag, fakeengine.VolumeRemove) {
@@ -115,7 +115,7 @@ func TestPruneKeepsImagesIfAPeerIsUnknown(t *testing.T) {
 	s := newSite(t)
 	results, err := s.prune(s.peer0)
 	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-1": "removed"}, results)
+	assert.Equal(t, map[string]string{"dev-peer0-left-0123456789abcdef": "removed", "fabric-chaincode-build-0000000000000001": "removed"}, results)
 	assert.Len(t, s.engine.Images(), 3)
 
 	state, err := inventory.Gather(t.Context(), s.client, []string{s.peer0}, false)

@@ -45,7 +45,9 @@ func Runs(ctx context.Context, engine RunEngine) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(c docker.Container) bool { return !IsRun(c) })
+	found = slices.DeleteFunc(found, func(c docker.Container) bool {
+		return !IsRun(c) || !metadata.IsContainerName(metadata.KindChaincode, c.Name)
+	})
 	runs := make([]Run, len(found))
 	var measured sync.WaitGroup
 	places := make(chan struct{}, maxMeasured)

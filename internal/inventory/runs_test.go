@@ -37,7 +37,8 @@ func TestRuns(t *testing.T) {
 	labels := chaincode("basic_1.0:abc", "t1", "peer0", "", "", now).Labels
 	labels[metadata.LabelBegan] = now.Add(-3 * time.Hour).Format(time.RFC3339Nano)
 	require.NoError(t, client.Start(t.Context(), create("dev-peer0-basic-0123456789abcdef", labels)))
-	create("dev-peer0-basic-replaced-0123456789ab", labels)
+	create("dev-peer0-basic-0123456789abcdef-replaced-0123456789ab", labels)
+	create("look", labels)                                                         // of an image that somebody has committed from one
 	create("debug", map[string]string{metadata.LabelKind: metadata.KindChaincode}) // somebody's, with the labels of the image
 
 	runs, err := inventory.Runs(t.Context(), client)
@@ -58,7 +59,7 @@ func TestRunsThatCannotBeMeasuredAreShown(t *testing.T) {
 	engine.SetProgram(fakeengine.Serve(0))
 	client := connect(t, engine)
 	engine.AddImage(fakeengine.Image{Name: "cc:1", Command: []string{"chaincode"}})
-	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "cc:1", Labels: chaincode("a:1", "t", "p", "", "", now).Labels})
+	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one-0123456789abcdef", Image: "cc:1", Labels: chaincode("a:1", "t", "p", "", "", now).Labels})
 	require.NoError(t, err)
 	require.NoError(t, client.Start(t.Context(), id))
 	engine.On(fakeengine.Stats, fakeengine.Fail(403, "refused"))
@@ -74,7 +75,7 @@ func TestRunsMarkWhatIsKept(t *testing.T) {
 	engine.AddImage(fakeengine.Image{Name: "cc:1", Command: []string{"chaincode"}})
 	labels := chaincode("a:1", "t", "p", "", "", now).Labels
 	labels[metadata.LabelKeep] = "true"
-	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one", Image: "cc:1", Labels: labels})
+	id, _, err := client.CreateOrInspect(t.Context(), docker.Spec{Name: "one-0123456789abcdef", Image: "cc:1", Labels: labels})
 	require.NoError(t, err)
 	exits, err := client.Wait(t.Context(), id)
 	require.NoError(t, err)

@@ -109,10 +109,11 @@ var imageName = regexp.MustCompile(`/[a-z0-9-]+:[0-9a-f]{64}((-[0-9a-f]{8})?-[0-
 // tell: an image that somebody builds on one of ours has them as well.
 func IsImageName(name string) bool { return imageName.MatchString(name) }
 
-// The ends of the names of containers, by kind: runs, and what builds create. The last three are of earlier versions.
+// The ends of the names of containers, by kind: runs, and what builds create. look and the locks of caches are of earlier
+// versions. A service of Compose may well be called build, so the digits count.
 var (
 	runName   = regexp.MustCompile(`-[0-9a-f]{16}(-replaced-[0-9a-f]{12})?$`)
-	buildName = regexp.MustCompile(`-(build|assembly|look|cachelock|cache)-.+$`)
+	buildName = regexp.MustCompile(`-(build|assembly|look)-[0-9a-f]{16}([0-9a-f]{48})?(-c)?(-[0-9]+)?(-modules(-[0-9a-f]{16})?)?$|-cachelock-.+$|-cache-.+-lock$`)
 )
 
 // IsContainerName reports whether the name of a container is one that this project gives to those of a kind, with whatever

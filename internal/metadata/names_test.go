@@ -144,10 +144,10 @@ func TestContainersAreToldByTheirNames(t *testing.T) {
 	for _, name := range []string{run, metadata.ReplacedName(run, digest), "Org1MSP-" + run} {
 		assert.True(t, metadata.IsContainerName(metadata.KindChaincode, name), name)
 	}
-	for _, name := range []string{lock, lock + "-c", metadata.AttemptName(lock+"-c", 2), metadata.AssemblyName("acme", metadata.RandomID()), "acme-look-" + metadata.RandomID()} {
+	for _, name := range []string{lock, lock + "-c", metadata.AttemptName(lock+"-c", 2), metadata.AssemblyName("acme", metadata.RandomID()), "acme-look-" + metadata.RandomID(), metadata.AttemptName(lock+"-c", 2) + "-modules"} {
 		assert.True(t, metadata.IsContainerName(metadata.KindBuild, name), name)
 	}
-	for _, name := range []string{"look", "happy_turing", "my-build", "basic-debug"} {
+	for _, name := range []string{"look", "happy_turing", "my-build", "basic-debug", "lab-build-1", "lab-cache-1", "my-look-2"} {
 		assert.False(t, metadata.IsContainerName(metadata.KindChaincode, name), name)
 		assert.False(t, metadata.IsContainerName(metadata.KindBuild, name), name)
 	}

@@ -112,6 +112,12 @@ func value(environ []string, name string) string {
 // Path returns the path of the file, which may not exist, or "" if there is no place for one.
 func (f File) Path() string { return f.path }
 
+// Check returns an error if the file cannot be read: pulls are made without credentials then.
+func (f File) Check() error {
+	_, err := f.read()
+	return err
+}
+
 // Host returns the registry of an image's name.
 func Host(image string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(image)
