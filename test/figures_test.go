@@ -326,10 +326,11 @@ func TestEachCounterIsCounted(t *testing.T) {
 				c.call(t, "build", 0)
 				var p *process
 				started := make(chan struct{})
-				c.engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Before(func() {
+				c.engine.On(fakeengine.Attach, func(call *fakeengine.Call) {
 					<-started
 					assert.NoError(t, p.Process.Signal(syscall.SIGTERM))
-				})))
+					fakeengine.Hang()(call) // until the signal has arrived
+				})
 				p = c.start(t, "run")
 				close(started)
 				assert.Equal(t, 143, p.status(t), p.out.String())
