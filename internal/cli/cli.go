@@ -384,7 +384,7 @@ func withSignals(parent context.Context, leave func()) (context.Context, func())
 	if !signal.Ignored(syscall.SIGHUP) {
 		caught = append(caught, syscall.SIGHUP)
 	}
-	signals := make(chan os.Signal, 1)
+	signals := make(chan os.Signal, 8) // a signal that finds it full is lost
 	signal.Notify(signals, caught...)
 	ended := make(chan struct{})
 	go func() {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,11 +122,17 @@ func TestASecondInterruptEndsTheProgram(t *testing.T) {
 	const child = "CLI_TEST_SIGNALS"
 	if signals := os.Getenv(child); signals != "" {
 		os.Exit(program.Run([]string{"a", "b"}, nil, os.Stdout, os.Stderr, func(ctx context.Context, _ cli.Process) error {
+			arrived := make(chan os.Signal, 1)
+			signal.Notify(arrived, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
 			for _, number := range strings.Split(signals, " ") {
 				n, _ := strconv.Atoi(number)
 				syscall.Kill(syscall.Getpid(), syscall.Signal(n))
+				for (<-arrived) != syscall.Signal(n) { // signals that come together are one
+				}
 				<-ctx.Done()
-				<-time.After(200 * time.Millisecond) // signals that come together are one
+			}
+			if strings.HasSuffix(signals, "2 2") {
+				<-time.After(time.Minute)
 			}
 			return errors.New("cleaned up")
 		}))
