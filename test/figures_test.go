@@ -191,7 +191,7 @@ func TestEachCounterIsCounted(t *testing.T) {
 		},
 		"a build that takes too long": {
 			func(t *testing.T, c *counted) {
-				c.set(t, ", buildTimeout: 1s")
+				c.set(t, ", buildTimeout: 5s")
 				c.engine.SetProgram(hangs)
 				c.call(t, "build", 1)
 			},
@@ -297,6 +297,8 @@ func TestEachCounterIsCounted(t *testing.T) {
 				p := c.start(t, "run")
 				p.out.await("is running")
 				c.engine.SetProgram(fakeengine.Serve(0))
+				retry := len(c.engine.Calls(fakeengine.Create)) + 2
+				c.engine.On(fakeengine.Inspect, fakeengine.Before(func() { c.engine.Await(t, fakeengine.Create, retry) }))
 				later := c.start(t, "run") // is there until the earlier one has looked why its container is gone
 				later.out.await("is running")
 				p.status(t)

@@ -186,8 +186,8 @@ func TestEveryLineOfABuildNamesItsPackage(t *testing.T) {
 			status: 1, has: []string{logShort + "linking\n"}, last: []string{"[ERROR] build: the build ran out of memory", "builder.build.memory"},
 		},
 		"time-out": {
-			prepare: func(t *testing.T, s *site) { s.configure(t, ", buildTimeout: 1s") }, program: hangs,
-			status: 1, has: []string{logShort + "resolving example.com/slow\n"}, last: []string{"[ERROR] build: the build took too long: more than 1s, see builder.buildTimeout"},
+			prepare: func(t *testing.T, s *site) { s.configure(t, ", buildTimeout: 5s") }, program: hangs,
+			status: 1, has: []string{logShort + "resolving example.com/slow\n"}, last: []string{"[ERROR] build: the build took too long: more than 5s, see builder.buildTimeout"},
 		},
 		"signal": {
 			program: hangs, signal: true,

@@ -447,7 +447,7 @@ func TestARemovalThatFailsIsTold(t *testing.T) {
 	engine := newEngine(t)
 	engine.On(fakeengine.Remove, fakeengine.Fail(http.StatusInternalServerError, "device or resource busy"))
 	b := newBuilder(t, engine)
-	b.Periods.Cleanup = 50 * time.Millisecond
+	b.Periods.Cleanup = 400 * time.Millisecond // one attempt, with time for its answer
 	image, err := b.build(t.Context(), t)
 	require.NoError(t, err, "the image is good all the same")
 	_, ok := engine.Image(image.Name)
@@ -485,11 +485,14 @@ func TestOutputIsSummedUpUnlessTheBuildFails(t *testing.T) {
 	engine := newEngine(t)
 	b := newBuilder(t, engine)
 	b.Limits.Summarize, b.Periods.Silence = true, time.Microsecond
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		assert.True(t, b.awaitLine("still building: for="))
+		return compile(p)
+	})
 	_, err := b.build(t.Context(), t)
 	require.NoError(t, err)
 	assert.NotContains(t, b.output.String(), "basic_1.0 | compiling\n")
 	assert.Contains(t, b.output.String(), "the code is built: took=")
-	assert.Contains(t, b.output.String(), "still building: for=")
 
 	engine = newEngine(t)
 	engine.SetProgram(fails(3))

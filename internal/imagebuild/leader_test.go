@@ -31,10 +31,10 @@ func TestABuildsCommandEndsAtItsTimeOut(t *testing.T) {
 				require.NoError(t, err)
 				return string(text), 0
 			}
-			output, status := run(time.Second, "/bin/sh", "-c", `echo "$1"; exit 3`, "build", "a  b")
+			output, status := run(time.Minute, "/bin/sh", "-c", `echo "$1"; exit 3`, "build", "a  b")
 			assert.Equal(t, "a  b\n", output, "the command's arguments, and no other output")
 			assert.Equal(t, 3, status)
-			output, status = run(time.Second, "/bin/sh", "-c", `echo begun; exec sleep 600`)
+			output, status = run(3*time.Second, "/bin/sh", "-c", `echo begun; exec sleep 600`)
 			assert.Equal(t, "begun\n", output)
 			assert.Equal(t, -1, status, "killed")
 		})

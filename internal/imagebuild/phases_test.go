@@ -129,6 +129,7 @@ func TestAnewSaysWhatItIsDoing(t *testing.T) {
 	engine.SetProgram(func(p *fakeengine.Process) int {
 		p.Stdout.Write([]byte("compiling\n"))
 		assert.True(t, b.awaitLine("still building: for="))
+		<-time.After(20 * time.Millisecond) // a phase that takes less than 10 ms is left out
 		return compile(p)
 	})
 	require.NoError(t, b.Anew(t.Context(), plan, newPackage(t), "basic_1.0"))

@@ -521,7 +521,7 @@ func TestABuildSucceedsIfTheRemovalTakesTooLong(t *testing.T) {
 			engine := newEngine(t, flavour...)
 			engine.On(fakeengine.Remove, fakeengine.Hang())
 			b := newBuilder(t, engine)
-			b.Periods.Cleanup = 50 * time.Millisecond
+			b.Periods.Cleanup = 400 * time.Millisecond
 			image, err := b.build(t.Context(), t)
 			require.NoError(t, err)
 			assertImage(t, engine, image)

@@ -87,7 +87,7 @@ func (l *launch) keeps(ctx context.Context, id string) bool {
 	if !l.settings.Debugging.Keep {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, usualExitLag)
+	ctx, cancel := context.WithTimeout(ctx, l.timeLeft()/2) // the rest is for the removal
 	defer cancel()
 	container, err := l.engine.Inspect(ctx, id)
 	return err == nil && l.isKept(container)

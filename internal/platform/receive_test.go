@@ -144,9 +144,9 @@ func testABuildWhoseSecretsNeverArriveIsKilled(t *testing.T) {
 		input, writer, err := os.Pipe()
 		require.NoError(t, err)
 		defer writer.Close()
-		cmd := r.command(given, "sleep 3; echo built")
+		cmd := r.command(given, "sleep 7; echo built")
 		for i := range cmd.Args {
-			cmd.Args[i] = strings.Replace(cmd.Args[i], "left=60", "left=1", 1)
+			cmd.Args[i] = strings.Replace(cmd.Args[i], "left=60", "left=5", 1)
 		}
 		cmd.Stdin = input
 		if !ends {

@@ -204,7 +204,7 @@ func TestABuilderThatIsKilledWhileAnotherWaits(t *testing.T) {
 // What a killed builder leaves ends at that builder's time-out, and the next build of whatever content removes it.
 func TestWhatAKilledBuilderLeavesIsRemoved(t *testing.T) {
 	u := unpack(t, "node", "slow_1.0", slowNode(t)...)
-	p := start(t, builder(t, config("  buildTimeout: 4s\n")), "build", u.source, u.metadata, u.output)
+	p := start(t, builder(t, config("  buildTimeout: 10s\n")), "build", u.source, u.metadata, u.output)
 	left := awaitContainer(t, metadata.LabelKind, metadata.KindBuild, "running")
 	require.Eventually(t, func() bool { // what has no time-out stays for an hour
 		return len(containers(t, metadata.LabelKind, metadata.KindAssembly)) == 0

@@ -23,10 +23,13 @@ func TestAPidfileCountsOnlyForItsProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	require.NoError(t, os.WriteFile(file, []byte(strconv.Itoa(sleep.Process.Pid)+"\n"), 0o644))
 
-	pid, alive := readPID(file, "4321")
-	assert.True(t, alive)
+	var pid int
+	require.True(t, poll(t.Context(), time.Minute, func() (alive bool) { // Start returns before its arguments can be read
+		pid, alive = readPID(file, "4321")
+		return alive
+	}))
 	assert.Equal(t, sleep.Process.Pid, pid)
-	_, alive = readPID(file, "/tmp/fbd-00000000/dockerd.pid")
+	_, alive := readPID(file, "/tmp/fbd-00000000/dockerd.pid")
 	assert.False(t, alive, "the PID belongs to another program now")
 	_, alive = readPID(file+".none", "4321")
 	assert.False(t, alive)

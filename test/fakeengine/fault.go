@@ -177,13 +177,14 @@ func (c *cuttingConn) Write(p []byte) (int, error) {
 
 // stream is an answer that is still being sent.
 type stream struct {
-	route Route
-	drop  chan struct{} // closed by Disconnect
+	route   Route
+	follows bool          // it lasts as long as the container
+	drop    chan struct{} // closed by Disconnect
 }
 
 // openStream registers a stream that Disconnect can cut, until the returned function is called.
-func (e *Engine) openStream(route Route) (*stream, func()) {
-	s := &stream{route, make(chan struct{})}
+func (e *Engine) openStream(route Route, follows bool) (*stream, func()) {
+	s := &stream{route, follows, make(chan struct{})}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.streams[s] = true
@@ -206,7 +207,8 @@ func (e *Engine) Disconnect(routes ...Route) {
 	}
 }
 
-// AwaitStreams waits until that many answers on a route (attach, logs, wait) are being sent. After a minute it fails the test.
+// AwaitStreams waits until that many answers on a route (attach, logs that are followed, wait) are being sent. After a minute
+// it fails the test.
 func (e *Engine) AwaitStreams(t testing.TB, route Route, count int) {
 	t.Helper()
 	for late := time.After(time.Minute); ; {
@@ -226,7 +228,7 @@ func (e *Engine) openStreams(route Route) (open int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for s := range e.streams {
-		if s.route == route {
+		if s.route == route && s.follows {
 			open++
 		}
 	}

@@ -74,13 +74,13 @@ func (e *Engine) logs(c *Call) {
 	if found == nil {
 		return
 	}
-	s, done := e.openStream(Logs)
+		follow := c.Query.Get("follow") == "1"
+	s, done := e.openStream(Logs, follow)
 	defer done()
 	c.w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
 	c.w.WriteHeader(http.StatusOK)
 	out := flushing{c.w}
 	out.flush()
-	follow := c.Query.Get("follow") == "1"
 	complete := func() bool { return !follow || found.status == "exited" || found.removed }
 	reader := &logReader{container: found, since: parseSince(c.Query.Get("since")), stamp: e.stamper(c.Query.Get("timestamps") == "1")}
 	e.mu.Lock()

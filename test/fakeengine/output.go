@@ -28,7 +28,7 @@ func (e *Engine) attach(c *Call) {
 	}
 	from, exits := len(found.output), found.exits
 	e.mu.Unlock()
-	s, done := e.openStream(Attach)
+	s, done := e.openStream(Attach, true)
 	defer done()
 	conn, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {

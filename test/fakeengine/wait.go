@@ -16,7 +16,7 @@ func (e *Engine) wait(c *Call) {
 	}
 	exits := found.exits
 	e.mu.Unlock()
-	s, done := e.openStream(Wait)
+	s, done := e.openStream(Wait, true)
 	defer done()
 	// The client takes the header as a sign that the wait is registered.
 	c.w.Header().Set("Content-Type", "application/json")
