@@ -20,6 +20,7 @@ import (
 func (i Images) WithContainer(ctx context.Context, image string, read func(id string) error) error {
 	id, _, err := i.Engine.CreateOrInspect(ctx, docker.Spec{
 		Name:    metadata.AssemblyName(i.Prefix, metadata.RandomID()),
+		OwnName: true,
 		Image:   image,
 		Command: []string{"/bin/sh"},                                          // never starts, but engines create no container without a command
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly}, // no more: an image that is committed gets them

@@ -148,6 +148,7 @@ func (c *checker) checkInit(ctx context.Context) {
 func (c *checker) spec(image docker.Image) docker.Spec {
 	return docker.Spec{
 		Name:    metadata.AssemblyName(c.settings.Builder.Prefix, metadata.RandomID()),
+		OwnName: true,
 		Image:   image.ID,
 		Command: []string{"/bin/sh"},
 		Labels:  map[string]string{metadata.LabelKind: metadata.KindAssembly},

@@ -65,7 +65,7 @@ func (c *checker) checkImages(ctx context.Context) {
 	}
 	for _, dir := range c.outputs {
 		if record, err := metadata.ReadRecordOnly(dir); err == nil && record.Image != "" {
-			c.checkBuilt(ctx, dir, record)
+			c.checkBuilt(ctx, dir, metadata.WithRebuilt(dir, record))
 		}
 	}
 }
@@ -159,7 +159,7 @@ func (c *checker) anyImage(ctx context.Context) docker.Image {
 	var names []string
 	for _, dir := range c.outputs {
 		if record, err := metadata.ReadRecordOnly(dir); err == nil {
-			names = append(names, record.Image)
+			names = append(names, metadata.WithRebuilt(dir, record).Image)
 		}
 	}
 	from := c.settings.Chaincode

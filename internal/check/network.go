@@ -35,7 +35,7 @@ func (c *checker) checkNetwork(ctx context.Context) bool {
 		return false
 	}
 	c.networks = chosen
-	if c.isMissing(ctx) || c.isLoopback() {
+	if c.isMissing(ctx) || c.isLoopback(ctx) {
 		return false
 	}
 	for _, message := range said.lines {
@@ -66,14 +66,25 @@ func (c *checker) lacks(ctx context.Context, names []string, reason, remedy stri
 	return true
 }
 
-// isLoopback reports whether a chaincode would look for the peer in its own container.
-func (c *checker) isLoopback() bool {
+// isLoopback reports whether a chaincode would look for the peer at a loopback that is not the peer's.
+func (c *checker) isLoopback(ctx context.Context) bool {
 	name, _, err := net.SplitHostPort(c.address)
-	if err != nil || !host.IsLoopback(name) || c.networks.Mode() == network.Host {
+	if err != nil || !host.IsLoopback(name) {
 		return false
 	}
-	c.fail("network", fmt.Sprintf("a chaincode on %s would connect to the peer at %s (from %s), which is its own container", nameOf(c.networks), c.address, c.addressSource),
-		"set peer.chaincodeAddress (CORE_PEER_CHAINCODEADDRESS) to a name of the peer in that network")
+	whose, remedy := "which is its own container", "a name of the peer in that network"
+	if c.networks.Mode() == network.Host {
+		reason := ""
+		if !c.about.Podman {
+			reason, _ = c.engine.OwnLoopback(ctx) // an engine that does not say is taken for an ordinary one
+		}
+		if reason == "" {
+			return false
+		}
+		whose, remedy = "which is not this machine, since "+reason, "an address of this machine that is not loopback"
+	}
+	c.fail("network", fmt.Sprintf("a chaincode on %s would connect to the peer at %s (from %s), %s", nameOf(c.networks), c.address, c.addressSource, whose),
+		"set peer.chaincodeAddress (CORE_PEER_CHAINCODEADDRESS) to "+remedy)
 	return true
 }
 

@@ -54,6 +54,27 @@ func TestThePeersAddressIsALoopbackAddress(t *testing.T) {
 	assert.True(t, healthy, lines)
 }
 
+func TestTheHostsNetworkIsNotThePeersMachine(t *testing.T) {
+	for info, reason := range map[string]string{
+		`{"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}`: "since the engine is rootless",
+		`{"OperatingSystem": "Docker Desktop"}`:                                  "since Docker Desktop runs the engine in a virtual machine",
+	} {
+		engine := fakeengine.New(t)
+		engine.On(fakeengine.Info, fakeengine.Answer(http.StatusOK, info))
+		i := newInstallation(t, engine)
+		i.args = []string{"127.0.0.1:7052"}
+		i.set("vm", "docker", map[string]any{"hostConfig": map[string]any{"NetworkMode": "host"}})
+		i.finds("network", "a chaincode on network host would connect to the peer at 127.0.0.1:7052", reason, "an address of this machine that is not loopback")
+	}
+	engine := fakeengine.New(t, fakeengine.Podman())
+	engine.On(fakeengine.Info, fakeengine.Answer(http.StatusOK, `{"SecurityOptions": ["name=rootless"]}`))
+	i := newInstallation(t, engine)
+	i.args = []string{"127.0.0.1:7052"}
+	i.set("vm", "docker", map[string]any{"hostConfig": map[string]any{"NetworkMode": "host"}})
+	lines, _ := i.check()
+	assert.Contains(t, lines, "ok    network: a chaincode gets network host")
+}
+
 func TestThePeersAddressComesFromItsSettings(t *testing.T) {
 	engine := fakeengine.New(t)
 	i := newInstallation(t, engine)

@@ -23,6 +23,7 @@ type Spec struct {
 	Environment []string // KEY=VALUE
 	WorkingDir  string
 	Labels      map[string]string
+	OwnName     bool              // no other create gives the name, see CreateOrInspect
 	OwnLabel    string            // the label whose value no other create gives, see CreateOrInspect; empty: there is none
 	Volumes     map[string]string // names by their path in the container
 	NetworkMode string            // the network that the container is created with; empty: the engine's default

@@ -26,7 +26,7 @@ const (
 // but its container cannot be seen, the container is about to appear or to go, and the create is retried. So it is for a
 // short while if the holder is being removed.
 //
-// If the answer to the create is lost, it tells the container of its own by the label that spec names as its own.
+// If the answer to the create is lost, it tells the container of its own by the name or the label that spec calls its own.
 //
 // An image that the engine did not find may be there a moment later: containerd's store takes a name from one image before it
 // gives it to another. The create is then repeated once.
@@ -69,7 +69,8 @@ func (e *Engine) CreateOrInspect(ctx context.Context, spec Spec) (id string, hol
 
 // made reports whether a create with this specification has made a container.
 func (s Spec) made(found Container) bool {
-	return s.OwnLabel != "" && found.Labels[s.OwnLabel] == s.Labels[s.OwnLabel] && !found.IsGoing()
+	own := s.OwnName || s.OwnLabel != "" && found.Labels[s.OwnLabel] == s.Labels[s.OwnLabel]
+	return own && !found.IsGoing()
 }
 
 func (e *Engine) hasImage(ctx context.Context, name string) bool {

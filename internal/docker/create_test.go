@@ -43,6 +43,13 @@ func TestCreateKnowsItsOwnContainer(t *testing.T) {
 			require.True(t, ok)
 			assert.Equal(t, found.ID, id)
 
+			engine.On(fakeengine.Create, fakeengine.Once(fakeengine.Cut(0)))
+			id, holder, err = client.CreateOrInspect(t.Context(), docker.Spec{Name: "random", Image: "base:1", OwnName: true})
+			require.NoError(t, err)
+			assert.Nil(t, holder)
+			random, _ := engine.Container("random")
+			assert.Equal(t, random.ID, id)
+
 			spec.Labels = map[string]string{"who": "two"}
 			id, holder, err = client.CreateOrInspect(t.Context(), spec)
 			require.NoError(t, err)

@@ -166,7 +166,7 @@ func (e *examination) image(image docker.ListedImage, snapshots map[string]bool)
 		item.names = append(item.names, name)
 		item.Containers = append(item.Containers, e.used[name]...)
 		for _, install := range e.Installs {
-			if plain(install.Image) == name {
+			if plain(install.Image) == name || plain(install.Rebuilt) == name {
 				item.Installs = append(item.Installs, install.Package)
 			}
 		}

@@ -204,6 +204,22 @@ func TestAKeptContainer(t *testing.T) {
 	}
 }
 
+// The record names the image of the install, but a run may have built another one since.
+func TestARebuiltImageIsInstalled(t *testing.T) {
+	s := known()
+	rebuilt := image("golang", "e", metadata.KindChaincode, ago(90*day))
+	s.Images = append(s.Images, rebuilt)
+	s.Installs[0].Rebuilt = rebuilt.Names[0]
+	for _, item := range inventory.Examine(s, inventory.Rules{BuildTimeout: 15 * time.Minute}) {
+		if item.Name == rebuilt.Names[0] {
+			assert.Equal(t, "a peer has it installed", item.Keep)
+			assert.Equal(t, []string{s.Installs[0].Package}, item.Installs)
+			return
+		}
+	}
+	t.Error("the image is not listed")
+}
+
 // A proxy may refuse the call that measures volumes. What is not known stays.
 func TestACacheWhoseSizeIsNotKnown(t *testing.T) {
 	s := known()

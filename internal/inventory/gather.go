@@ -103,7 +103,8 @@ func (s *State) readBuilds(directory string) error {
 		case err != nil:
 			s.Unread = append(s.Unread, err.Error())
 		default:
-			s.Installs = append(s.Installs, Install{Directory: directory, Package: entry.Name(), Image: record.Image, Token: record.InstallToken, Builder: record.Builder})
+			rebuilt := metadata.WithRebuilt(output, record)
+			s.Installs = append(s.Installs, Install{Directory: directory, Package: entry.Name(), Image: record.Image, Rebuilt: rebuilt.Image, Token: record.InstallToken, Builder: record.Builder})
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ type Install struct {
 	Directory string // of the peer's builds
 	Package   string // the name of the build's directory there: the package id, with - for :
 	Image     string // name
+	Rebuilt   string // name of the image that run has built in place of it; the same if it has not
 	Token     string
 	Builder   string // version of this project
 }

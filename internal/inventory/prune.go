@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,8 +206,8 @@ func ParseSize(text string) (int64, error) {
 			break
 		}
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/factor {
 		return 0, fmt.Errorf("invalid size %q: expected one such as 500MB or 20GB", text)
 	}
 	return n * factor, nil

@@ -275,7 +275,7 @@ func TestAgesAndSizes(t *testing.T) {
 		assert.Equal(t, want == 0, err != nil, text)
 		assert.Equal(t, want, got, text)
 	}
-	for text, want := range map[string]int64{"20GB": 20e9, "500MB": 500e6, "1tb": 1e12, "7k": 7000, "5": 5, "0": 0, "": -1, "GB": -1, "-1GB": -1, "1.5GB": -1} {
+	for text, want := range map[string]int64{"20GB": 20e9, "500MB": 500e6, "1tb": 1e12, "7k": 7000, "5": 5, "0": 0, "5000000000": 5e9, "9000000000T": -1, "": -1, "GB": -1, "-1GB": -1, "1.5GB": -1} {
 		got, err := inventory.ParseSize(text)
 		if assert.Equal(t, want < 0, err != nil, text); want >= 0 {
 			assert.Equal(t, want, got, text)

@@ -11,6 +11,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/docker"
+	"fabric-builder-docker/internal/imagebuild"
 	"fabric-builder-docker/internal/metadata"
 	"fabric-builder-docker/internal/network"
 )
@@ -52,24 +53,28 @@ func (l *launch) run(ctx context.Context) error {
 
 // start creates and starts the container within chaincode.startuptimeout, after which the peer gives up: a container
 // that started later would find no peer waiting, or collide with the container of the peer's next attempt. The deadline
-// does not apply to the session that start returns.
+// does not apply to the session that start returns, nor to a build of the image: the peer's next attempt joins that.
 func (l *launch) start(ctx context.Context) (*session, error) {
 	limit := l.settings.Chaincode.StartupTimeout
-	ctx, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
+	starting, cancel := context.WithDeadlineCause(ctx, l.began.Add(limit),
 		fmt.Errorf("not started within %v (see chaincode.startuptimeout)", limit))
 	defer cancel()
-	networks, err := network.Choose(ctx, l.engine, l.log, l.settings, l.chaincode.PeerAddress)
+	networks, err := network.Choose(starting, l.engine, l.log, l.settings, l.chaincode.PeerAddress)
 	if err != nil {
-		return nil, err
+		return nil, orTooLate(starting, err)
 	}
 	if err := l.announceDebugging(networks); err != nil {
 		return nil, err
 	}
-	s, err := l.startWithRetry(ctx, networks)
-	if cause := docker.Cause(ctx); err != nil && cause != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, cause
+	return l.startWithRetry(starting, networks, func(gone imagebuild.Image) (imagebuild.Image, error) { return l.rebuildImage(ctx, gone) })
+}
+
+// orTooLate returns the error that says that the time to start is over if it is, and otherwise err.
+func orTooLate(starting context.Context, err error) error {
+	if cause := docker.Cause(starting); cause != nil && errors.Is(starting.Err(), context.DeadlineExceeded) {
+		return cause
 	}
-	return s, err
+	return err
 }
 
 // maxRecreated limits how often a container is created again. A cron job that prunes every few seconds can hit a launch more
@@ -78,7 +83,7 @@ const maxRecreated = 3
 
 // startWithRetry creates the container again if it was pruned, or lost its stdin to an engine restart, before it started;
 // and builds the image again, once, if that was pruned. A prune may remove both, in either order.
-func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) (*session, error) {
+func (l *launch) startWithRetry(ctx context.Context, networks network.Networks, rebuild func(imagebuild.Image) (imagebuild.Image, error)) (*session, error) {
 	image := l.recordedImage()
 	for recreated, rebuilt := 0, false; ; {
 		p, err := l.prepare(image, networks) // each time: a rebuilt image may need another TLS delivery
@@ -87,12 +92,17 @@ func (l *launch) startWithRetry(ctx context.Context, networks network.Networks) 
 		}
 		s, err := l.createAndStart(ctx, p)
 		switch {
-		case err == nil, ctx.Err() != nil:
-			return s, err
+		case err == nil:
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, orTooLate(ctx, err)
 		case errors.Is(err, docker.ErrNoImage) && !rebuilt:
 			rebuilt = true
-			if image, err = l.rebuildImage(ctx, image); err != nil {
+			if image, err = rebuild(image); err != nil {
 				return nil, err
+			}
+			if late := docker.Cause(ctx); late != nil {
+				return nil, fmt.Errorf("the image is built again, but its chaincode was %w: the peer's next attempt uses it", late)
 			}
 		case (errors.Is(err, docker.ErrNoContainer) || errors.Is(err, errInputLost)) && recreated < maxRecreated:
 			recreated++

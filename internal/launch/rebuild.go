@@ -22,13 +22,18 @@ func (l *launch) recordedImage() imagebuild.Image {
 }
 
 // rebuildImage builds the chaincode's image again and returns the new one, whose name may differ: it depends on the
-// current recipe and base images. The record on disk does not change.
+// current recipe and base images. Later launches must find it without them, so it is noted beside the record.
 func (l *launch) rebuildImage(ctx context.Context, gone imagebuild.Image) (imagebuild.Image, error) {
 	l.log.Warn("the image is gone from the engine: building it again", "image", gone.Name,
 		"fabric_version", l.settings.Builder.FabricVersion, "from", l.settings.Fabric.Source)
 	image, err := l.rebuilder.rebuild(ctx, l.record)
 	if err != nil {
 		return imagebuild.Image{}, fmt.Errorf("the chaincode's image %q is gone from the engine, and building it again failed: %w", gone.Name, err)
+	}
+	if image.Name != gone.Name {
+		if err := l.rebuilder.note(l.record, image); err != nil {
+			l.log.Warn("cannot note the new image: each launch will have to look for it, and build --prune does not know that it is needed", "error", err)
+		}
 	}
 	return image, nil
 }
@@ -69,4 +74,11 @@ func (r rebuilder) rebuild(ctx context.Context, record metadata.Record) (image i
 		return imagebuild.Image{}, err
 	}
 	return builder.Build(ctx, plan, source, pkg.Label)
+}
+
+// note notes the image that has taken the place of record's.
+func (r rebuilder) note(record metadata.Record, image imagebuild.Image) error {
+	record.Image, record.ImageID, record.User = image.Name, image.ID, image.User
+	record.TLSByInput, record.Entrypoint = image.TLSByInput, image.Entrypoint
+	return metadata.WriteRebuilt(r.outputDir, record)
 }

@@ -4,9 +4,12 @@ package launch
 
 import (
 	"archive/tar"
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,12 +70,80 @@ func TestAnImageThatIsGoneIsBuiltAgain(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(before), string(after), "the record belongs to the peer and must not change")
 
-	// The next run finds the rebuilt image, although the record names another one.
+	// The next run uses the rebuilt image, although the record names another one, and needs no base image for that.
+	removeBaseImages(r)
 	r.engine.SetProgram(func(p *fakeengine.Process) int { p.Stdout.Write([]byte("serving again\n")); return 0 })
 	require.NoError(t, Run(t.Context(), process))
 	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving again\n")
-	assert.Contains(t, r.output.String(), "the image exists already")
+	assert.Equal(t, 1, strings.Count(r.output.String(), "building it again"))
 	assert.Empty(t, r.engine.Containers())
+}
+
+func removeBaseImages(r *runner) {
+	for _, name := range []string{"hyperledger/fabric-ccenv:3.1", "hyperledger/fabric-baseos:3.1"} {
+		r.engine.RemoveImage(name)
+	}
+}
+
+// An image that has been rebuilt may be removed as well.
+func TestARebuiltImageThatIsGoneIsBuiltAgain(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	r.engine.SetProgram(compileOrServe)
+	for range 2 {
+		require.NoError(t, Run(t.Context(), process))
+		record := metadata.WithRebuilt(process.Args[0], r.record)
+		assert.NotEqual(t, imageName, record.Image)
+		r.engine.RemoveImage(record.Image)
+	}
+	assert.Equal(t, 2, strings.Count(r.output.String(), "building it again"))
+}
+
+// The peer gives up after chaincode.startuptimeout, and tries again later. If that ended the build, an image whose build takes
+// longer would never come back.
+func TestARebuildMayTakeLongerThanTheStart(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
+	r.engine.SetProgram(func(p *fakeengine.Process) int { <-time.After(1100 * time.Millisecond); return compileOrServe(p) })
+	err := Run(t.Context(), process)
+	require.ErrorContains(t, err, "the image is built again, but its chaincode was not started within 1s (see chaincode.startuptimeout)")
+	assert.NotContains(t, r.output.String(), "serving")
+	assert.Empty(t, r.engine.Containers())
+
+	removeBaseImages(r)
+	process.Environ = process.Environ[:len(process.Environ)-1]
+	r.engine.SetProgram(compileOrServe)
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
+}
+
+func TestARebuildThatFailsAfterTheTimeToStartReportsWhy(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
+	r.engine.SetProgram(func(*fakeengine.Process) int { <-time.After(1100 * time.Millisecond); return 1 })
+	assert.ErrorContains(t, Run(t.Context(), process), "building it again failed: the build ended with exit status 1")
+	assert.Empty(t, r.engine.Containers())
+}
+
+func TestASignalStopsARebuild(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	r.engine.SetProgram(func(p *fakeengine.Process) int { cancel(sigterm); <-p.Killed; return 137 })
+	assert.Equal(t, exitStopped, Run(ctx, process))
+	assert.Empty(t, r.engine.Containers())
+}
+
+func TestARebuiltImageThatCannotBeNotedIsUsed(t *testing.T) {
+	r := newRunner(t)
+	process := withSource(t, r)
+	require.NoError(t, os.Mkdir(filepath.Join(process.Args[0], metadata.RebuiltFile), 0o755))
+	r.engine.SetProgram(compileOrServe)
+	require.NoError(t, Run(t.Context(), process))
+	assert.Contains(t, r.output.String(), "[WARN]  run: cannot note the new image")
+	assert.Contains(t, r.output.String(), "basic_1.0:abc | serving\n")
 }
 
 // The peer tells run the package's id, which build may not have known.

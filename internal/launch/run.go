@@ -78,6 +78,7 @@ func Run(ctx context.Context, process cli.Process) error {
 	if err != nil {
 		return err
 	}
+	record = metadata.WithRebuilt(outputDir, record)
 	if err := platform.CheckRun(record.Type); err != nil {
 		return fmt.Errorf("%w; %s", err, metadata.RebuildHint(outputDir))
 	}

@@ -38,7 +38,7 @@ func MakeOutputDir(path string) error {
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return err
 	}
-	for _, name := range []string{RecordFile, ConnectionFile, metaInf, SourceFile} { // the record first: without it, the others count for nothing
+	for _, name := range []string{RecordFile, RebuiltFile, ConnectionFile, metaInf, SourceFile} { // the record first: without it, the others count for nothing
 		if err := removeBuilt(filepath.Join(path, name)); err != nil {
 			return fmt.Errorf("removing an earlier build from the output directory %s: %w", path, reason(err))
 		}

@@ -79,7 +79,7 @@ type recordFile struct {
 
 type recordWithSums struct {
 	Record
-	Files map[string]string `json:"files"` // slash-separated path -> SHA-256
+	Files map[string]string `json:"files,omitempty"` // slash-separated path -> SHA-256
 }
 
 // ErrPartial is returned if OUTPUT_DIR is not as build left it, usually because the peer was interrupted while it
@@ -96,27 +96,36 @@ func WriteRecord(outputDir string, record Record) error {
 	if err != nil {
 		return fmt.Errorf("computing the checksums of %s: %w", outputDir, err)
 	}
-	raw, err := json.Marshal(recordWithSums{record, files})
+	data, err := encodeRecord(recordWithSums{record, files})
 	if err != nil {
-		return fmt.Errorf("encoding the build record: %w", err)
+		return err
 	}
-	data, err := json.MarshalIndent(recordFile{recordVersion, sum(raw), raw}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the build record: %w", err)
-	}
-	if len(data) >= maxRecord {
+	if len(data) > maxRecord {
 		return fmt.Errorf("writing the build record: it is larger than %d MiB: the package has too many files in META-INF", maxRecord>>20)
 	}
-	if err := regular.WriteFile(filepath.Join(outputDir, RecordFile), append(data, '\n'), 0o644); err != nil {
+	if err := regular.WriteFile(filepath.Join(outputDir, RecordFile), data, 0o644); err != nil {
 		return fmt.Errorf("writing the build record: %w", err)
 	}
 	return nil
 }
 
+// encodeRecord returns the content of a recordFile.
+func encodeRecord(record any) ([]byte, error) {
+	raw, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the build record: %w", err)
+	}
+	data, err := json.MarshalIndent(recordFile{recordVersion, sum(raw), raw}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding the build record: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
 // ReadRecord reads the record in OUTPUT_DIR and verifies the checksums of the record and of all other files. If
 // anything is missing or was changed, it returns an ErrPartial that says which directory to delete.
 func ReadRecord(outputDir string) (Record, error) {
-	record, err := readRecord(outputDir)
+	record, err := readRecordFile(outputDir, RecordFile)
 	if err != nil {
 		return Record{}, err
 	}
@@ -128,13 +137,13 @@ func ReadRecord(outputDir string) (Record, error) {
 
 // ReadRecordOnly reads the record in OUTPUT_DIR and verifies its own checksum, but not the other files.
 func ReadRecordOnly(outputDir string) (Record, error) {
-	record, err := readRecord(outputDir)
+	record, err := readRecordFile(outputDir, RecordFile)
 	return record.Record, err
 }
 
-func readRecord(outputDir string) (recordWithSums, error) {
+func readRecordFile(outputDir, name string) (recordWithSums, error) {
 	var file recordFile
-	path := filepath.Join(outputDir, RecordFile)
+	path := filepath.Join(outputDir, name)
 	data, err := regular.ReadFile(path, maxRecord)
 	if err != nil {
 		return recordWithSums{}, partial(outputDir, fmt.Errorf("reading %s: %w", path, reason(err)))
@@ -147,11 +156,11 @@ func readRecord(outputDir string) (recordWithSums, error) {
 			path, file.Version, recordVersion, RebuildHint(outputDir))
 	}
 	if file.Version < 1 {
-		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s has no version", RecordFile))
+		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s has no version", name))
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, file.Record); err != nil || sum(compact.Bytes()) != file.SHA256 {
-		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s does not match its own checksum", RecordFile))
+		return recordWithSums{}, partial(outputDir, fmt.Errorf("%s does not match its own checksum", name))
 	}
 	var record recordWithSums
 	if err := json.Unmarshal(file.Record, &record); err != nil {
