@@ -74,7 +74,7 @@ func (e *Engine) logs(c *Call) {
 	if found == nil {
 		return
 	}
-		follow := c.Query.Get("follow") == "1"
+	follow := c.Query.Get("follow") == "1"
 	s, done := e.openStream(Logs, follow)
 	defer done()
 	c.w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
