@@ -14,7 +14,10 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"fabric-builder-docker/internal/regular"
 )
@@ -79,7 +82,7 @@ type recordFile struct {
 
 type recordWithSums struct {
 	Record
-	Files map[string]string `json:"files,omitempty"` // slash-separated path -> SHA-256
+	Files map[string]string `json:"files,omitempty"` // slash-separated path, see fileKey -> SHA-256
 }
 
 // ErrPartial is returned if OUTPUT_DIR is not as build left it, usually because the peer was interrupted while it
@@ -184,12 +187,16 @@ func RebuildHint(outputDir string) string {
 }
 
 func verifySums(dir string, files map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(files)) {
+	for _, key := range slices.Sorted(maps.Keys(files)) {
+		name := key
+		if unquoted, err := strconv.Unquote(key); err == nil && key[0] == '"' {
+			name = unquoted
+		}
 		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, reason(err))
 		}
-		if got != files[name] {
+		if got != files[key] {
 			return fmt.Errorf("%s does not match its checksum in %s", name, RecordFile)
 		}
 	}
@@ -207,10 +214,18 @@ func sumFiles(dir string) (map[string]string, error) {
 		if err != nil || name == RecordFile {
 			return err
 		}
-		files[filepath.ToSlash(name)], err = sumFile(path)
+		files[fileKey(filepath.ToSlash(name))], err = sumFile(path)
 		return err
 	})
 	return files, err
+}
+
+// fileKey returns the key of a file in a record: its path, or that as a string of Go if JSON could not hold it as it is.
+func fileKey(path string) string {
+	if utf8.ValidString(path) && !strings.HasPrefix(path, `"`) {
+		return path
+	}
+	return strconv.Quote(path)
 }
 
 func sumFile(path string) (string, error) {

@@ -74,6 +74,20 @@ func TestRecordWithCharactersThatJSONEscapes(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
+// Old archives have names in Latin-1.
+func TestARecordOfFilesWhoseNamesAreNotUTF8(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"notes-\xe9.txt", `"quoted"`, `"`, `'a'`, "back\\slash", "line\nbreak"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644))
+	}
+	require.NoError(t, metadata.WriteRecord(dir, metadata.Record{Label: "a"}))
+	_, err := metadata.ReadRecord(dir)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(dir, "notes-\xe9.txt")))
+	_, err = metadata.ReadRecord(dir)
+	assert.ErrorIs(t, err, metadata.ErrPartial)
+}
+
 func TestRecordWrittenTwiceHasNoChecksumOfItself(t *testing.T) {
 	dir := written(t)
 	require.NoError(t, metadata.WriteRecord(dir, record))

@@ -3,6 +3,7 @@
 package platform
 
 import (
+	"bytes"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -23,7 +24,8 @@ import (
 // because the go command passes the compiler a list of imports as well.
 //
 // A package from the module cache needs no key: the path and version of its module, which are hashed, determine its
-// files, and the builder image, which has its own cache, determines the files of the system.
+// files, and the builder image, which has its own cache, determines the files of the system. If its assembly includes files by
+// more than their names, the build script compiles all packages under a key of its own.
 
 // goAssembly is the extension of files whose includes the go command does not hash in builds without C.
 const goAssembly = ".s"
@@ -59,9 +61,34 @@ func (r request) goKey(layout goLayout) (key string, patterns []string) {
 	if len(patterns) == 0 {
 		return "", nil
 	}
+	others := upload.Only(func(f content.File) bool { return !f.Dir && path.Ext(f.Path) != ".go" })
 	digest := content.NewDigest()
-	digest.AddFiles("not Go", upload.Only(func(f content.File) bool { return !f.Dir && path.Ext(f.Path) != ".go" }).Files)
+	digest.AddFiles("not Go", others.Files)
+	if slices.ContainsFunc(others.Files, r.mayIncludeGo) {
+		digest.AddFiles("all", upload.Files)
+	}
 	return digest.Sum(), patterns
+}
+
+// The assembler includes any file, even one of Go. plainInclude matches a line that includes another, or that is a comment.
+var (
+	goInclude    = []byte("include")
+	plainInclude = regexp.MustCompile(`^\s*(#\s*include\s+"[A-Za-z0-9_./-]+\.(h|inc|s)"\s*(//[^*]*)?|#\s*include\s*<[^>"*]*>\s*|//[^*]*)$`)
+)
+
+// mayIncludeGo reports whether a file that assembly could include may include a Go file. Such a name can be written in many ways,
+// so it reports true for everything but plain ones.
+func (r request) mayIncludeGo(f content.File) bool {
+	text, err := metadata.ReadFile(r.content.FS, f.Path)
+	if err != nil {
+		return true
+	}
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, goInclude) && !plainInclude.Match(bytes.TrimRight(line, "\r\n")) {
+			return true
+		}
+	}
+	return false
 }
 
 // goRedirects reports whether the package may take modules from other directories (with a replacement or a workspace), so

@@ -251,7 +251,11 @@ func (b builds) attempt(pkg pkgFiles, environment ...string) (int, string) {
 			require.NoError(b.t, os.Rename(modules+"-shared", modules))
 		}()
 	}
-	return b.call(planned.WithC.Command, append(environment, "GOPROXY=off")...)
+	own := slices.DeleteFunc(slices.Clone(environment), func(variable string) bool { return strings.HasPrefix(variable, "GOSUMDB=") })
+	for _, variable := range planned.WithC.Environment {
+		own = append(own, b.inside(variable))
+	}
+	return b.call(planned.WithC.Command, own...)
 }
 
 func (b builds) call(command []string, environment ...string) (int, string) {
@@ -323,6 +327,14 @@ func testAChangeThatTheGoCommandDoesNotHash(t *testing.T) {
 		"what assembly includes and a constraint hides": {
 			withAsm.with(pkgFiles{"src/rate/rate_amd64.s": asm("RATE", "rate.h"), "src/rate/rate.h": "// +build ignore\n\n#define RATE 7\n"}),
 			pkgFiles{"src/rate/rate.h": "// +build ignore\n\n#define RATE 8\n"},
+		},
+		"a Go file that assembly includes": {
+			withAsm.with(pkgFiles{"src/rate/rate_amd64.s": asm("RATE", "../inc/rate.go"), "src/inc/rate.go": "#define RATE 7\n"}),
+			pkgFiles{"src/inc/rate.go": "#define RATE 8\n"},
+		},
+		"a Go file with a hidden name, through a header": {
+			withAsm.with(pkgFiles{"src/rate/rate_amd64.s": asm("RATE", "rate.h"), "src/rate/rate.h": "# /*\n*/ include /*\n*/ \"_x\\x2ego\"\n", "src/rate/_x.go": "#define RATE 7\n"}),
+			pkgFiles{"src/rate/_x.go": "#define RATE 8\n"},
 		},
 		"assembly": {withAsm, pkgFiles{"src/rate/rate_amd64.s": asm("8")}},
 	} {
@@ -404,6 +416,99 @@ func testAHostilePackageChangesNoOther(t *testing.T) {
 			assert.Equal(t, "7", printed, "a victim that vendors the dependency")
 		})
 	}
+}
+
+// The version of a module does not determine what its assembly includes from the package that is built.
+func TestAModuleThatIncludesFilesOfThePackage(t *testing.T) {
+	oneShell(t, "busybox", testAModuleThatIncludesFilesOfThePackage)
+}
+
+func testAModuleThatIncludesFilesOfThePackage(t *testing.T) {
+	b := newWarmBuilds(t)
+	uploaded := b.path("/chaincode/input/src/rate.h")
+	for name, assembly := range map[string]string{
+		"absolute": asm("RATE", uploaded),
+		"relative": asm("RATE", "../../../../input/src/rate.h"),
+		"comment":  "/*\n// */ #include /* \n */ \"" + uploaded + "\"\n" + asm("RATE"),
+		"header":   asm("RATE", "more.h"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.t = t
+			dep := "example.com/" + name
+			b.module(dep, pkgFiles{
+				"go.mod": "module " + dep + "\n\ngo 1.21\n", "dep.go": strings.ReplaceAll(goAsm, "package rate", "package dep"), "dep_amd64.s": assembly,
+				"more.h": "#include \"" + uploaded + "\"\n",
+			})
+			pkg := b.tidy(pkgFiles{
+				"src/go.mod": goMod + "\nrequire " + dep + " v1.0.0\n", "src/print.go": goPrint, "src/rate.h": "#define RATE 7\n",
+				"src/main.go": strings.NewReplacer("example.com/cc/rate", dep, "rate.", "dep.").Replace(goMain),
+			})
+			for _, environment := range []string{"CGO_ENABLED=", "CGO_ENABLED=0"} {
+				for _, rate := range []string{"7", "8"} {
+					printed, compiled := b.build(pkg.with(pkgFiles{"src/rate.h": "#define RATE " + rate + "\n"}), environment)
+					assert.Equal(t, rate, printed, environment)
+					assert.NotContains(t, compiled, "runtime")
+				}
+			}
+		})
+	}
+}
+
+// Most modules with assembly include nothing but headers of the toolchain and their own: they are compiled once.
+func TestAModuleWithPlainAssemblyIsCompiledOnce(t *testing.T) {
+	oneShell(t, "dash", testAModuleWithPlainAssemblyIsCompiledOnce)
+}
+
+func testAModuleWithPlainAssemblyIsCompiledOnce(t *testing.T) {
+	b := newWarmBuilds(t)
+	b.module("example.com/plain", pkgFiles{
+		"go.mod": "module example.com/plain\n\ngo 1.21\n", "dep.go": strings.ReplaceAll(goAsm, "package rate", "package dep"),
+		"dep_amd64.s": "// This includes own headers.\n" + asm("RATE", "own.h"), "own.h": "#define RATE 7\n",
+	})
+	pkg := b.tidy(pkgFiles{
+		"src/go.mod": goMod + "\nrequire example.com/plain v1.0.0\n", "src/print.go": goPrint,
+		"src/main.go": strings.NewReplacer("example.com/cc/rate", "example.com/plain", "rate.", "dep.").Replace(goMain),
+	})
+	printed, compiled := b.build(pkg)
+	assert.Equal(t, "7", printed)
+	assert.Contains(t, compiled, "example.com/plain")
+	_, compiled = b.build(pkg.with(pkgFiles{"src/print.go": goPrint + "\n// changed"}))
+	assert.NotContains(t, compiled, "example.com/plain")
+	assert.NotContains(t, compiled, "runtime")
+}
+
+// The container that needs C has no network: the toolchain comes with the modules, and nothing asks a checksum database for it.
+func TestABuildWithCAndADownloadedToolchain(t *testing.T) {
+	oneShell(t, "dash", testABuildWithCAndADownloadedToolchain)
+}
+
+func testABuildWithCAndADownloadedToolchain(t *testing.T) {
+	b := newWarmBuilds(t)
+	const version = "v0.0.1-go1.26.99.linux-amd64"
+	local, err := os.ReadFile(b.path("/tools/go"))
+	require.NoError(t, err)
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	for name, text := range map[string]string{
+		"bin/go":     "#!/bin/sh\ntouch " + b.path("/used") + "\nunset GOTOOLCHAIN_INTERNAL_SWITCH_VERSION GOTOOLCHAIN_INTERNAL_SWITCH_COUNT GOROOT\n" + string(local),
+		"pkg/tool/x": "", "lib/x": "", "bin/gofmt": "",
+	} {
+		file, err := w.Create("golang.org/toolchain@" + version + "/" + name)
+		require.NoError(t, err)
+		_, err = file.Write([]byte(text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	dir := filepath.Join(b.proxy, "golang.org/toolchain/@v")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, version+".zip"), archive.Bytes(), 0o644))
+	downloads := strings.NewReplacer("GOTOOLCHAIN=local", "GOTOOLCHAIN=auto", "GOSUMDB=off", "GOSUMDB=${GOSUMDB:-sum.golang.org}").Replace(string(local))
+	require.NoError(t, os.WriteFile(b.path("/tools/go"), []byte(downloads), 0o755))
+
+	printed, _ := b.build(withCgo2.with(pkgFiles{"src/include/rate.h": "#define RATE 7", "src/go.mod": goMod + "\ntoolchain go1.26.99\n"}),
+		"GOPATH="+b.path("/go"), "GOSUMDB=off") // the image has no modules; there is no checksum database
+	assert.Equal(t, "7", printed)
+	assert.FileExists(t, b.path("/used"))
 }
 
 // replaced applies a replacer to the paths and contents of the files.
@@ -617,7 +722,7 @@ func TestWhatABuildWithCHas(t *testing.T) {
 	planned, err := planFor(metadata.Package{Type: "golang"}, pure.source(), settings, []string{"HTTPS_PROXY=http://user:secret@proxy"})
 	require.NoError(t, err)
 	withC := planned.WithC
-	assert.Equal(t, []string{"CC=clang", "GOFLAGS=-tags=x", "PKG_CONFIG_PATH=/opt", "GOPROXY=off"}, withC.Environment)
+	assert.Equal(t, []string{"CC=clang", "GOFLAGS=-tags=x", "PKG_CONFIG_PATH=/opt", "GOPROXY=file:///chaincode/cache/mod/cache/download", "GOSUMDB=off"}, withC.Environment)
 	assert.Equal(t, []string{"CC=clang", "GOFLAGS=-tags=x", "PKG_CONFIG_PATH=/opt"}, withC.Base.Environment)
 	assert.Equal(t, []platform.Cache{{Path: "/chaincode/cache/build"}, {Path: "/chaincode/cache/mod"}}, withC.Caches)
 	assert.True(t, withC.NoNetwork)

@@ -22,6 +22,10 @@ import (
 // input (an object file can make them run a program), so a package that needs them is not built here: the script downloads
 // the package's modules and ends with [NeedsC], and goBuildC takes over.
 //
+// The assembler opens every file that an #include names. The go command does not hash those in other directories, so a module
+// could include a file of the package that is built, and the shared cache would give its code to other packages. If a package
+// depends on such a module, all of it but the standard library is compiled under a key, as below, for all uploaded files.
+//
 // Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
 // and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
 const goBuild = goEnter + `key=$1
@@ -49,11 +53,36 @@ compile() { # patterns of packages to compile with the key...
 	export CGO_ENABLED=0
 	exec go build -v $mode "$@" "-ldflags=-s -w -linkmode=internal -libgcc=none" -o ` + OutputDir + `/chaincode "$target"
 }
+foreign() ( # prints how assembly of modules includes files that may not be the module's
+	export CGO_ENABLED=0
+	if [ "$mode" != -mod=readonly ]; then
+		return
+	fi
+	go list $mode -e -deps -f '{{if not .Standard}}{{.Dir}}{{end}}' "$target" 2>/dev/null | while IFS= read -r dir; do
+		set -- "$dir"/*.s
+		case $dir in
+		"$GOMODCACHE"/*) [ ! -e "$1" ] || grep -hs include "$dir"/*.s "$dir"/*.h || true ;;
+		esac
+	done | grep -vE '^[[:space:]]*(#[[:space:]]*include[[:space:]]+"[A-Za-z0-9_.-]+[.][hs]"[[:space:]]*(//[^*]*)?|//[^*]*)$' || true
+)
+compile_apart() ( # so that no other package gets the results
+	key=$(cd ` + InputDir + ` && find . -type f -exec sha256sum {} + | sort | sha256sum)
+	key=${key%% *}
+	if [ -n "$others" ]; then
+		export GOCACHE="$GOCACHE/$key"
+		compile
+	fi
+	compile all
+)
 search() {
 	go list $mode -deps -f '{{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}}' "$target"
 }
 case "$link$CGO_ENABLED" in
 static0)
+	if [ -n "$(foreign)" ]; then
+		compile_apart
+		exit
+	fi
 	(compile "$@")
 	exit
 	;;
@@ -79,6 +108,11 @@ found=$(export CGO_ENABLED=1 && search 4<&-) || {
 if [ -n "$found" ]; then
 	abandon
 	exit $needs_c
+fi
+if [ -n "$(foreign 4<&-)" ]; then
+	abandon
+	compile_apart 4<&-
+	exit
 fi
 cat <&4 >&2
 wait $!
@@ -220,6 +254,9 @@ find_modules() {
 const (
 	goBuildCache  = CacheDir + "/build"
 	goModuleCache = CacheDir + "/mod"
+	// goModuleProxy has the modules of a build with C. The go command verifies a toolchain each time that it uses it, which
+	// needs the checksum database unless GOPROXY is one file:// URL and GOSUMDB is off. All modules are verified by then.
+	goModuleProxy = "file://" + goModuleCache + "/cache/download"
 	// goStandardCache is the build cache in the image that goStandardPlan makes.
 	goStandardCache = CacheDir + "/std"
 )
@@ -249,7 +286,7 @@ func planGolang(r request) (Plan, error) {
 	args := []string{path.Join(InputDir, layout.dir), layout.mode, layout.target, r.goLink(), required.version, required.toolchain, index}
 	plan := r.goPlan(goBuild, slices.Concat(args, []string{key}, patterns)...)
 	plan.CodeAtRoot = r.atRoot
-	if !r.atRoot {
+	if !r.atRoot && layout.mode == "gopath" {
 		plan.LeftOut = append(slices.Clone(plan.LeftOut), goPathPackages)
 	}
 	plan.WithC = r.goPlanC(layout, args)
@@ -262,7 +299,7 @@ const goPathPackages = "/pkg"
 // goPlanC returns the plan of a build that needs gcc and ld.
 func (r request) goPlanC(layout goLayout, args []string) *Plan {
 	plan := r.goPlan(goBuildC, args...)
-	plan.Environment = append(r.goToolEnvironment(), "GOPROXY=off")
+	plan.Environment = append(r.goToolEnvironment(), "GOPROXY="+goModuleProxy, "GOSUMDB=off")
 	plan.Caches = []Cache{{Path: goBuildCache}, {Path: goModuleCache}}
 	plan.RunsNoCode, plan.NoNetwork = false, true
 	plan.Base = r.goStandardPlan()
@@ -371,6 +408,7 @@ const goEntered = 7
 // goStandard is the script that compiles the standard library for builds with C. Its argument is how to link. Its output
 // is a build cache that contains nothing from a package.
 const goStandard = goPrepare + `cd /
+go version >/dev/null 2>&1 || export GOTOOLCHAIN=local # another one cannot be downloaded without the settings for modules
 prepare
 export GOCACHE=` + OutputDir + `
 if [ "$1" = static ]; then

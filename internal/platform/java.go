@@ -18,6 +18,7 @@ var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.j
 // only into directories that the image and the operator choose. A file counts as new by the time of its last change, since
 // unpacked files keep older dates; BusyBox's find cannot tell that time.
 const javaRun = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
+others=$others$(grep -hs '^[^#]*MAVEN_OPTS' /usr/local/etc/mavenrc /etc/mavenrc "$HOME/.mavenrc")
 given="$MAVEN_OPTS $MAVEN_ARGS"
 if [ -z "$others" ]; then
 	export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"

@@ -52,6 +52,8 @@ func testJavaBuildScript(t *testing.T) {
 		"for all JVMs, undocumented": {"_JAVA_OPTIONS=-XX:+UseG1GC", ""},
 		"the package's":              {"mkdir -p /chaincode/input/src/.mvn; echo -XX:+UseG1GC >/chaincode/input/src/.mvn/jvm.config", ""},
 		"the package's, at its root": {"mkdir -p /chaincode/input/.mvn; echo -XX:+UseG1GC >/chaincode/input/.mvn/jvm.config", ""},
+		"the user's":                 {`export HOME=$PWD; echo 'MAVEN_OPTS="$MAVEN_OPTS -XX:+UseG1GC"' >.mavenrc`, ""},
+		"the user's, but for others": {`export HOME=$PWD; echo '# no MAVEN_OPTS here' >.mavenrc`, ours},
 		"the image's":                {"mkdir -p .mvn; echo -XX:+UseG1GC >.mvn/jvm.config", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

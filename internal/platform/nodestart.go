@@ -55,6 +55,11 @@ direct() {
 		*) return 1 ;;
 		esac
 	fi
+	node=$(command -v node) # npm's settings for all users are beside it
+	if [ -n "$npm_config_node_options$NPM_CONFIG_NODE_OPTIONS$npm_config_script_shell$NPM_CONFIG_SCRIPT_SHELL" ] ||
+		grep -qsE '^[[:space:]]*(node-options|script-shell)' "$HOME/.npmrc" "${node%/*/*}/etc/npmrc"; then
+		return 1
+	fi
 }
 if direct "$@"; then
 	cd ` + nodeTarget + `

@@ -178,3 +178,45 @@ func testNodeStartScriptWithoutNPM(t *testing.T) {
 		})
 	}
 }
+
+// npm turns some of its settings into variables for what it starts, or starts it with another shell.
+func TestNodeStartScriptWithSettingsOfNPM(t *testing.T) {
+	eachShell(t, testNodeStartScriptWithSettingsOfNPM)
+}
+
+func testNodeStartScriptWithSettingsOfNPM(t *testing.T) {
+	const options = "node-options=--use-openssl-ca\n"
+	for name, test := range map[string]struct {
+		files  map[string]string
+		env    string
+		direct bool
+	}{
+		"nothing that matters": {map[string]string{"/home/.npmrc": "registry=https://npm.example.com\n# " + options, "/etc/npmrc": "cache=/tmp\n"}, "", true},
+		"the user's":           {map[string]string{"/home/.npmrc": options}, "", false},
+		"all users'":           {map[string]string{"/etc/npmrc": "  " + options}, "", false},
+		"a shell":              {map[string]string{"/etc/npmrc": "script-shell = bash\n"}, "", false},
+		"a variable":           {nil, "npm_config_node_options=--use-openssl-ca", false},
+		"a variable, upper":    {nil, "NPM_CONFIG_NODE_OPTIONS=--use-openssl-ca", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.tool("/tools/npm", "")
+			b.tool("/tools/node", "")
+			b.tool("/usr/local/src/node_modules/.bin/fabric-chaincode-node", "")
+			for path, text := range test.files {
+				b.file(path, text, 0o644)
+			}
+			record := metadata.Record{Type: "node", NPMStart: &metadata.NPMStart{Name: "kv", Version: "1.2.3"}}
+			command, err := platform.StartCommand(record, config.Defaults(), "peer:7052")
+			require.NoError(t, err)
+			command[2] = "export HOME=" + b.path("/home") + " " + test.env + "\n" + command[2]
+			status, stderr, calls := b.run(command)
+			require.Zero(t, status, stderr)
+			want := "npm in /usr/local/src: start -- --peer.address peer:7052"
+			if test.direct {
+				want = "fabric-chaincode-node in /usr/local/src: start --peer.address peer:7052"
+			}
+			assert.Equal(t, []string{want}, calls)
+		})
+	}
+}

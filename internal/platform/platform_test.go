@@ -81,7 +81,7 @@ func TestGolangPlan(t *testing.T) {
 		Command:       []string{"build", "/chaincode/input/src", "readonly", "./cmd", "static", "", "", "on", ""},
 		ModTime:       time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
 		Tuning:        []string{"GOMEMLIMIT=512MiB"},
-		LeftOut:       []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch", "/pkg"},
+		LeftOut:       []string{".git", ".hg", ".svn", ".bzr", ".fslckout", "_FOSSIL_", "*.gch", "*.pch"},
 		RunsNoCode:    true,
 		Caches:        []platform.Cache{{Name: "go-build", Path: "/chaincode/cache/build"}, {Name: "go-modules", Path: "/chaincode/cache/mod"}},
 		Target:        "/usr/local/bin",
