@@ -49,7 +49,7 @@ type Engine interface {
 	Describe(ctx context.Context) (docker.Description, error)
 	RefusedCalls(ctx context.Context) ([]docker.RefusedCall, error)
 	RootDir(ctx context.Context) (string, error)
-	OwnLoopback(ctx context.Context) (reason string, err error)
+	IsRootless(ctx context.Context) (bool, error)
 	Volumes(ctx context.Context, label string) ([]docker.Volume, error)
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Connect(ctx context.Context, id, network string, aliases []string) error

@@ -19,6 +19,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -40,6 +41,7 @@ type installation struct {
 	free      space
 	readOnly  bool    // directories are not writable
 	container dialled // what the probe's container answers
+	peer      host.Container
 	load      Load
 }
 
@@ -101,7 +103,7 @@ func (i *installation) checkAsIs(ctx context.Context) (lines string, healthy boo
 	c := &checker{
 		report: &report{out: &out}, builds: !i.runs, load: i.load,
 		process: cli.Process{Args: i.args, Home: i.home, Environ: i.environ, Stdout: &out, Stderr: &out, Log: hclog.NewNullLogger()},
-		place:   place{free: func(string) (space, error) { return i.free, nil }, writable: func(string) bool { return !i.readOnly }, executable: program},
+		place:   place{free: func(string) (space, error) { return i.free, nil }, writable: func(string) bool { return !i.readOnly }, executable: program, container: i.peer},
 	}
 	require.NoError(i.t, c.readArguments())
 	c.checkAll(ctx, i.probing)

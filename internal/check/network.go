@@ -74,14 +74,13 @@ func (c *checker) isLoopback(ctx context.Context) bool {
 	}
 	whose, remedy := "which is its own container", "a name of the peer in that network"
 	if c.networks.Mode() == network.Host {
-		reason := ""
-		if !c.about.Podman {
-			reason, _ = c.engine.OwnLoopback(ctx) // an engine that does not say is taken for an ordinary one
-		}
-		if reason == "" {
+		if c.about.Podman || len(c.place.container.IDs) > 0 { // a peer in a container shares that network
 			return false
 		}
-		whose, remedy = "which is not this machine, since "+reason, "an address of this machine that is not loopback"
+		if rootless, err := c.engine.IsRootless(ctx); err != nil || !rootless { // an engine that does not say is taken for an ordinary one
+			return false
+		}
+		whose, remedy = "which is not this machine, since the engine is rootless", "an address of this machine that is not loopback"
 	}
 	c.fail("network", fmt.Sprintf("a chaincode on %s would connect to the peer at %s (from %s), %s", nameOf(c.networks), c.address, c.addressSource, whose),
 		"set peer.chaincodeAddress (CORE_PEER_CHAINCODEADDRESS) to "+remedy)

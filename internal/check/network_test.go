@@ -15,6 +15,7 @@ import (
 
 	"fabric-builder-docker/internal/cli"
 	"fabric-builder-docker/internal/config"
+	"fabric-builder-docker/internal/host"
 	"fabric-builder-docker/test/fakeengine"
 )
 
@@ -55,23 +56,21 @@ func TestThePeersAddressIsALoopbackAddress(t *testing.T) {
 }
 
 func TestTheHostsNetworkIsNotThePeersMachine(t *testing.T) {
-	for info, reason := range map[string]string{
-		`{"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}`: "since the engine is rootless",
-		`{"OperatingSystem": "Docker Desktop"}`:                                  "since Docker Desktop runs the engine in a virtual machine",
-	} {
-		engine := fakeengine.New(t)
-		engine.On(fakeengine.Info, fakeengine.Answer(http.StatusOK, info))
+	check := func(options ...fakeengine.Option) *installation {
+		engine := fakeengine.New(t, options...)
+		engine.On(fakeengine.Info, fakeengine.Answer(http.StatusOK, `{"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}`))
 		i := newInstallation(t, engine)
 		i.args = []string{"127.0.0.1:7052"}
 		i.set("vm", "docker", map[string]any{"hostConfig": map[string]any{"NetworkMode": "host"}})
-		i.finds("network", "a chaincode on network host would connect to the peer at 127.0.0.1:7052", reason, "an address of this machine that is not loopback")
+		return i
 	}
-	engine := fakeengine.New(t, fakeengine.Podman())
-	engine.On(fakeengine.Info, fakeengine.Answer(http.StatusOK, `{"SecurityOptions": ["name=rootless"]}`))
-	i := newInstallation(t, engine)
-	i.args = []string{"127.0.0.1:7052"}
-	i.set("vm", "docker", map[string]any{"hostConfig": map[string]any{"NetworkMode": "host"}})
+	check().finds("network", "a chaincode on network host would connect to the peer at 127.0.0.1:7052", "since the engine is rootless",
+		"an address of this machine that is not loopback")
+	i := check()
+	i.peer = host.Container{IDs: []string{"4e07408562be"}}
 	lines, _ := i.check()
+	assert.Contains(t, lines, "ok    network: a chaincode gets network host", "the peer's container shares that network")
+	lines, _ = check(fakeengine.Podman()).check()
 	assert.Contains(t, lines, "ok    network: a chaincode gets network host")
 }
 

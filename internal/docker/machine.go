@@ -20,19 +20,14 @@ func (e *Engine) RootDir(ctx context.Context) (string, error) {
 	return info.DockerRootDir, nil
 }
 
-// OwnLoopback returns why network host of an engine has another loopback than the machine on which its clients run, as a part of
-// a sentence. It is empty if there is no such reason, and also for podman, which gives the machine's network to everybody.
-func (e *Engine) OwnLoopback(ctx context.Context) (reason string, err error) {
+// IsRootless reports whether an engine runs in a user's namespaces. Unlike podman, a rootless Docker engine has a network of its
+// own, which network host of its containers is.
+func (e *Engine) IsRootless(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	info, err := e.api.Info(ctx)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("asking the engine for its network: %w", err)
-	case info.OperatingSystem == "Docker Desktop":
-		return "Docker Desktop runs the engine in a virtual machine", nil
-	case slices.Contains(info.SecurityOptions, "name=rootless"):
-		return "the engine is rootless", nil
+	if err != nil {
+		return false, fmt.Errorf("asking the engine whether it is rootless: %w", err)
 	}
-	return "", nil
+	return slices.Contains(info.SecurityOptions, "name=rootless"), nil
 }

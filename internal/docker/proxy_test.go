@@ -79,7 +79,7 @@ var everyCall = map[string]func(ctx context.Context, e *docker.Engine, id string
 		e.ReadLog(ctx, id, &docker.LogPosition{}, func(docker.LogPiece) error { return nil })
 	},
 	"RefusedCalls":  func(context.Context, *docker.Engine, string) {}, // has a test of its own
-	"OwnLoopback":   func(ctx context.Context, e *docker.Engine, _ string) { e.OwnLoopback(ctx) },
+	"IsRootless":    func(ctx context.Context, e *docker.Engine, _ string) { e.IsRootless(ctx) },
 	"RootDir":       func(ctx context.Context, e *docker.Engine, _ string) { e.RootDir(ctx) },
 	"Remove":        func(ctx context.Context, e *docker.Engine, id string) { e.Remove(ctx, id) },
 	"RemoveUnnamed": func(ctx context.Context, e *docker.Engine, _ string) { e.RemoveUnnamed(ctx, "base:1") },

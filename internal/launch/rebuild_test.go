@@ -102,12 +102,13 @@ func TestARebuiltImageThatIsGoneIsBuiltAgain(t *testing.T) {
 // The peer gives up after chaincode.startuptimeout, and tries again later. If that ended the build, an image whose build takes
 // longer would never come back.
 func TestARebuildMayTakeLongerThanTheStart(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t)
 	process := withSource(t, r)
-	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
-	r.engine.SetProgram(func(p *fakeengine.Process) int { <-time.After(1100 * time.Millisecond); return compileOrServe(p) })
+	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=5s")
+	r.engine.SetProgram(func(p *fakeengine.Process) int { <-time.After(5 * time.Second); return compileOrServe(p) })
 	err := Run(t.Context(), process)
-	require.ErrorContains(t, err, "the image is built again, but its chaincode was not started within 1s (see chaincode.startuptimeout)")
+	require.ErrorContains(t, err, "the image is built again, but its chaincode was not started within 5s (see chaincode.startuptimeout)")
 	assert.NotContains(t, r.output.String(), "serving")
 	assert.Empty(t, r.engine.Containers())
 
@@ -119,10 +120,11 @@ func TestARebuildMayTakeLongerThanTheStart(t *testing.T) {
 }
 
 func TestARebuildThatFailsAfterTheTimeToStartReportsWhy(t *testing.T) {
+	t.Parallel()
 	r := newRunner(t)
 	process := withSource(t, r)
-	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=1s")
-	r.engine.SetProgram(func(*fakeengine.Process) int { <-time.After(1100 * time.Millisecond); return 1 })
+	process.Environ = append(process.Environ, "CORE_CHAINCODE_STARTUPTIMEOUT=5s")
+	r.engine.SetProgram(func(*fakeengine.Process) int { <-time.After(5 * time.Second); return 1 })
 	assert.ErrorContains(t, Run(t.Context(), process), "building it again failed: the build ended with exit status 1")
 	assert.Empty(t, r.engine.Containers())
 }

@@ -77,8 +77,12 @@ var (
 )
 
 // mayIncludeGo reports whether a file that assembly could include may include a Go file. Such a name can be written in many ways,
-// so it reports true for everything but plain ones.
+// so it reports true for everything but plain ones. As these lead from assembly to headers alone, it looks at no other files: a
+// license has the word, too.
 func (r request) mayIncludeGo(f content.File) bool {
+	if !slices.Contains([]string{goAssembly, ".h", ".inc"}, path.Ext(f.Path)) {
+		return false
+	}
 	text, err := metadata.ReadFile(r.content.FS, f.Path)
 	if err != nil {
 		return true

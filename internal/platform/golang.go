@@ -24,7 +24,8 @@ import (
 //
 // The assembler opens every file that an #include names. The go command does not hash those in other directories, so a module
 // could include a file of the package that is built, and the shared cache would give its code to other packages. If a package
-// depends on such a module, all of it but the standard library is compiled under a key, as below, for all uploaded files.
+// depends on such a module, all but the standard library is compiled under a key for all uploaded files. Assembly that
+// includes nothing but files of its own directory, whose names say that they are headers or assembly, is no such thing.
 //
 // Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
 // and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
@@ -54,16 +55,16 @@ compile() { # patterns of packages to compile with the key...
 	exec go build -v $mode "$@" "-ldflags=-s -w -linkmode=internal -libgcc=none" -o ` + OutputDir + `/chaincode "$target"
 }
 foreign() ( # prints how assembly of modules includes files that may not be the module's
-	export CGO_ENABLED=0
+	export CGO_ENABLED=0 LC_ALL=C
 	if [ "$mode" != -mod=readonly ]; then
 		return
 	fi
-	go list $mode -e -deps -f '{{if not .Standard}}{{.Dir}}{{end}}' "$target" 2>/dev/null | while IFS= read -r dir; do
-		set -- "$dir"/*.s
+	dirs=$(go list $mode -e -deps -f '{{if and .SFiles (not .Standard)}}{{.Dir}}{{end}}' "$target" 2>/dev/null) || echo unknown
+	echo "$dirs" | while IFS= read -r dir; do
 		case $dir in
-		"$GOMODCACHE"/*) [ ! -e "$1" ] || grep -hs include "$dir"/*.s "$dir"/*.h || true ;;
+		"$GOMODCACHE"/*) grep -ahs include "$dir"/*.s "$dir"/*.h || true ;;
 		esac
-	done | grep -vE '^[[:space:]]*(#[[:space:]]*include[[:space:]]+"[A-Za-z0-9_.-]+[.][hs]"[[:space:]]*(//[^*]*)?|//[^*]*)$' || true
+	done | grep -avE '^[[:space:]]*(#[[:space:]]*include[[:space:]]+"[A-Za-z0-9_-][A-Za-z0-9_.-]*[.][hs]"[[:space:]]*(//[^*]*)?|//[^*]*)$' || true
 )
 compile_apart() ( # so that no other package gets the results
 	key=$(cd ` + InputDir + ` && find . -type f -exec sha256sum {} + | sort | sha256sum)
