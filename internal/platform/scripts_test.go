@@ -94,6 +94,7 @@ func (b box) run(command []string) (int, string, []string) {
 const (
 	proxy   = "env GOPROXY"
 	listCgo = "list -mod=readonly -deps -f {{if and (or .CgoFiles .SwigFiles .SwigCXXFiles .SysoFiles) (not .Standard)}}{{.ImportPath}}{{end}} ./cmd (CGO_ENABLED=1)"
+	listAsm = "list -mod=readonly -e -deps -f {{if and .SFiles (not .Standard)}}{{.Dir}}{{end}} ./cmd (CGO_ENABLED=0)"
 	noCgo   = "build -v -mod=readonly -gcflags=all=-dwarf=false -ldflags=-s -w -linkmode=internal -libgcc=none -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=0)"
 	withCgo = "build -v -mod=readonly -ldflags=-linkmode external -extldflags '-static' -o BOX/chaincode/output/chaincode ./cmd (CGO_ENABLED=1)"
 )
@@ -108,10 +109,10 @@ func testGoBuildScript(t *testing.T) {
 		status int
 		stderr string
 	}{
-		"without cgo": {"", []string{"version", proxy, listCgo, noCgo}, 0, ""},
+		"without cgo": {"", []string{"version", proxy, listCgo, listAsm, noCgo}, 0, ""},
 		"with cgo":    {`[ "$1" = list ] && echo github.com/example/c; exit 0`, []string{"version", proxy, listCgo}, platform.NeedsC, ""},
 		"list fails":  {`[ "$1" = list ] && echo "no such package" >&2 && exit 3; exit 0`, []string{"version", proxy, listCgo}, 3, "no such package\n"},
-		"build fails": {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, noCgo}, 2, "main.go:1: syntax error\n"},
+		"build fails": {`[ "$1" = build ] && echo "main.go:1: syntax error" >&2 && exit 2; exit 0`, []string{"version", proxy, listCgo, listAsm, noCgo}, 2, "main.go:1: syntax error\n"},
 		"the output of the abandoned build is not shown": {
 			`[ "$1" = list ] && sleep 0.2 && echo c; [ "$CGO_ENABLED" = 0 ] && echo "excluded all Go files" >&2 && exit 1; exit 0`,
 			[]string{"version", proxy, listCgo}, platform.NeedsC, "",
