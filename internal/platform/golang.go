@@ -24,8 +24,8 @@ import (
 //
 // The assembler opens every file that an #include names. The go command does not hash those in other directories, so a module
 // could include a file of the package that is built, and the shared cache would give its code to other packages. If a package
-// depends on such a module, all but the standard library is compiled under a key for all uploaded files. Assembly that
-// includes nothing but files of its own directory, whose names say that they are headers or assembly, is no such thing.
+// depends on such a module, all but the standard library is compiled under a key for all uploaded files. A module whose assembly
+// includes nothing but headers and assembly of its own directory, by plain names, needs no key.
 //
 // Since most packages need no C, the script starts the build while it searches the dependencies for cgo and object files,
 // and abandons that build if it finds any. If the operator or the image sets CGO_ENABLED, the script does not search.
