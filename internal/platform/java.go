@@ -10,20 +10,28 @@ const javaTarget = "/root/chaincode-java/chaincode"
 // javaManifests lists the files that the image's build.sh looks for. Any one of them is enough.
 var javaManifests = []string{"build.gradle", "build.gradle.kts", "pom.xml", "*.jar"}
 
-// javaRun runs the image's build.sh in the image's working directory. Since a build takes only seconds, it tells Maven's JVM
-// to use the fast compiler and the serial garbage collector. It sets no options if the operator, the image or the package
-// sets any, because a JVM that is told to use two garbage collectors does not start.
-//
-// When build.sh has ended, javaRun lists in [DownloadsFile] what it has downloaded, as [ParseDownloads] describes. It looks
-// only into directories that the image and the operator choose. A file counts as new by the time of its last change, since
-// unpacked files keep older dates; BusyBox's find cannot tell that time.
-const javaRun = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
+// javaOptions tells Maven's JVM to use the fast compiler and the serial garbage collector, since a build takes only seconds. It
+// sets no options if the operator, the image or the package sets any, because a JVM that is told to use two garbage collectors
+// does not start.
+const javaOptions = `others=$MAVEN_OPTS$JAVA_TOOL_OPTIONS$JDK_JAVA_OPTIONS$_JAVA_OPTIONS$(cat .mvn/jvm.config ` + InputDir + `/.mvn/jvm.config ` + InputDir + `/src/.mvn/jvm.config 2>/dev/null)
 others=$others$(grep -hs '^[^#]*MAVEN_OPTS' /usr/local/etc/mavenrc /etc/mavenrc "$HOME/.mavenrc")
 given="$MAVEN_OPTS $MAVEN_ARGS"
 if [ -z "$others" ]; then
 	export MAVEN_OPTS="-XX:+IgnoreUnrecognizedVMOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 fi
-` + javaGiven + `stores() {
+`
+
+// javaSkipsCompiler tells Maven to compile nothing, which saves more than half a second: before it compiles, it has downloaded
+// all that it needs for that, except for annotation processors that a pom.xml lists as such.
+const javaSkipsCompiler = `if [ -z "$(find ` + InputDir + ` -name pom.xml -exec grep -l annotationProcessorPaths '{}' +)" ]; then
+	export MAVEN_OPTS="$MAVEN_OPTS -Dmaven.main.skip=true"
+fi
+`
+
+// javaLists begins to note what a build downloads. When it has ended, listing writes that to [DownloadsFile], as
+// [ParseDownloads] describes. It looks only into directories that the image and the operator choose. A file counts as new by the
+// time of its last change, since unpacked files keep older dates; BusyBox's find cannot tell that time.
+const javaLists = javaGiven + `stores() {
 	user=$(id -un 2>/dev/null) && eval "known=~$user"
 	for home in "$HOME" "$known"; do
 		echo "maven $home/.m2/repository"
@@ -58,20 +66,58 @@ downloads() {
 		done
 	done
 }
+listing() { # status
+	downloads "$1" >` + DownloadsFile + ` 2>/dev/null
+}
 began=` + CacheDir + `/began
 true >"$began"
-./build.sh
-status=$?
-downloads $status >` + DownloadsFile + ` 2>/dev/null
 `
 
-// javaBuild is the script of the build container.
-const javaBuild = javaRun + `exit $status
+// javaBuild is the script of the build container, which runs the image's build.sh in the image's working directory.
+const javaBuild = javaOptions + javaLists + `./build.sh
+status=$?
+listing $status
+exit $status
 `
 
 // javaResolve is the script of the container that downloads the dependencies. That build.sh fails is no error: what it builds
 // from is not all there.
-const javaResolve = javaRun + `exit 0
+//
+// It also ends when Maven's shade plugin begins to put the jar of the last module together, which takes seconds: all that goes
+// into it has been downloaded then. The build is not told to end but dies with its container. Nor is the end of its output
+// awaited, because what it leaves in the background may hold that open.
+const javaResolve = javaOptions + javaSkipsCompiler + javaLists + `output=` + CacheDir + `/output
+ended="build.sh ended with status "
+follow() { # prints the output, and sets status
+	module= status=1
+	while IFS= read -r line; do
+		case $line in
+		*"$ended"*)
+			status=${line##*"$ended"} line=${line%"$ended"*}
+			[ -z "$line" ] || printf '%s\n' "$line"
+			return
+			;;
+		"[INFO] Building "*" ["*/*]) module=${line##*[} module=${module%]} ;;
+		"[INFO] Including "*" in the shaded jar.")
+			if [ "${module%/*}" = "${module#*/}" ]; then
+				printf '%s\n' "$line" "all dependencies are there: the build without the code ends here"
+				status=0
+				return
+			fi
+			;;
+		esac
+		printf '%s\n' "$line"
+	done
+}
+if mkfifo "$output"; then
+	{ ./build.sh; echo "$ended$?"; } >"$output" &
+	follow <"$output"
+else
+	./build.sh
+	status=$?
+fi
+listing $status
+exit 0
 `
 
 // planJava plans a java package, which the image's build.sh builds. The plan has no cache volume: Maven and Gradle run the

@@ -4,6 +4,7 @@ package platform_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -207,6 +208,77 @@ exit 3
 	}
 	assert.Contains(t, above, b.path("/home/.m2"))
 	assert.Contains(t, above, b.root)
+}
+
+// Only the build without the code may leave out the compiler, and only where that downloads nothing.
+func TestOnlyABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
+	eachShell(t, testOnlyABuildWithoutTheCodeSkipsTheCompiler)
+}
+
+func testOnlyABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
+	const skip = " -Dmaven.main.skip=true"
+	both := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java"))
+	for name, test := range map[string]struct {
+		pom, before string
+		command     []string
+		want        string
+	}{
+		"without the code":                        {"<project/>", "MAVEN_OPTS=-Xmx1g", both.Snapshot.Command, "-Xmx1g" + skip},
+		"without the code, and processors listed": {"<annotationProcessorPaths>", "MAVEN_OPTS=-Xmx1g", both.Snapshot.Command, "-Xmx1g"},
+		"with the code":                           {"<project/>", "MAVEN_OPTS=-Xmx1g", both.Command, "-Xmx1g"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			b.file("/chaincode/cache/x", "", 0o644)
+			b.file("/chaincode/input/src/pom.xml", "<project/>", 0o644)
+			b.file("/chaincode/input/src/a module/pom.xml", test.pom, 0o644)
+			b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\n", 0o755)
+			command := slices.Clone(test.command)
+			command[2] = "export " + test.before + "\n" + command[2]
+			_, stderr, _ := b.run(command)
+			assert.Equal(t, test.want+"\n", stderr)
+		})
+	}
+}
+
+// Nothing is downloaded any more when Maven's shade plugin puts the jar of the last module together. What still runs then ends
+// with the container, and so does what a build has left in the background.
+func TestWhenABuildWithoutTheCodeEnds(t *testing.T) { eachShell(t, testWhenABuildWithoutTheCodeEnds) }
+
+func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
+	const (
+		shading = "[INFO] Including org.a:a:jar:1.0 in the shaded jar.\n"
+		first   = "[INFO] Building api 1.0                     [1/2]\n"
+		last    = "[INFO] Building app 1.0                     [2/2]\n"
+		ends    = "all dependencies are there: the build without the code ends here\n"
+	)
+	for name, test := range map[string]struct{ printed, then, want, status string }{
+		"one module":                    {"[INFO] Building kv 1.0\n" + shading, "goes_on", "[INFO] Building kv 1.0\n" + shading + ends, "0"},
+		"the last of two modules":       {first + shading + last + shading, "goes_on", first + shading + last + shading + ends, "0"},
+		"the first of two modules":      {first + shading, "exit 3", first + shading, "3"},
+		"what is no line of Maven's":    {"x [INFO] Including a in the shaded jar.\n", "exit 3", "x [INFO] Including a in the shaded jar.\n", "3"},
+		"an output without a last line": {" a \\ b\n\nlast", "exit 3", " a \\ b\n\nlast\n", "3"},
+		"no output":                     {"", "exit 0", "", "0"},
+		"more in the background":        {"done\n", "goes_on & exit 3", "done\n", "3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			t.Cleanup(func() { b.file("/over", "", 0o644) })
+			b.file("/chaincode/cache/x", "", 0o644)
+			b.file("/printed", test.printed, 0o644)
+			b.file("/build.sh", "#!/bin/sh\ngoes_on() { while [ ! -e ROOT/over ]; do sleep 0.05; done; }\ncat ROOT/printed\n"+test.then+"\n", 0o755)
+			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java")).Snapshot.Command
+			script[2] = "exec >ROOT/out 2>&1\n" + script[2]
+			status, _, _ := b.run(script)
+			assert.Zero(t, status)
+			printed, err := os.ReadFile(b.path("/out"))
+			require.NoError(t, err)
+			assert.Equal(t, test.want, string(printed))
+			list, err := os.ReadFile(b.path("/chaincode/cache/downloads"))
+			require.NoError(t, err)
+			assert.True(t, strings.HasPrefix(string(list), "status "+test.status+"\n"), string(list))
+		})
+	}
 }
 
 func TestWhichDownloadsAreKept(t *testing.T) {

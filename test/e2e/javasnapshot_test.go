@@ -108,7 +108,11 @@ func TestWhatAJavaBuildNeedsAheadOfTheCodeIsThere(t *testing.T) {
 	const system = `<dependency><groupId>org.example</groupId><artifactId>local</artifactId><version>1</version><scope>system</scope><systemPath>${project.basedir}/lib/local.jar</systemPath></dependency>`
 	const enforcer = `<plugin><artifactId>maven-enforcer-plugin</artifactId><version>3.5.0</version><executions><execution><phase>validate</phase><goals><goal>enforce</goal></goals>
 <configuration><rules><requireFilesExist><files><file>${project.basedir}/config/VERSION</file></files></requireFilesExist></rules></configuration></execution></executions></plugin>`
+	processor := warmed()
+	processor[0].Body = bytes.Replace(processor[0].Body, []byte("<version>3.13.0</version>"), []byte("<version>3.13.0</version><configuration><annotationProcessorPaths><path>"+
+		"<groupId>org.immutables</groupId><artifactId>value</artifactId><version>2.10.1</version></path></annotationProcessorPaths></configuration>"), 1)
 	for name, code := range map[string][]peer.Entry{
+		"an annotation processor that only the compiler needs": processor,
 		"a jar of scope system, and a file that validate reads": withPlugins(system, enforcer,
 			peer.Entry{Name: "src/lib/local.jar", Body: jar(t), Mode: 0o100644}, peer.File("src/config/VERSION", "1")),
 		"two modules, one needs the other, and Lombok": entries(t, filepath.Join(world.samples, "java-modules")),
