@@ -138,9 +138,9 @@ func TestABuildWhoseSecretsNeverArriveIsKilled(t *testing.T) {
 }
 
 func testABuildWhoseSecretsNeverArriveIsKilled(t *testing.T) {
-	r := newReceiver(t)
 	given := platform.Given{Secrets: []platform.Secret{{Place: "~/.a", Content: []byte("one")}}}
 	for name, ends := range map[string]bool{"nothing arrives": true, "all arrives": false} {
+		r := newReceiver(t) // each is a container of its own
 		input, writer, err := os.Pipe()
 		require.NoError(t, err)
 		defer writer.Close()
