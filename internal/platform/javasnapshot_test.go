@@ -263,10 +263,9 @@ func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
-			t.Cleanup(func() { b.file("/over", "", 0o644) })
 			b.file("/chaincode/cache/x", "", 0o644)
 			b.file("/printed", test.printed, 0o644)
-			b.file("/build.sh", "#!/bin/sh\ngoes_on() { while [ ! -e ROOT/over ]; do sleep 0.05; done; }\ncat ROOT/printed\n"+test.then+"\n", 0o755)
+			b.file("/build.sh", "#!/bin/sh\ngoes_on() { while [ -e ROOT/printed ]; do sleep 0.05; done; }\ncat ROOT/printed\n"+test.then+"\n", 0o755)
 			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java")).Snapshot.Command
 			script[2] = "exec >ROOT/out 2>&1\n" + script[2]
 			status, _, _ := b.run(script)
