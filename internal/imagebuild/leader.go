@@ -123,9 +123,6 @@ func (b *Builder) buildAsLeader(ctx context.Context, j *job, id, built string) (
 		b.Log.Warn("building again", "image", j.image, "reason", err)
 	}
 	b.Log.Info(j.task().begins, j.about("type", j.plan.Type, "builder_image", j.plan.Builder.Name)...)
-	if !j.warm {
-		go j.lookup.get() // takes a moment for a new base image; an error comes again when the image is made
-	}
 	if err := b.run(ctx, j, id); err != nil || j.warm {
 		return err
 	}
@@ -154,6 +151,9 @@ func (b *Builder) run(ctx context.Context, j *job, id string) error {
 	defer detach()
 	if err := b.Engine.Start(ctx, id); err != nil {
 		return err
+	}
+	if !j.warm {
+		go j.lookup.get() // takes a moment for a new base image; an error comes again when the image is made
 	}
 	ended, shown := make(chan struct{}), make(chan error, 1)
 	go func() { shown <- b.newLogReader(j, id, &docker.LogPosition{}).poll(ctx, ended) }()
