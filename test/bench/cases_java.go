@@ -6,14 +6,17 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 )
 
-// javaCases are the builds of Java packages, with Maven: a chaincode of one project, and a program of two modules.
+// javaCases are the builds of Java packages, with Maven: a chaincode of one project, one of two modules, and a program of two
+// modules that needs little more than Maven itself.
 func (b *bench) javaCases() []benchCase {
-	return append(
+	return slices.Concat(
 		b.javaCasesOf(javaSample, "Java", "Build, Java with Maven", "javakv"),
-		b.javaCasesOf(modulesSample, "Java modules", "Build, Java with Maven, two modules", "javamodules")...)
+		b.javaCasesOf(kvModulesSample, "Java chaincode of two modules", "Build, Java with Maven, a chaincode of two modules", "javakvmodules"),
+		b.javaCasesOf(modulesSample, "Java modules", "Build, Java with Maven, a small program of two modules", "javamodules"))
 }
 
 func (b *bench) javaCasesOf(of sample, name, section, label string) []benchCase {

@@ -24,7 +24,8 @@ var (
 	nodeSample = sample{"node", "node", "lib/kv.js", "no value for key"}
 	javaSample = sample{"java", "java", "src/main/java/org/example/kv/KV.java", "no value for key"}
 
-	modulesSample = sample{"java", "java-modules", "app/src/main/java/org/example/app/Main.java", "last words"}
+	kvModulesSample = sample{"java", "java-kv-modules", "contract/src/main/java/org/example/kv/KV.java", "no value for key"}
+	modulesSample   = sample{"java", "java-modules", "app/src/main/java/org/example/app/Main.java", "last words"}
 )
 
 // sources holds directories with chaincodes, each created once.

@@ -45,17 +45,17 @@ func ahead(t *testing.T, said string) (files, status string) {
 	return found[1], found[2]
 }
 
-// newJava is the Java sample with a pom.xml that no engine has seen, and what build has said of its first install.
+// newJava is a Java chaincode of two modules with a pom.xml that no engine has seen, and what build has said of its first install.
 type newJava struct{ dir, said string }
 
 var sharedJava shared[newJava]
 
-// javaSample returns the Java sample with a snapshot that this run has made, which takes half a minute.
+// javaSample returns that chaincode with a snapshot that this run has made, which takes half a minute.
 func javaSample(t *testing.T) newJava {
 	t.Helper()
 	return sharedJava.get(t, func() newJava {
 		dir := filepath.Join(world.bin, "java-sample")
-		require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "java"))))
+		require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(world.samples, "java-kv-modules"))))
 		pom, err := os.ReadFile(filepath.Join(dir, "pom.xml"))
 		require.NoError(t, err)
 		pom = bytes.Replace(pom, []byte("</properties>"), []byte("<salt>"+rand.Text()+"</salt></properties>"), 1)
@@ -65,7 +65,7 @@ func javaSample(t *testing.T) newJava {
 	})
 }
 
-// The real shim: the first install downloads everything ahead of the code, and an upgrade nothing.
+// The real shim, two modules: the first install downloads everything ahead of the code, and an upgrade nothing.
 func TestAnUpgradeOfAJavaPackageDownloadsNothing(t *testing.T) {
 	t.Parallel()
 	p, first := javaPeer(t), javaSample(t)
