@@ -151,7 +151,7 @@ exit $status
 // isolated returns a command that runs in a PID namespace of its own, as in a container: peers that run on this machine are
 // not seen.
 func isolated(command ...string) []string {
-	unshare := []string{"unshare", "--pid", "--fork", "--mount-proc"}
+	unshare := []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}
 	if os.Getuid() != 0 {
 		unshare = append(unshare, "--user", "--map-root-user")
 	}

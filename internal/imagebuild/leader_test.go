@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,10 @@ func TestABuildsCommandEndsAtItsTimeOut(t *testing.T) {
 			run := func(limit time.Duration, command ...string) (output string, status int) {
 				words := endAfter(limit, command)
 				require.Equal(t, []string{"/bin/sh", "-c"}, words[:2])
-				text, err := shell.Command(nil, words[1:]...).Output()
+				cmd := shell.Command(nil, words[1:]...)
+				cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+				text, err := cmd.Output()
+				_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what waits to kill whoever has the number of its process then
 				var exit *exec.ExitError
 				if errors.As(err, &exit) {
 					return string(text), exit.ExitCode()

@@ -39,7 +39,7 @@ echo "$(basename "$0") in ${PWD#ROOT}: $*${CGO_ENABLED:+ (CGO_ENABLED=$CGO_ENABL
 func newBox(t *testing.T) box {
 	require.NotNil(t, shell, "a test of scripts runs under eachShell")
 	b := box{t, t.TempDir(), shell}
-	for _, dir := range []string{platform.InputDir + "/src", platform.OutputDir, "/usr/local/src", "/tools"} {
+	for _, dir := range []string{platform.InputDir + "/src", platform.OutputDir, "/usr/local/src", "/tools", "/tmp"} {
 		require.NoError(t, os.MkdirAll(b.path(dir), 0o755))
 	}
 	return b
@@ -63,7 +63,9 @@ func (b box) inside(script string) string {
 
 // command returns a command for the shell, with the box's tools first in PATH.
 func (b box) command(args ...string) *exec.Cmd {
-	return b.shell.Command([]string{b.path("/tools")}, args...)
+	cmd := b.shell.Command([]string{b.path("/tools")}, args...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+b.path("/tmp"))
+	return cmd
 }
 
 // run runs the command of a plan and returns its exit status, its stderr and the recorded calls of tools.
@@ -584,6 +586,7 @@ wait`+"\n")
 	cmd := b.command(append([]string{"-c", script}, command[3:]...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	require.Eventually(t, func() bool { _, err := os.Stat(b.path("/ready")); return err == nil }, time.Minute, 5*time.Millisecond)
 	require.NoError(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM))
 	_ = cmd.Wait()

@@ -170,7 +170,7 @@ func TestCredentialHelperFails(t *testing.T) {
 // A child of the helper may keep its stdout open.
 func TestLookupEndsWithItsContextWhileAHelperHangs(t *testing.T) {
 	note := filepath.Join(t.TempDir(), "child")
-	environ := helper(t, "test", "sleep 3600 & echo $! >"+note+".new; mv "+note+".new "+note+"; wait")
+	environ := helper(t, "test", "sleep 300 & echo $! >"+note+".new; mv "+note+".new "+note+"; wait")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() {

@@ -51,7 +51,7 @@ func TestTerminateKillsAProcessThatIgnoresSIGTERM(t *testing.T) {
 	ready, err := stubborn.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, stubborn.Start())
-	defer func() { _ = stubborn.Wait() }()
+	defer func() { _ = stubborn.Process.Kill(); _ = stubborn.Wait() }()
 	_, err = ready.Read(make([]byte, 1))
 	require.NoError(t, err)
 
