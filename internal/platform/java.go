@@ -21,11 +21,8 @@ if [ -z "$others" ]; then
 fi
 `
 
-// javaSkipsCompiler tells Maven to compile nothing, which saves more than half a second: before it compiles, it has downloaded
-// all that it needs for that, except for annotation processors that a pom.xml lists as such.
-const javaSkipsCompiler = `if [ -z "$(find ` + InputDir + ` -name pom.xml -exec grep -l annotationProcessorPaths '{}' +)" ]; then
-	export MAVEN_OPTS="$MAVEN_OPTS -Dmaven.main.skip=true"
-fi
+// javaSkipsCompiler tells Maven to compile nothing. See [mavenProjects.skipsCompiler].
+const javaSkipsCompiler = `export MAVEN_OPTS="$MAVEN_OPTS -Dmaven.main.skip=true"
 `
 
 // javaLists begins to note what a build downloads. When it has ended, listing writes that to [DownloadsFile], as
@@ -80,13 +77,30 @@ listing $status
 exit $status
 `
 
-// javaResolve is the script of the container that downloads the dependencies. That build.sh fails is no error: what it builds
-// from is not all there.
-//
-// It also ends when Maven's shade plugin begins to put the jar of the last module together, which takes seconds: all that goes
-// into it has been downloaded then. The build is not told to end but dies with its container. Nor is the end of its output
-// awaited, because what it leaves in the background may hold that open.
-const javaResolve = javaOptions + javaSkipsCompiler + javaLists + `output=` + CacheDir + `/output
+// javaResolve returns the script of the container that downloads the dependencies. That build.sh fails is no error: what it
+// builds from is not all there.
+func javaResolve(projects mavenProjects) string {
+	script := javaOptions
+	if projects.skipsCompiler() {
+		script += javaSkipsCompiler
+	}
+	script += javaLists + "status=\n"
+	if projects.endAtShade() {
+		script += javaUntilShade
+	}
+	return script + `if [ -z "$status" ]; then
+	./build.sh
+	status=$?
+fi
+listing $status
+exit 0
+`
+}
+
+// javaUntilShade runs build.sh, and sets status. It does not await its end if Maven's shade plugin begins to put the jar of the
+// last module together: what is left of the build dies with the container. Nor does it await the end of the output, which a
+// process that build.sh leaves in the background may hold open. Without mkfifo it does nothing.
+const javaUntilShade = `output=` + CacheDir + `/output
 ended="build.sh ended with status "
 follow() { # prints the output, and sets status
 	module= status=1
@@ -112,12 +126,7 @@ follow() { # prints the output, and sets status
 if mkfifo "$output"; then
 	{ ./build.sh; echo "$ended$?"; } >"$output" &
 	follow <"$output"
-else
-	./build.sh
-	status=$?
 fi
-listing $status
-exit 0
 `
 
 // planJava plans a java package, which the image's build.sh builds. The plan has no cache volume: Maven and Gradle run the

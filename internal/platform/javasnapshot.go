@@ -39,7 +39,6 @@ func (r request) javaSnapshot() (snapshot *Snapshot, noSnapshotReason string) {
 	}
 	tree := r.javaTree()
 	snapshot = &Snapshot{
-		Command:     []string{"/bin/sh", "-c", javaResolve},
 		Environment: slices.Sorted(slices.Values(r.buildEnvironment().without(proxies...))),
 	}
 	leftOut := false
@@ -55,6 +54,7 @@ func (r request) javaSnapshot() (snapshot *Snapshot, noSnapshotReason string) {
 	if !leftOut {
 		return nil, "the package has no code in src/SET/java or a similar directory"
 	}
+	snapshot.Command = []string{"/bin/sh", "-c", javaResolve(r.mavenProjects(snapshot.Files))}
 	for _, placeholder := range tree.placeholders() {
 		placeholder.Path = r.sourcePath("src/" + placeholder.Path)
 		snapshot.Placeholders = append(snapshot.Placeholders, placeholder)

@@ -4,7 +4,6 @@ package platform_test
 
 import (
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -182,7 +181,7 @@ echo w >ROOT/home/.m2/wrapper/mvn
 `+old+`ROOT/home/.m2/wrapper/mvn
 exit 3
 `, 0o755)
-	script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java")).Snapshot.Command
+	script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/src/main/java/X.java")).Snapshot.Command
 	script[2] = "export HOME=ROOT/home MAVEN_ARGS='-B -Dmaven.repo.local=ROOT/other'\n" + script[2]
 	status, stderr, _ := b.run(script)
 	assert.Zero(t, status, "that the build fails is no error")
@@ -210,35 +209,56 @@ exit 3
 	assert.Contains(t, above, b.root)
 }
 
-// Only the build without the code may leave out the compiler, and only where that downloads nothing.
-func TestOnlyABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
-	eachShell(t, testOnlyABuildWithoutTheCodeSkipsTheCompiler)
-}
-
-func testOnlyABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
-	const skip = " -Dmaven.main.skip=true"
-	both := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java"))
+// What a build without the code leaves out, and the build of the code never does: the compiler, and what comes after the shade
+// plugin has begun.
+func TestWhatABuildWithoutTheCodeLeavesOut(t *testing.T) {
+	const (
+		shade    = "<plugin><artifactId>maven-shade-plugin</artifactId><executions><execution/></executions></plugin>"
+		runs     = "<plugin><artifactId>maven-antrun-plugin</artifactId><executions><execution/></executions></plugin>"
+		settings = "<plugin><artifactId>maven-compiler-plugin</artifactId><version>1</version></plugin>"
+	)
+	plugins := func(all string) string { return "<build><plugins>" + all + "</plugins></build>" }
+	project := func(content string) string {
+		return `<?xml version="1.0" encoding="UTF-8"?><project xmlns="http://maven.apache.org/POM/4.0.0">` + content + "</project>"
+	}
 	for name, test := range map[string]struct {
-		pom, before string
-		command     []string
-		want        string
+		pom           string
+		compiler, end bool
 	}{
-		"without the code":                        {"<project/>", "MAVEN_OPTS=-Xmx1g", both.Snapshot.Command, "-Xmx1g" + skip},
-		"without the code, and processors listed": {"<annotationProcessorPaths>", "MAVEN_OPTS=-Xmx1g", both.Snapshot.Command, "-Xmx1g"},
-		"with the code":                           {"<project/>", "MAVEN_OPTS=-Xmx1g", both.Command, "-Xmx1g"},
+		"nothing but Maven":               {project(""), true, true},
+		"shade last":                      {project(plugins(runs + shade + settings)), true, true},
+		"shade twice":                     {project(plugins(shade + shade)), true, true},
+		"something after shade":           {project(plugins(shade + runs)), true, false},
+		"something after shade, profile":  {project(plugins(shade) + "<profiles><profile>" + plugins(runs) + "</profile></profiles>"), true, false},
+		"shade in a profile":              {project(plugins(runs) + "<profiles><profile>" + plugins(shade) + "</profile></profiles>"), true, true},
+		"annotation processors":           {project("<annotationProcessorPaths/>" + plugins(shade)), false, true},
+		"no XML":                          {"<project>", false, false},
+		"a character set nobody can read": {`<?xml version="1.0" encoding="x"?><project/>`, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBox(t)
-			b.file("/chaincode/cache/x", "", 0o644)
-			b.file("/chaincode/input/src/pom.xml", "<project/>", 0o644)
-			b.file("/chaincode/input/src/a module/pom.xml", test.pom, 0o644)
-			b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\n", 0o755)
-			command := slices.Clone(test.command)
-			command[2] = "export " + test.before + "\n" + command[2]
-			_, stderr, _ := b.run(command)
-			assert.Equal(t, test.want+"\n", stderr)
+			both := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/app/pom.xml="+test.pom,
+				"src/src/main/java/X.java", "src/src/main/resources/archetype/pom.xml=no project"))
+			assert.Equal(t, test.compiler, strings.Contains(both.Snapshot.Command[2], "-Dmaven.main.skip=true"))
+			assert.Equal(t, test.end, strings.Contains(both.Snapshot.Command[2], "mkfifo"))
+			assert.NotContains(t, both.Command[2], "-Dmaven.main.skip=true")
+			assert.NotContains(t, both.Command[2], "mkfifo")
 		})
 	}
+}
+
+// The compiler is left out whoever sets options for Maven's JVM.
+func TestABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
+	eachShell(t, testABuildWithoutTheCodeSkipsTheCompiler)
+}
+
+func testABuildWithoutTheCodeSkipsTheCompiler(t *testing.T) {
+	b := newBox(t)
+	b.file("/chaincode/cache/x", "", 0o644)
+	b.file("/build.sh", "#!/bin/sh\necho \"$MAVEN_OPTS\" >&2\n", 0o755)
+	command := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/src/main/java/X.java")).Snapshot.Command
+	command[2] = "export MAVEN_OPTS=-Xmx1g\n" + command[2]
+	_, stderr, _ := b.run(command)
+	assert.Equal(t, "-Xmx1g -Dmaven.main.skip=true\n", stderr)
 }
 
 // Nothing is downloaded any more when Maven's shade plugin puts the jar of the last module together. What still runs then ends
@@ -266,7 +286,7 @@ func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
 			b.file("/chaincode/cache/x", "", 0o644)
 			b.file("/printed", test.printed, 0o644)
 			b.file("/build.sh", "#!/bin/sh\ngoes_on() { while [ -e ROOT/printed ]; do sleep 0.05; done; }\ncat ROOT/printed\n"+test.then+"\n", 0o755)
-			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml", "src/src/main/java/X.java")).Snapshot.Command
+			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/src/main/java/X.java")).Snapshot.Command
 			script[2] = "exec >ROOT/out 2>&1\n" + script[2]
 			status, _, _ := b.run(script)
 			assert.Zero(t, status)
