@@ -21,7 +21,7 @@ if [ -z "$others" ]; then
 fi
 `
 
-// javaSkipsCompiler tells Maven to compile nothing. See [mavenProjects.skipsCompiler].
+// javaSkipsCompiler tells Maven to compile nothing. See [mavenFiles.skipCompiler].
 const javaSkipsCompiler = `export MAVEN_OPTS="$MAVEN_OPTS -Dmaven.main.skip=true"
 `
 
@@ -79,13 +79,13 @@ exit $status
 
 // javaResolve returns the script of the container that downloads the dependencies. That build.sh fails is no error: what it
 // builds from is not all there.
-func javaResolve(projects mavenProjects) string {
+func javaResolve(files mavenFiles) string {
 	script := javaOptions
-	if projects.skipsCompiler() {
+	if files.skipCompiler() {
 		script += javaSkipsCompiler
 	}
 	script += javaLists + "status=\n"
-	if projects.endAtShade() {
+	if files.endAtShade() {
 		script += javaUntilShade
 	}
 	return script + `if [ -z "$status" ]; then
@@ -98,31 +98,44 @@ exit 0
 }
 
 // javaUntilShade runs build.sh, and sets status. It does not await its end if Maven's shade plugin begins to put the jar of the
-// last module together: what is left of the build dies with the container. Nor does it await the end of the output, which a
-// process that build.sh leaves in the background may hold open. Without mkfifo it does nothing.
+// last module together, and Maven's plan for that module has nothing after it: what is left of the build dies with the container.
+// It does if Maven takes a file whose checksum is not right, since the plugin is what would notice that the file is no jar.
+//
+// Nor does it await the end of the output, which a process that build.sh leaves in the background may hold open. Without mkfifo it
+// does nothing. Maven's plan is not printed: it shows the configuration of plugins, which may hold passwords.
 const javaUntilShade = `output=` + CacheDir + `/output
 ended="build.sh ended with status "
 follow() { # prints the output, and sets status
-	module= status=1
+	module= plan= shades= after= whole=
 	while IFS= read -r line; do
 		case $line in
 		*"$ended"*)
 			status=${line##*"$ended"} line=${line%"$ended"*}
 			[ -z "$line" ] || printf '%s\n' "$line"
-			return
+			break
 			;;
+		"[DEBUG] "*" PROJECT BUILD PLAN "*) plan=1 shades= after= ;;
+		"[DEBUG] Goal: "*:maven-shade-plugin:*) shades=1 ;;
+		"[DEBUG] Goal: "*) after=$shades ;;
+		"[INFO] "* | "[WARNING] "* | "[ERROR] "*) plan= ;;
+		esac
+		[ -n "$plan" ] || printf '%s\n' "$line"
+		case $line in
+		"[INFO] Reactor Build Order:"*) module=0/1 ;; # Maven before 3.5 does not count the modules
 		"[INFO] Building "*" ["*/*]) module=${line##*[} module=${module%]} ;;
+		*"[WARNING] "*ntegrity* | *"[WARNING] "*hecksum* | *" with a thread count of "*) whole=1 ;;
 		"[INFO] Including "*" in the shaded jar.")
-			if [ "${module%/*}" = "${module#*/}" ]; then
-				printf '%s\n' "$line" "all dependencies are there: the build without the code ends here"
+			if [ -n "$shades" ] && [ -z "$after$whole" ] && [ "${module%/*}" = "${module#*/}" ]; then
+				echo "all dependencies are there: the build without the code ends here"
 				status=0
-				return
+				break
 			fi
 			;;
 		esac
-		printf '%s\n' "$line"
 	done
+	case $status in '' | *[!0-9]*) status=1 ;; esac
 }
+export MAVEN_OPTS="$MAVEN_OPTS -Dorg.slf4j.simpleLogger.log.org.apache.maven.lifecycle.internal.LifecycleDebugLogger=debug"
 if mkfifo "$output"; then
 	{ ./build.sh; echo "$ended$?"; } >"$output" &
 	follow <"$output"

@@ -54,7 +54,7 @@ func (r request) javaSnapshot() (snapshot *Snapshot, noSnapshotReason string) {
 	if !leftOut {
 		return nil, "the package has no code in src/SET/java or a similar directory"
 	}
-	snapshot.Command = []string{"/bin/sh", "-c", javaResolve(r.mavenProjects(snapshot.Files))}
+	snapshot.Command = []string{"/bin/sh", "-c", javaResolve(r.mavenFiles(snapshot.Files))}
 	for _, placeholder := range tree.placeholders() {
 		placeholder.Path = r.sourcePath("src/" + placeholder.Path)
 		snapshot.Placeholders = append(snapshot.Placeholders, placeholder)

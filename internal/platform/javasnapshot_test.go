@@ -212,37 +212,37 @@ exit 3
 // What a build without the code leaves out, and the build of the code never does: the compiler, and what comes after the shade
 // plugin has begun.
 func TestWhatABuildWithoutTheCodeLeavesOut(t *testing.T) {
-	const (
-		shade    = "<plugin><artifactId>maven-shade-plugin</artifactId><executions><execution/></executions></plugin>"
-		runs     = "<plugin><artifactId>maven-antrun-plugin</artifactId><executions><execution/></executions></plugin>"
-		settings = "<plugin><artifactId>maven-compiler-plugin</artifactId><version>1</version></plugin>"
-	)
-	plugins := func(all string) string { return "<build><plugins>" + all + "</plugins></build>" }
-	project := func(content string) string {
-		return `<?xml version="1.0" encoding="UTF-8"?><project xmlns="http://maven.apache.org/POM/4.0.0">` + content + "</project>"
-	}
+	const shade = "<artifactId>maven-shade-plugin</artifactId>"
 	for name, test := range map[string]struct {
-		pom           string
+		file          string
 		compiler, end bool
 	}{
-		"nothing but Maven":               {project(""), true, true},
-		"shade last":                      {project(plugins(runs + shade + settings)), true, true},
-		"shade twice":                     {project(plugins(shade + shade)), true, true},
-		"something after shade":           {project(plugins(shade + runs)), true, false},
-		"something after shade, profile":  {project(plugins(shade) + "<profiles><profile>" + plugins(runs) + "</profile></profiles>"), true, false},
-		"shade in a profile":              {project(plugins(runs) + "<profiles><profile>" + plugins(shade) + "</profile></profiles>"), true, true},
-		"annotation processors":           {project("<annotationProcessorPaths/>" + plugins(shade)), false, true},
-		"no XML":                          {"<project>", false, false},
-		"a character set nobody can read": {`<?xml version="1.0" encoding="x"?><project/>`, false, false},
+		"shade":                        {"app/pom.xml=" + shade, true, true},
+		"no shade":                     {"app/pom.xml=<project/>", true, false},
+		"annotation processors":        {"app/pom.xml=" + shade + "<annotationProcessorPaths>", false, true},
+		"the same, in a parent":        {"parent.xml=" + shade + "<annotationProcessorPaths>", false, true},
+		"Scala":                        {"app/pom.xml=" + shade + "<artifactId>scala-maven-plugin</artifactId>", false, true},
+		"a step that needs classes":    {"app/pom.xml=" + shade + "<copy todir='${project.build.outputDirectory}/x'/>", false, true},
+		"another one":                  {"app/pom.xml=" + shade + "<fileset dir='target/classes'/>", false, true},
+		"no jar without classes":       {"app/pom.xml=" + shade + "<skipIfEmpty>true</skipIfEmpty>", false, true},
+		"a jar of the sources":         {"app/pom.xml=" + shade + "<createSourcesJar>true</createSourcesJar>", true, false},
+		"a jar of the tests":           {"app/pom.xml=" + shade + "<shadeTestJar>true</shadeTestJar>", true, false},
+		"a project among the code":     {"src/main/resources/archetype/pom.xml=" + shade, true, false},
+		"a directory with such a name": {"x.xml/a.txt=" + shade, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			both := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/app/pom.xml="+test.pom,
-				"src/src/main/java/X.java", "src/src/main/resources/archetype/pom.xml=no project"))
+			both := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/"+test.file, "src/src/main/java/X.java"))
 			assert.Equal(t, test.compiler, strings.Contains(both.Snapshot.Command[2], "-Dmaven.main.skip=true"))
 			assert.Equal(t, test.end, strings.Contains(both.Snapshot.Command[2], "mkfifo"))
 			assert.NotContains(t, both.Command[2], "-Dmaven.main.skip=true")
 			assert.NotContains(t, both.Command[2], "mkfifo")
 		})
+	}
+	for options, end := range map[string]bool{
+		"": true, "-Dx=y\n-Prelease -Pa,b": true, "-T 2": false, "-Dx=y -T1C": false, "--threads=2": false, "-bconcurrent": false, "-fae": false, "--fail-never": false,
+	} {
+		got := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml="+shade, "src/.mvn/maven.config="+options, "src/src/main/java/X.java"))
+		assert.Equal(t, end, strings.Contains(got.Snapshot.Command[2], "mkfifo"), options)
 	}
 }
 
@@ -267,26 +267,42 @@ func TestWhenABuildWithoutTheCodeEnds(t *testing.T) { eachShell(t, testWhenABuil
 
 func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
 	const (
-		shading = "[INFO] Including org.a:a:jar:1.0 in the shaded jar.\n"
-		first   = "[INFO] Building api 1.0                     [1/2]\n"
-		last    = "[INFO] Building app 1.0                     [2/2]\n"
-		ends    = "all dependencies are there: the build without the code ends here\n"
+		shading  = "[INFO] Including org.a:a:jar:1.0 in the shaded jar.\n"
+		building = "[INFO] Building kv 1.0\n"
+		order    = "[INFO] Reactor Build Order:\n"
+		first    = "[INFO] Building api 1.0                     [1/2]\n"
+		last     = "[INFO] Building app 1.0                     [2/2]\n"
+		jar      = "[DEBUG] Goal:          org.apache.maven.plugins:maven-jar-plugin:3.4.1:jar (default-jar)\n[DEBUG] Style:         Regular\n"
+		shade    = "[DEBUG] Goal:          org.apache.maven.plugins:maven-shade-plugin:3.6.0:shade (default)\n[DEBUG] Configuration: <?xml version=\"1.0\"?>\n<password>x</password>\n"
+		plan1    = "[DEBUG] === PROJECT BUILD PLAN ================\n" + jar + shade + shade + "[DEBUG] ===\n"
+		more     = "[DEBUG] === PROJECT BUILD PLAN ================\n" + shade + jar
+		ends     = "all dependencies are there: the build without the code ends here\n"
+		begins   = "[INFO] --- jar:3.4.1:jar (default-jar) @ kv ---\n"
+		bad      = "[WARNING] Could not validate integrity of download from http://x\n"
+		threads  = "[INFO] Using the MultiThreadedBuilder implementation with a thread count of 2\n"
 	)
 	for name, test := range map[string]struct{ printed, then, want, status string }{
-		"one module":                    {"[INFO] Building kv 1.0\n" + shading, "goes_on", "[INFO] Building kv 1.0\n" + shading + ends, "0"},
-		"the last of two modules":       {first + shading + last + shading, "goes_on", first + shading + last + shading + ends, "0"},
-		"the first of two modules":      {first + shading, "exit 3", first + shading, "3"},
-		"what is no line of Maven's":    {"x [INFO] Including a in the shaded jar.\n", "exit 3", "x [INFO] Including a in the shaded jar.\n", "3"},
-		"an output without a last line": {" a \\ b\n\nlast", "exit 3", " a \\ b\n\nlast\n", "3"},
-		"no output":                     {"", "exit 0", "", "0"},
-		"more in the background":        {"done\n", "goes_on & exit 3", "done\n", "3"},
+		"one module":                      {building + plan1 + begins + shading, "goes_on", building + begins + shading + ends, "0"},
+		"the last of two modules":         {order + first + plan1 + begins + shading + last + plan1 + begins + shading, "goes_on", order + first + begins + shading + last + begins + shading + ends, "0"},
+		"the first of two modules":        {order + first + plan1 + begins + shading, "exit 3", order + first + begins + shading, "3"},
+		"modules that are not counted":    {order + building + plan1 + begins + shading, "exit 3", order + building + begins + shading, "3"},
+		"something after shade":           {building + more + begins + shading, "exit 3", building + begins + shading, "3"},
+		"no plan":                         {building + begins + shading, "exit 3", building + begins + shading, "3"},
+		"the plan of an earlier module":   {order + first + plan1 + begins + last + more + begins + shading, "exit 3", order + first + begins + last + begins + shading, "3"},
+		"a file that may be no jar":       {building + plan1 + bad + shading, "exit 3", building + bad + shading, "3"},
+		"modules side by side":            {threads + order + last + plan1 + begins + shading, "exit 3", threads + order + last + begins + shading, "3"},
+		"what is no line of Maven's":      {building + plan1 + begins + "x " + shading, "exit 3", building + begins + "x " + shading, "3"},
+		"an output without a last line":   {" a \\ b\n\nlast", "exit 3", " a \\ b\n\nlast\n", "3"},
+		"no output":                       {"", "exit 0", "", "0"},
+		"more in the background":          {"done\n", "goes_on & exit 3", "done\n", "3"},
+		"a status that build.sh makes up": {"build.sh ended with status x\n", "exit 0", "", "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t)
 			b.file("/chaincode/cache/x", "", 0o644)
 			b.file("/printed", test.printed, 0o644)
 			b.file("/build.sh", "#!/bin/sh\ngoes_on() { while [ -e ROOT/printed ]; do sleep 0.05; done; }\ncat ROOT/printed\n"+test.then+"\n", 0o755)
-			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=<project/>", "src/src/main/java/X.java")).Snapshot.Command
+			script := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml=maven-shade-plugin", "src/src/main/java/X.java")).Snapshot.Command
 			script[2] = "exec >ROOT/out 2>&1\n" + script[2]
 			status, _, _ := b.run(script)
 			assert.Zero(t, status)
