@@ -132,10 +132,11 @@ func TestAKeptOutputIsLaunched(t *testing.T) {
 	require.NotEmpty(t, outputs)
 	for _, path := range outputs {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
-			metadataDir := t.TempDir()
+			output, metadataDir := filepath.Join(t.TempDir(), "bld"), t.TempDir()
+			require.NoError(t, os.CopyFS(output, os.DirFS(filepath.Dir(path)))) // run notes in it which image it has built
 			chaincode := fmt.Sprintf(`{"chaincode_id":"dies_1.0:%064d","peer_address":"127.0.0.1:7052","client_cert":"","client_key":"","root_cert":"","mspid":%q}`, 1, ours.MSPID)
 			require.NoError(t, os.WriteFile(filepath.Join(metadataDir, "chaincode.json"), []byte(chaincode), 0o600))
-			p := start(t, builder(t, config("")), "run", filepath.Dir(path), metadataDir)
+			p := start(t, builder(t, config("")), "run", output, metadataDir)
 			assert.Equal(t, 3, p.status(t), p.stderr)
 			assert.Contains(t, p.stderr.String(), "the image is gone from the engine: building it again")
 			assert.Equal(t, 1, strings.Count(p.stderr.String(), "| dies: last words\n"), p.stderr)
