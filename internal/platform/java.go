@@ -117,6 +117,7 @@ follow() { # prints the output, and sets status
 		"[DEBUG] "*" PROJECT BUILD PLAN "*) plan=1 shades= after= ;;
 		"[DEBUG] Goal: "*:maven-shade-plugin:*) shades=1 ;;
 		"[DEBUG] Goal: "*) after=$shades ;;
+		"[DEBUG] "*) plan=1 ;;
 		"[INFO] "* | "[WARNING] "* | "[ERROR] "*) plan= ;;
 		esac
 		[ -n "$plan" ] || printf '%s\n' "$line"

@@ -269,6 +269,7 @@ func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
 	const (
 		shading  = "[INFO] Including org.a:a:jar:1.0 in the shaded jar.\n"
 		building = "[INFO] Building kv 1.0\n"
+		reactor  = "[DEBUG] === REACTOR BUILD PLAN ================\n[DEBUG] Project: org.a:api:jar:1.0\n"
 		order    = "[INFO] Reactor Build Order:\n"
 		first    = "[INFO] Building api 1.0                     [1/2]\n"
 		last     = "[INFO] Building app 1.0                     [2/2]\n"
@@ -283,7 +284,7 @@ func testWhenABuildWithoutTheCodeEnds(t *testing.T) {
 	)
 	for name, test := range map[string]struct{ printed, then, want, status string }{
 		"one module":                      {building + plan1 + begins + shading, "goes_on", building + begins + shading + ends, "0"},
-		"the last of two modules":         {order + first + plan1 + begins + shading + last + plan1 + begins + shading, "goes_on", order + first + begins + shading + last + begins + shading + ends, "0"},
+		"the last of two modules":         {order + reactor + first + plan1 + begins + shading + last + plan1 + begins + shading, "goes_on", order + first + begins + shading + last + begins + shading + ends, "0"},
 		"the first of two modules":        {order + first + plan1 + begins + shading, "exit 3", order + first + begins + shading, "3"},
 		"modules that are not counted":    {order + building + plan1 + begins + shading, "exit 3", order + building + begins + shading, "3"},
 		"something after shade":           {building + more + begins + shading, "exit 3", building + begins + shading, "3"},
