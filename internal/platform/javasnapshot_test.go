@@ -3,7 +3,9 @@
 package platform_test
 
 import (
+	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -244,6 +246,20 @@ func TestWhatABuildWithoutTheCodeLeavesOut(t *testing.T) {
 		got := plan(t, metadata.Package{Type: "java"}, javaSource("src/pom.xml="+shade, "src/.mvn/maven.config="+options, "src/src/main/java/X.java"))
 		assert.Equal(t, end, strings.Contains(got.Snapshot.Command[2], "mkfifo"), options)
 	}
+}
+
+// A package of some megabytes can hold files of zeros that together are larger than the memory of the peer's container.
+func TestManyLargeProjectsAreNotHeldInMemory(t *testing.T) {
+	files := javaSource("src/pom.xml", "src/src/main/java/X.java")
+	zeros := make([]byte, 8<<20)
+	for n := range 40 {
+		files[fmt.Sprintf("src/%d/pom.xml", n)] = &fstest.MapFile{Data: zeros}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	plan(t, metadata.Package{Type: "java"}, files)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.HeapSys, before.HeapSys+256<<20, "the most that the heap has taken")
 }
 
 // The compiler is left out whoever sets options for Maven's JVM.

@@ -11,14 +11,18 @@ import (
 	"fabric-builder-docker/internal/metadata"
 )
 
-// mavenFiles holds the contents of the files that tell Maven what to do, among those that a snapshot is made from. They decide what
-// a build that only downloads can leave out. Where they do not tell all, as with a parent elsewhere, the snapshot may lack some
-// files, which each build then downloads itself.
+// mavenFiles is what the files say that tell Maven what to do, among those that a snapshot is made from. It decides what a build
+// that only downloads can leave out. Where they do not tell all, as with a parent elsewhere, the snapshot may lack some files,
+// which each build then downloads itself.
 type mavenFiles struct {
-	projects [][]byte // pom.xml, and all that can be a parent of one
-	options  []byte   // of Maven's command: .mvn/maven.config
+	projects  bool // there is a pom.xml, or a file that can be a parent of one
+	compiles  bool // the compiler downloads something, or what follows needs classes
+	shades    bool // the shade plugin is used
+	resolves  bool // it downloads something itself, for jars of sources or tests
+	inOptions bool // .mvn/maven.config has options that may build modules side by side, or go on after one has failed
 }
 
+// mavenFiles reads one file at a time: a package may hold more of them than fit into memory.
 func (r request) mavenFiles(names []string) mavenFiles {
 	var files mavenFiles
 	for _, name := range names {
@@ -30,34 +34,30 @@ func (r request) mavenFiles(names []string) mavenFiles {
 		switch {
 		case err != nil: // a directory, say
 		case isOptions:
-			files.options = append(append(files.options, text...), '\n')
+			files.inOptions = files.inOptions || slices.ContainsFunc(strings.Fields(string(text)), func(option string) bool {
+				return !strings.HasPrefix(option, "-D") && !strings.HasPrefix(option, "-P")
+			})
 		default:
-			files.projects = append(files.projects, text)
+			files.add(text)
 		}
 	}
 	return files
 }
 
-func (f mavenFiles) mention(words ...string) bool {
-	return slices.ContainsFunc(f.projects, func(text []byte) bool {
-		return slices.ContainsFunc(words, func(word string) bool { return bytes.Contains(text, []byte(word)) })
-	})
+func (f *mavenFiles) add(project []byte) {
+	mentions := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return bytes.Contains(project, []byte(word)) })
+	}
+	f.projects = true
+	f.compiles = f.compiles || mentions("annotationProcessorPaths", "scala-maven-plugin", "project.build.outputDirectory", "target/classes", "skipIfEmpty")
+	f.shades = f.shades || mentions("maven-shade-plugin")
+	f.resolves = f.resolves || mentions("createSourcesJar", "shadeTestJar")
 }
 
 // skipCompiler reports whether a build can do without the compiler, whose start takes more than half a second. Maven has
 // downloaded by then all that it compiles with, except for annotation processors that are listed as such. The plugin for Scala
 // would skip its own compiler, too, and some plugins fail if there are no classes.
-func (f mavenFiles) skipCompiler() bool {
-	return len(f.projects) > 0 &&
-		!f.mention("annotationProcessorPaths", "scala-maven-plugin", "project.build.outputDirectory", "target/classes", "skipIfEmpty")
-}
+func (f mavenFiles) skipCompiler() bool { return f.projects && !f.compiles }
 
-// endAtShade reports whether all may be downloaded once the shade plugin of the last module merges jars, which takes seconds. It
-// downloads more itself for jars of sources and tests. Options of Maven's may build modules side by side, or go on after one has
-// failed.
-func (f mavenFiles) endAtShade() bool {
-	return f.mention("maven-shade-plugin") && !f.mention("createSourcesJar", "shadeTestJar") &&
-		!slices.ContainsFunc(strings.Fields(string(f.options)), func(option string) bool {
-			return !strings.HasPrefix(option, "-D") && !strings.HasPrefix(option, "-P")
-		})
-}
+// endAtShade reports whether all may be downloaded once the shade plugin of the last module merges jars, which takes seconds.
+func (f mavenFiles) endAtShade() bool { return f.shades && !f.resolves && !f.inOptions }
