@@ -76,11 +76,8 @@ func (b *builtin) build(ctx context.Context, pkg []byte) (image string, took tim
 	}
 	image = fmt.Sprintf("%s-builtin-%s-%d-%d", prefix, c.about.Type, time.Now().UnixNano(), b.built.Add(1))
 	began := time.Now()
-	id, err := b.make(ctx, r, c, image)
+	err = b.make(ctx, r, c, image)
 	took = time.Since(began)
-	if id != "" { // its peer removes it, or leaves it: neither is measured
-		err = errors.Join(err, b.engine.Delete(context.WithoutCancel(ctx), "/containers/"+id+"?force=1"))
-	}
 	if err != nil {
 		return "", 0, fmt.Errorf("building the built-in's way: %w", err)
 	}
@@ -92,26 +89,26 @@ func (b *builtin) build(ctx context.Context, pkg []byte) (image string, took tim
 }
 
 // make posts an image build and writes its context while the build container works, as the peer does.
-func (b *builtin) make(ctx context.Context, r recipe, c chaincode, image string) (container string, err error) {
+func (b *builtin) make(ctx context.Context, r recipe, c chaincode, image string) error {
 	reader, writer := io.Pipe()
 	built := make(chan error, 1)
 	go func() {
-		err := b.writeContext(ctx, writer, r, c, &container)
+		err := b.writeContext(ctx, writer, r, c)
 		writer.CloseWithError(err)
 		built <- err
 	}()
 	// nocache: the engine must not reuse a step of an earlier round. rm=0: current peers leave the containers of the
 	// steps behind.
 	query := url.Values{"version": {"1"}, "t": {image}, "rm": {"0"}, "nocache": {"1"}}
-	err = b.engine.Stream(ctx, "/build?"+query.Encode(), reader, nil)
+	err := b.engine.Stream(ctx, "/build?"+query.Encode(), reader, nil)
 	reader.Close()
 	if buildErr := <-built; buildErr != nil && !errors.Is(buildErr, io.ErrClosedPipe) {
-		return container, buildErr
+		return buildErr
 	}
-	return container, err
+	return err
 }
 
-func (b *builtin) writeContext(ctx context.Context, w io.Writer, r recipe, c chaincode, container *string) error {
+func (b *builtin) writeContext(ctx context.Context, w io.Writer, r recipe, c chaincode) error {
 	zipped := gzip.NewWriter(w)
 	archive := tar.NewWriter(zipped)
 	dockerfile := fmt.Sprintf("FROM %s\nADD binpackage.tar %s\nLABEL org.hyperledger.fabric.chaincode.type=%q org.hyperledger.fabric.version=\"3.1\" %s=\"builtin\"\nENV CORE_CHAINCODE_BUILDLEVEL=3.1",
@@ -119,7 +116,7 @@ func (b *builtin) writeContext(ctx context.Context, w io.Writer, r recipe, c cha
 	if err := writeEntry(archive, "Dockerfile", []byte(dockerfile)); err != nil {
 		return err
 	}
-	output, err := b.compile(ctx, r, c.code, container)
+	output, err := b.compile(ctx, r, c.code)
 	if err != nil {
 		return err
 	}
@@ -140,20 +137,23 @@ func writeEntry(archive *tar.Writer, name string, content []byte) error {
 	return nil
 }
 
-// compile runs the build container and returns its output, which the peer holds in memory.
-func (b *builtin) compile(ctx context.Context, r recipe, code []byte, container *string) ([]byte, error) {
+// compile runs the build container and returns its output, which the peer holds in memory. It removes the container before it
+// returns: peers from 1.4 to 3.1.5 do so before they go on with the image.
+func (b *builtin) compile(ctx context.Context, r recipe, code []byte) (output []byte, err error) {
 	if err := b.engine.Get(ctx, "/images/"+r.builder+"/json", &struct{}{}); err != nil {
 		return nil, fmt.Errorf("inspecting the builder image: %w", err)
 	}
 	var created struct{ ID string }
-	err := b.engine.Post(ctx, "/containers/create", map[string]any{
+	err = b.engine.Post(ctx, "/containers/create", map[string]any{
 		"Image": r.builder, "Cmd": []string{"/bin/sh", "-c", r.command}, "Env": r.environment,
 		"AttachStdout": true, "AttachStderr": true, "Labels": map[string]string{label: "builtin"},
 	}, &created)
 	if err != nil {
 		return nil, fmt.Errorf("creating the build container: %w", err)
 	}
-	*container = created.ID
+	defer func() {
+		err = errors.Join(err, b.engine.Delete(context.WithoutCancel(ctx), "/containers/"+created.ID+"?force=1"))
+	}()
 	if err := b.engine.Upload(ctx, created.ID, "/chaincode/input", bytes.NewReader(code)); err != nil {
 		return nil, fmt.Errorf("uploading the package: %w", err)
 	}
@@ -173,7 +173,7 @@ func (b *builtin) compile(ctx context.Context, r recipe, code []byte, container 
 	if ended.StatusCode != 0 {
 		return nil, fmt.Errorf("running the build container: exit status %d:\n%s", ended.StatusCode, unframe(said))
 	}
-	output, err := b.engine.Read(ctx, "/containers/"+created.ID+"/archive?"+url.Values{"path": {"/chaincode/output/."}}.Encode())
+	output, err = b.engine.Read(ctx, "/containers/"+created.ID+"/archive?"+url.Values{"path": {"/chaincode/output/."}}.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("downloading the build's output: %w", err)
 	}
