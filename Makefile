@@ -14,12 +14,15 @@ LDFLAGS := -s -w $(foreach variable,release=$(VERSION) commit=$(COMMIT) date=$(D
 .PHONY: build
 build: $(PHASES:%=$(BIN)/%)
 
-# The programs are static, since the peer's image may be Alpine or Ubuntu, and stripped. They leave out HTTP/2, which no
-# engine needs. They are always rebuilt: the go command knows which packages have changed. It records no commit itself: its
-# record would depend on files beside the sources.
+# The programs are static, since the peer's image may be Alpine or Ubuntu, and stripped. All but build leave out HTTP/2: only
+# build may have to ask an engine something by gRPC, and run stays in memory as long as its chaincode. They are always
+# rebuilt: the go command knows which packages have changed. It records no commit itself: its record would depend on files
+# beside the sources.
+TAGS                = -tags nethttpomithttp2
+$(BIN)/build: TAGS :=
 .PHONY: always
 $(PHASES:%=$(BIN)/%): $(BIN)/%: always
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false $(TAGS) -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 # withengine starts an engine and makes base images below .work/ where the machine has none. It is built rather than
 # started with "go run", which passes on neither signals nor exit statuses.

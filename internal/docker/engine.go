@@ -36,6 +36,7 @@ type Engine struct {
 	host      string
 	transport *http.Transport // of api
 	raw       *http.Client    // for connections that are taken over
+	grpc      *http.Transport // for HTTP/2 alone
 	base      *url.URL        // of all calls, without the API version
 }
 
@@ -67,6 +68,7 @@ func ConnectTLS(ctx context.Context, host string, options TLS) (*Engine, error) 
 // Close closes idle connections.
 func (e *Engine) Close() error {
 	e.transport.CloseIdleConnections()
+	e.grpc.CloseIdleConnections()
 	return nil
 }
 

@@ -49,7 +49,11 @@ func newEngine(host string, options TLS) (*Engine, error) {
 	}
 	direct := transport.Clone()
 	direct.Proxy = nil // a proxy may not pass on what is no HTTP
-	return &Engine{api: api, host: host, transport: transport, base: base,
+	grpc := direct.Clone()
+	grpc.Protocols = &http.Protocols{}
+	grpc.Protocols.SetHTTP2(true)
+	grpc.Protocols.SetUnencryptedHTTP2(true)
+	return &Engine{api: api, host: host, transport: transport, grpc: grpc, base: base,
 		raw: &http.Client{Transport: refusals{direct}, CheckRedirect: client.CheckRedirect}}, nil
 }
 

@@ -46,12 +46,16 @@ func export(t *testing.T, files ...blob) []byte {
 	return archive.Bytes()
 }
 
-func TestFindBlobs(t *testing.T) {
-	layers := []string{digestOf("one"), digestOf("two")}
-	wanted := []ocispec.Descriptor{
+// The layers of an image, and its blobs.
+var (
+	layers = []string{digestOf("one"), digestOf("two")}
+	wanted = []ocispec.Descriptor{
 		{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("one, packed"), Size: 1},
 		{MediaType: ocispec.MediaTypeImageLayerGzip, Digest: digest.FromString("two, packed"), Size: 2},
 	}
+)
+
+func TestFindBlobs(t *testing.T) {
 	config := jsonBlob(t, map[string]any{"config": map[string]any{"Cmd": []string{"sh"}}, "rootfs": map[string]any{"diff_ids": layers}})
 	otherConfig := jsonBlob(t, map[string]any{"rootfs": map[string]any{"diff_ids": []string{digestOf("three"), digestOf("four")}}})
 	manifestOf := func(config blob, layers ...ocispec.Descriptor) blob {
@@ -101,6 +105,63 @@ func TestFindBlobs(t *testing.T) {
 	}
 	t.Run("no layers", func(t *testing.T) {
 		blobs, err := imagearchive.FindBlobs(failing{}, nil)
+		require.NoError(t, err)
+		assert.Empty(t, blobs)
+	})
+}
+
+func TestReadBlobs(t *testing.T) {
+	idOf := func(b blob) digest.Digest { return digest.FromBytes(b.content) }
+	describe := func(b blob) ocispec.Descriptor { return ocispec.Descriptor{Digest: idOf(b)} }
+	config := jsonBlob(t, map[string]any{"config": map[string]any{"Cmd": []string{"sh"}}, "rootfs": map[string]any{"diff_ids": layers}})
+	otherConfig := jsonBlob(t, map[string]any{"rootfs": map[string]any{"diff_ids": []string{digestOf("three"), digestOf("four")}}})
+	manifest := jsonBlob(t, ocispec.Manifest{Config: describe(config), Layers: wanted})
+	other := jsonBlob(t, ocispec.Manifest{Config: describe(otherConfig), Layers: wanted})
+	missing := jsonBlob(t, ocispec.Manifest{Config: describe(jsonBlob(t, 1)), Layers: wanted})
+	attestation := jsonBlob(t, ocispec.Manifest{Config: describe(jsonBlob(t, 2)), Layers: wanted[:1]})
+	index := jsonBlob(t, ocispec.Index{Manifests: []ocispec.Descriptor{describe(missing), describe(attestation), describe(other), describe(manifest)}})
+	nested := jsonBlob(t, ocispec.Index{Manifests: []ocispec.Descriptor{describe(index)}})
+	store := map[digest.Digest][]byte{}
+	for _, b := range []blob{config, otherConfig, manifest, other, attestation, index, nested, jsonBlob(t, []int{1}), jsonBlob(t, "text")} {
+		store[idOf(b)] = b.content
+	}
+	errMissing := errors.New("it is not there")
+	read := func(d digest.Digest) ([]byte, error) {
+		if content, ok := store[d]; ok {
+			return content, nil
+		}
+		return nil, errMissing
+	}
+	for name, id := range map[string]digest.Digest{"a manifest": idOf(manifest), "an index": idOf(index), "an index of indexes": idOf(nested)} {
+		t.Run(name, func(t *testing.T) {
+			blobs, err := imagearchive.ReadBlobs(read, id, layers)
+			require.NoError(t, err)
+			assert.Equal(t, wanted, blobs)
+		})
+	}
+	for name, id := range map[string]digest.Digest{
+		"of another image": idOf(other), "no manifest": idOf(config), "no object": idOf(jsonBlob(t, []int{1})), "a text": idOf(jsonBlob(t, "text")),
+		"an index of other layers": idOf(jsonBlob(t, ocispec.Index{})), "without a configuration": idOf(missing), "an ID of another form": "one",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := imagearchive.ReadBlobs(read, id, layers)
+			assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
+		})
+	}
+	t.Run("fewer layers", func(t *testing.T) {
+		_, err := imagearchive.ReadBlobs(read, idOf(manifest), layers[:1])
+		assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
+	})
+	t.Run("the reason", func(t *testing.T) {
+		_, err := imagearchive.ReadBlobs(read, idOf(missing), layers)
+		assert.ErrorIs(t, err, errMissing)
+	})
+	t.Run("another blob", func(t *testing.T) {
+		_, err := imagearchive.ReadBlobs(func(digest.Digest) ([]byte, error) { return manifest.content, nil }, idOf(index), layers)
+		assert.ErrorContains(t, err, "has another digest")
+	})
+	t.Run("no layers", func(t *testing.T) {
+		blobs, err := imagearchive.ReadBlobs(nil, "", nil)
 		require.NoError(t, err)
 		assert.Empty(t, blobs)
 	})

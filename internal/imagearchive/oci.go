@@ -128,28 +128,62 @@ func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) 
 	}
 }
 
+// ReadBlobs returns the blobs of the image with these layers. It reads the blobs that describe the image, from the one that
+// the image's ID names: a manifest, or an index of manifests. The error wraps [ErrNoBlobs] if they describe no such image.
+func ReadBlobs(read func(digest.Digest) ([]byte, error), id digest.Digest, layers []string) ([]ocispec.Descriptor, error) {
+	if len(layers) == 0 {
+		return nil, nil
+	}
+	found := blobs{layers: map[digest.Digest][]digest.Digest{}}
+	failures := []error{ErrNoBlobs}
+	for next := []digest.Digest{id}; len(next) > 0; next = next[1:] {
+		content, err := read(next[0])
+		if err == nil && digest.FromBytes(content) != next[0] {
+			err = fmt.Errorf("blob %s has another digest", next[0])
+		}
+		if err != nil { // an index names images of other platforms, which an engine need not have
+			failures = append(failures, err)
+			continue
+		}
+		next = append(next, found.add(content)...)
+		if blobs := found.of(layers); blobs != nil {
+			return blobs, nil
+		}
+	}
+	return nil, errors.Join(failures...)
+}
+
 // isLayout reports whether a file can be a part of an OCI layout. Engines add manifest.json for older programs.
 func isLayout(name string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(name, "./"), "/")
 	return slices.Contains([]string{ocispec.ImageBlobsDir, ocispec.ImageIndexFile, ocispec.ImageLayoutFile, "manifest.json", "repositories"}, first)
 }
 
-// blobs holds the manifests and configurations that were found in an export.
+// blobs holds the manifests and configurations that were found.
 type blobs struct {
 	manifests []ocispec.Manifest
 	layers    map[digest.Digest][]digest.Digest // of each configuration
 }
 
-func (b *blobs) add(content []byte) {
+// add adds what a blob describes, and returns the blobs that describe more of it.
+func (b *blobs) add(content []byte) (more []digest.Digest) {
 	var manifest ocispec.Manifest
 	if json.Unmarshal(content, &manifest) == nil && len(manifest.Layers) > 0 {
 		b.manifests = append(b.manifests, manifest)
-		return
+		return []digest.Digest{manifest.Config.Digest}
 	}
 	var config struct{ RootFS ocispec.RootFS }
 	if json.Unmarshal(content, &config) == nil && len(config.RootFS.DiffIDs) > 0 {
 		b.layers[digest.FromBytes(content)] = config.RootFS.DiffIDs
+		return nil
 	}
+	var index ocispec.Index
+	if json.Unmarshal(content, &index) == nil {
+		for _, described := range index.Manifests {
+			more = append(more, described.Digest)
+		}
+	}
+	return more
 }
 
 // of returns the blobs of the image with these layers, or nil.

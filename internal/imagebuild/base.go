@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"fabric-builder-docker/internal/baseimage"
@@ -66,10 +67,10 @@ func (b *Builder) newLookup(ctx context.Context, image docker.Image, target stri
 	return &baseLookup{builder: b, image: image, target: target, runs: true, ctx: ctx, cancel: cancel}
 }
 
-// get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load. If
-// the engine refuses that, the way stays unknown while the lookup learns in the background whether it loads an OCI layout:
-// for that, the engine has to export about half of the image. If commits are recorded, it offers a record again in the
-// background: the engine may have been updated, or its disk full.
+// get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load, in
+// both forms. For an OCI layout it has to know the blobs of the image: if the engine lets nobody read what describes them,
+// the way stays unknown while the engine exports about half of the image in the background. If commits are recorded, it
+// offers a record again in the background: the engine may have been updated, or its disk full.
 func (l *baseLookup) get() (knownBase, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,14 +190,29 @@ func (l *baseLookup) findOut() (known knownBase, err error) {
 		return known.in(wayDocker), err
 	}
 	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "reason", err)
+	blobs, err := l.readBlobs()
+	if err == nil {
+		with := known.in(wayOCI)
+		with.Blobs = blobs
+		if err = l.loadRecord(with); err == nil {
+			return with, nil
+		}
+	}
+	l.builder.Log.Debug("finding out how the engine loads images in the background", "reason", err)
 	l.inBackground(func() (knownBase, error) { return l.learn(known) })
 	return known, nil
 }
 
-// learn finds the blobs of the base image, and loads a record in an OCI layout that refers to them. If the engine has no
-// blobs, it records that images are committed.
+// readBlobs reads the blobs of the base image in the engine's store.
+func (l *baseLookup) readBlobs() ([]ocispec.Descriptor, error) {
+	read := func(blob digest.Digest) ([]byte, error) { return l.builder.Engine.Blob(l.ctx, blob.String()) }
+	return imagearchive.ReadBlobs(read, digest.Digest(l.image.ID), l.image.Layers)
+}
+
+// learn finds the blobs of the base image in an export, and loads a record in an OCI layout that refers to them. If the
+// engine has no blobs, it records that images are committed.
 func (l *baseLookup) learn(known knownBase) (knownBase, error) {
-	blobs, err := l.blobs()
+	blobs, err := l.exportBlobs()
 	switch {
 	case errors.Is(err, imagearchive.ErrNoBlobs):
 		return known.in(wayCommit), l.commitRecord(known.in(wayCommit))
@@ -219,7 +235,7 @@ func (l *baseLookup) blobsOf(runtime knownBase) (blobs []ocispec.Descriptor, err
 	return known.Blobs, err
 }
 
-func (l *baseLookup) blobs() ([]ocispec.Descriptor, error) {
+func (l *baseLookup) exportBlobs() ([]ocispec.Descriptor, error) {
 	export, err := l.builder.Engine.Export(l.ctx, l.image.ID)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func records(engine *fakeengine.Engine) []string { return imagesOf(engine, metad
 
 // work counts the calls of a function that make images.
 func work(engine *fakeengine.Engine, do func()) map[fakeengine.Route]int {
-	routes := []fakeengine.Route{fakeengine.Create, fakeengine.Load, fakeengine.Export, fakeengine.Commit}
+	routes := []fakeengine.Route{fakeengine.Create, fakeengine.Load, fakeengine.Blob, fakeengine.Export, fakeengine.Commit}
 	before := map[fakeengine.Route]int{}
 	for _, route := range routes {
 		before[route] = len(engine.Calls(route))
@@ -74,7 +74,8 @@ func TestAnImageIsLoadedWhereTheEngineLoadsIt(t *testing.T) {
 	checked := map[fakeengine.Route]int{fakeengine.Create: 2, fakeengine.Load: 1} // a container of the loaded image
 	committed := map[fakeengine.Route]int{fakeengine.Create: 2, fakeengine.Commit: 1}
 	for name, want := range map[string]map[fakeengine.Route]int{
-		"docker 20.10": loaded, "docker 28": loaded, "docker 29, containerd's store": checked, "podman": committed,
+		"docker 20.10": loaded, "docker 28": loaded, "podman": committed,
+		"docker 29, containerd's store": checked, "docker 29.2, containerd's store": checked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, flavours[name]...)
@@ -117,7 +118,33 @@ func TestARefusedLayoutIsNotRecorded(t *testing.T) {
 	assert.Empty(t, records(engine))
 }
 
-// An engine of containerd's store has to export the base image before it can load. Nobody waits for that.
+// An engine that serves the blobs of its store exports nothing, and loads the first image, too.
+func TestBlobsAreReadFromTheStore(t *testing.T) {
+	engine := newEngine(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
+	did := work(engine, func() { buildChanged(t, engine, "one") })
+	assert.Equal(t, 2, did[fakeengine.Blob], "the manifest and the configuration")
+	assert.Zero(t, did[fakeengine.Export]+did[fakeengine.Commit])
+	assert.Contains(t, recorded(t, engine), `"way":"oci"`)
+}
+
+// What serves no blobs, or other ones, is asked for an export.
+func TestBlobsThatCannotBeReadAreExported(t *testing.T) {
+	for name, fault := range map[string]fakeengine.Fault{
+		"an error":      fakeengine.Fail(http.StatusNotFound, "page not found"),
+		"another blob":  fakeengine.Answer(http.StatusOK, "{}"),
+		"no connection": fakeengine.Drop(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			engine := newEngine(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
+			engine.On(fakeengine.Blob, fault)
+			did := work(engine, func() { warm(t, engine) })
+			assert.Equal(t, 1, did[fakeengine.Export])
+			assert.Zero(t, work(engine, func() { buildChanged(t, engine, "one") })[fakeengine.Commit])
+		})
+	}
+}
+
+// An engine of containerd's store that serves no blobs has to export the base image before it can load. Nobody waits for that.
 func TestABuildDoesNotWaitUntilTheWayIsKnown(t *testing.T) {
 	engine := newEngine(t, fakeengine.ContainerdStore())
 	engine.On(fakeengine.Export, fakeengine.Once(fakeengine.Hang()))

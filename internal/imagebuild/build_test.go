@@ -21,10 +21,11 @@ import (
 
 // flavours are engines that answer differently.
 var flavours = map[string][]fakeengine.Option{
-	"docker 20.10":                  {fakeengine.API("1.41", "1.12")},
-	"docker 28":                     nil,
-	"docker 29, containerd's store": {fakeengine.ContainerdStore()},
-	"podman":                        {fakeengine.Podman()},
+	"docker 20.10":                    {fakeengine.API("1.41", "1.12")},
+	"docker 28":                       nil,
+	"docker 29, containerd's store":   {fakeengine.ContainerdStore()},
+	"docker 29.2, containerd's store": {fakeengine.ContainerdStore(), fakeengine.BlobService()},
+	"podman":                          {fakeengine.Podman()},
 }
 
 func TestABuildMakesAnImage(t *testing.T) {

@@ -62,6 +62,7 @@ type Engine interface {
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	Load(ctx context.Context, archive io.Reader) error
+	Blob(ctx context.Context, digest string) ([]byte, error)
 	Export(ctx context.Context, image string) (io.ReadCloser, error)
 	RemoveUnnamed(ctx context.Context, id string) error
 	ImageNames(ctx context.Context, pattern string) ([]string, error)

@@ -28,6 +28,7 @@ import (
 
 	"fabric-builder-docker/internal/docker"
 	"fabric-builder-docker/internal/metadata"
+	"fabric-builder-docker/internal/platform"
 	"fabric-builder-docker/test/fakeengine"
 	"fabric-builder-docker/test/peer"
 	"fabric-builder-docker/test/registry"
@@ -70,6 +71,26 @@ func buildImage(t *testing.T, image, dockerfile string) {
 	var output bytes.Buffer
 	require.NoError(t, client.Build(timeout(t), docker.Build{Name: image, Context: &files}, &output), "%s", &output)
 	t.Cleanup(func() { _ = world.engine.Delete(background(t), "/images/"+image+"?force=1") })
+}
+
+// The programs of a release leave out HTTP/2 but for build, which reads blobs with it.
+func TestBuildReadsTheBlobsOfItsBaseImage(t *testing.T) {
+	t.Parallel()
+	engine := fakeengine.New(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
+	for _, name := range []string{"ccenv:1", "baseos:1"} {
+		engine.AddImage(fakeengine.Image{Name: name, Layers: []string{"sha256:" + name}})
+	}
+	engine.SetProgram(func(p *fakeengine.Process) int {
+		p.Files.Add(platform.OutputDir+"/chaincode", tar.Header{Typeflag: tar.TypeReg, Mode: 0o755}, "a program")
+		return 0
+	})
+	u := unpack(t, "golang", "basic_1.0", peer.File("src/go.mod", "module basic\n"), peer.File("src/main.go", "package main"))
+	settings := fmt.Sprintf("vm: {endpoint: %q}\nchaincode: {builder: ccenv:1, golang: {runtime: baseos:1}}\n", engine.Host())
+	p := start(t, builder(t, settings), "build", u.source, u.metadata, u.output)
+	require.Equal(t, 0, p.status(t), p.stderr)
+	assert.NotEmpty(t, engine.Calls(fakeengine.Blob))
+	assert.Empty(t, engine.Calls(fakeengine.Export))
+	assert.Empty(t, engine.Calls(fakeengine.Commit))
 }
 
 // withoutLoad is an engine that refuses to load images, and is the tests' engine otherwise.

@@ -31,6 +31,7 @@ const (
 	Build          Route = "build"
 	Load           Route = "load"
 	Export         Route = "export"
+	Blob           Route = "blob"
 	Commit         Route = "commit"
 	List           Route = "list"
 	Create         Route = "create"

@@ -27,6 +27,7 @@ type Engine struct {
 
 	noInit     bool // whether the engine has no init
 	containerd bool // whether images are in containerd's store
+	protocols  http.Protocols
 
 	closed    context.Context // done when the test ends
 	processes sync.WaitGroup
@@ -84,10 +85,11 @@ func New(t testing.TB, options ...Option) *Engine {
 		recorded: make(chan struct{}),
 		streams:  map[*stream]bool{},
 	}
+	e.protocols.SetHTTP1(true)
 	for _, option := range options {
 		option(e)
 	}
-	server := &http.Server{Handler: e.handler(), BaseContext: func(net.Listener) context.Context { return closed }}
+	server := &http.Server{Handler: e.handler(), Protocols: &e.protocols, BaseContext: func(net.Listener) context.Context { return closed }}
 	listener := e.listen(t)
 	go server.Serve(listener)
 	t.Cleanup(func() {
@@ -164,6 +166,7 @@ func (e *Engine) handler() http.Handler {
 		"DELETE /images/{name...}":        {Untag, e.untag},
 		"POST /images/load":               {Load, e.load},
 		"GET /images/get":                 {Export, e.export},
+		readBlob:                          {Blob, e.blob},
 		"POST /build":                     {Build, e.build},
 		"POST /commit":                    {Commit, e.commit},
 		"GET /containers/json":            {List, e.list},

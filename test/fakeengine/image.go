@@ -34,7 +34,9 @@ type Image struct {
 	Created      time.Time // zero for an image that was loaded, whose archive says 1970
 	Tagged       time.Time // as LastTagTime says: Docker's classic store does not note it at a load
 
-	blobs []descriptor // nil: those of an image that was pulled
+	inStore   bool         // in containerd's store, where the ID is the digest of its manifest
+	described [][]byte     // the configuration and the manifest of an image that was loaded there
+	blobs     []descriptor // nil: those of an image that was pulled
 }
 
 // id depends on everything but the name, since an image may have several.
@@ -42,6 +44,13 @@ func (i *Image) id() string {
 	if i.ID != "" {
 		return i.ID
 	}
+	if i.inStore {
+		return "sha256:" + digestOf(i.describe()[1])
+	}
+	return i.sum()
+}
+
+func (i *Image) sum() string {
 	unnamed := *i
 	unnamed.Name, unnamed.Files, unnamed.Tagged = "", nil, time.Time{}
 	sum := sha256.Sum256(fmt.Append(nil, unnamed, layerDigest(NewFiles(nil), i.Files.clone())))
@@ -56,7 +65,7 @@ func (e *Engine) AddImage(image Image) {
 }
 
 func (e *Engine) addImage(image *Image) {
-	image.Name = normalise(image.Name)
+	image.Name, image.inStore = normalise(image.Name), e.containerd
 	e.images = slices.DeleteFunc(e.images, func(other *Image) bool { return other.Name == image.Name })
 	e.images = append(e.images, image)
 }

@@ -121,6 +121,7 @@ func (e *Engine) imageFromLayout(files map[string][]byte) (*Image, error) {
 		return nil, err
 	}
 	image.Name, image.ID, image.blobs = index.Manifests[0].Annotations["io.containerd.image.name"], index.Manifests[0].Digest, m.Layers
+	image.described = [][]byte{blob(m.Config), blob(index.Manifests[0])}
 	return image, nil
 }
 
@@ -221,11 +222,7 @@ func (e *Engine) export(c *Call) {
 		w.Write(content)
 	}
 	if e.containerd {
-		var config configuration
-		config.RootFS.DiffIDs = image.Layers
-		text, _ := json.Marshal(config)
-		described, _ := json.Marshal(manifest{descriptor{Digest: "sha256:" + digestOf(text)}, image.blobsOf()})
-		for _, blob := range [][]byte{text, described} {
+		for _, blob := range image.descriptions() {
 			add("blobs/sha256/"+digestOf(blob), blob)
 		}
 	} else {
