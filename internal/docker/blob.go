@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -21,32 +20,33 @@ import (
 const (
 	readBlob = "/containerd.services.content.v1.Content/Read"
 
-	blobTimeout = 5 * time.Second // a proxy may not know what to do with HTTP/2
-	maxBlob     = 1 << 20         // bytes of an answer
-	frameHeader = 5               // a byte that says whether the message is compressed, and its length
+	maxBlob     = 1 << 20 // bytes of an answer
+	frameHeader = 5       // a byte that says whether the message is compressed, and its length
 )
 
 // Numbers of the fields used here of containerd's ReadContentRequest and ReadContentResponse.
 const (
-	requestDigest protowire.Number = 1
-	responseData  protowire.Number = 2
+	requestDigest, requestSize protowire.Number = 1, 3
+	responseData               protowire.Number = 2
 )
 
-// Blob returns a blob that describes an image, such as its manifest, from the engine's store. Docker serves the blobs of
-// containerd's store to BuildKit's clients by gRPC, since 29.2 at the endpoint of its API. That is not documented, so an
-// error only means that the blob cannot be had in this way.
-func (e *Engine) Blob(ctx context.Context, digest string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, blobTimeout)
+// Blob returns the first size bytes of a blob in the engine's store, or all if size is 0. It fails for more than a mebibyte.
+// Docker serves the blobs of containerd's store to BuildKit's clients by gRPC, since 29.2 at the endpoint of its API. That is
+// not documented, so an error only means that the blob cannot be had in this way. Something in front of the engine that does
+// not know HTTP/2 may let the call wait.
+func (e *Engine) Blob(ctx context.Context, digest string, size int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	content, err := e.blob(ctx, digest)
+	content, err := e.blob(ctx, digest, size)
 	if err != nil {
 		return nil, fmt.Errorf("reading blob %s from the engine's store: %w", digest, err)
 	}
 	return content, nil
 }
 
-func (e *Engine) blob(ctx context.Context, digest string) ([]byte, error) {
+func (e *Engine) blob(ctx context.Context, digest string, size int64) ([]byte, error) {
 	message := protowire.AppendString(protowire.AppendTag(nil, requestDigest, protowire.BytesType), digest)
+	message = protowire.AppendVarint(protowire.AppendTag(message, requestSize, protowire.VarintType), uint64(size))
 	frame := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.base.JoinPath(readBlob).String(), bytes.NewReader(frame))
 	if err != nil {

@@ -26,11 +26,11 @@ func TestBlob(t *testing.T) {
 			_, client := connect(t, append(options, fakeengine.ContainerdStore(), fakeengine.BlobService())...)
 			image, err := client.Image(t.Context(), "base:1")
 			require.NoError(t, err)
-			blob, err := client.Blob(t.Context(), image.ID)
+			blob, err := client.Blob(t.Context(), image.ID, 0)
 			require.NoError(t, err)
 			assert.Contains(t, string(blob), `"layers":[{`)
 
-			_, err = client.Blob(t.Context(), "sha256:b")
+			_, err = client.Blob(t.Context(), "sha256:b", 0)
 			assert.EqualError(t, err, `reading blob sha256:b from the engine's store: gRPC status "5": "content sha256:b: not found"`)
 		})
 	}
@@ -63,7 +63,7 @@ func serveBlob(t *testing.T, blob http.HandlerFunc) *httptest.Server {
 		assert.Equal(t, []string{"trailers"}, r.Header["Te"])
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
-		assert.Equal(t, "\x00\x00\x00\x00\x0a\x0a\x08sha256:a", string(body))
+		assert.Equal(t, "\x00\x00\x00\x00\x0c\x0a\x08sha256:a\x18\x07", string(body))
 		blob(w, r)
 	})
 	server := httptest.NewUnstartedServer(mux)
@@ -106,7 +106,7 @@ func TestBlobOfAnEngineThatMisbehaves(t *testing.T) {
 			client, err := docker.Connect(t.Context(), "tcp://"+server.Listener.Addr().String())
 			require.NoError(t, err)
 			defer client.Close()
-			content, err := client.Blob(t.Context(), "sha256:a")
+			content, err := client.Blob(t.Context(), "sha256:a", 7)
 			if test.ok {
 				require.NoError(t, err)
 				assert.Equal(t, test.want, string(content))
@@ -122,9 +122,10 @@ func TestBlobOfAnEngineThatMisbehaves(t *testing.T) {
 func TestBlobOfAnEngineWithoutHTTP2(t *testing.T) {
 	for name, options := range flavours {
 		t.Run(name, func(t *testing.T) {
-			_, client := connect(t, options...)
-			_, err := client.Blob(t.Context(), "sha256:a")
+			engine, client := connect(t, options...)
+			_, err := client.Blob(t.Context(), "sha256:a", 7)
 			assert.ErrorContains(t, err, "reading blob sha256:a from the engine's store: ")
+			assert.Empty(t, engine.Calls(fakeengine.Blob), "it is no call of HTTP/1")
 			_, err = client.Image(t.Context(), "base:1")
 			assert.NoError(t, err, "the calls after it")
 		})
@@ -135,7 +136,7 @@ func TestBlobEndsWithItsContext(t *testing.T) {
 	engine, client := connect(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
 	ctx, stop := context.WithCancel(t.Context())
 	engine.On(fakeengine.Blob, func(c *fakeengine.Call) { stop(); fakeengine.Hang()(c) })
-	_, err := client.Blob(ctx, "sha256:a")
+	_, err := client.Blob(ctx, "sha256:a", 7)
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
@@ -153,7 +154,7 @@ func TestBlobOverTLS(t *testing.T) {
 			client, err := docker.ConnectTLS(t.Context(), strings.Replace(server.URL, "https", "tcp", 1), docker.TLS{Enabled: true, CA: a.ca})
 			require.NoError(t, err)
 			defer client.Close()
-			content, err := client.Blob(t.Context(), "sha256:a")
+			content, err := client.Blob(t.Context(), "sha256:a", 7)
 			if !http2 {
 				require.Error(t, err)
 				return

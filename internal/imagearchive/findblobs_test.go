@@ -110,58 +110,87 @@ func TestFindBlobs(t *testing.T) {
 	})
 }
 
-func TestReadBlobs(t *testing.T) {
-	idOf := func(b blob) digest.Digest { return digest.FromBytes(b.content) }
-	describe := func(b blob) ocispec.Descriptor { return ocispec.Descriptor{Digest: idOf(b)} }
+// memoryStore is a store of an engine.
+type memoryStore map[digest.Digest][]byte
+
+var errMissing = errors.New("it is not there")
+
+func (m memoryStore) read(d digest.Digest, size int64) ([]byte, error) {
+	content, ok := m[d]
+	switch {
+	case !ok:
+		return nil, errMissing
+	case size > 0:
+		return content[:size], nil
+	}
+	return content, nil
+}
+
+// put stores a blob and returns its description.
+func (m memoryStore) put(content blob) ocispec.Descriptor {
+	d := describe(content)
+	m[d.Digest] = content.content
+	return d
+}
+
+func describe(content blob) ocispec.Descriptor {
+	return ocispec.Descriptor{Digest: digest.FromBytes(content.content)}
+}
+
+func TestFindBlobsInAStore(t *testing.T) {
 	config := jsonBlob(t, map[string]any{"config": map[string]any{"Cmd": []string{"sh"}}, "rootfs": map[string]any{"diff_ids": layers}})
 	otherConfig := jsonBlob(t, map[string]any{"rootfs": map[string]any{"diff_ids": []string{digestOf("three"), digestOf("four")}}})
-	manifest := jsonBlob(t, ocispec.Manifest{Config: describe(config), Layers: wanted})
-	other := jsonBlob(t, ocispec.Manifest{Config: describe(otherConfig), Layers: wanted})
-	missing := jsonBlob(t, ocispec.Manifest{Config: describe(jsonBlob(t, 1)), Layers: wanted})
-	attestation := jsonBlob(t, ocispec.Manifest{Config: describe(jsonBlob(t, 2)), Layers: wanted[:1]})
-	index := jsonBlob(t, ocispec.Index{Manifests: []ocispec.Descriptor{describe(missing), describe(attestation), describe(other), describe(manifest)}})
-	nested := jsonBlob(t, ocispec.Index{Manifests: []ocispec.Descriptor{describe(index)}})
-	store := map[digest.Digest][]byte{}
-	for _, b := range []blob{config, otherConfig, manifest, other, attestation, index, nested, jsonBlob(t, []int{1}), jsonBlob(t, "text")} {
-		store[idOf(b)] = b.content
+	absent := jsonBlob(t, "absent")
+	unpacked := []ocispec.Descriptor{wanted[0], describe(absent)}
+	manifestOf := func(config blob, layers []ocispec.Descriptor) blob {
+		return jsonBlob(t, ocispec.Manifest{Config: describe(config), Layers: layers})
 	}
-	errMissing := errors.New("it is not there")
-	read := func(d digest.Digest) ([]byte, error) {
-		if content, ok := store[d]; ok {
-			return content, nil
-		}
-		return nil, errMissing
-	}
-	for name, id := range map[string]digest.Digest{"a manifest": idOf(manifest), "an index": idOf(index), "an index of indexes": idOf(nested)} {
+	indexOf := func(manifests ...ocispec.Descriptor) blob { return jsonBlob(t, ocispec.Index{Manifests: manifests}) }
+
+	m := memoryStore{wanted[0].Digest: []byte("one, packed"), wanted[1].Digest: []byte("two, packed")}
+	m.put(config)
+	m.put(otherConfig)
+	manifest, other := m.put(manifestOf(config, wanted)), m.put(manifestOf(otherConfig, wanted))
+	withoutConfig, incomplete := m.put(manifestOf(absent, wanted)), m.put(manifestOf(config, unpacked))
+	attestation := m.put(manifestOf(jsonBlob(t, "statement"), wanted[:1]))
+	index := m.put(indexOf(describe(absent), attestation, withoutConfig, other, incomplete, manifest))
+	for name, id := range map[string]ocispec.Descriptor{"a manifest": manifest, "an index": index, "an index of indexes": m.put(indexOf(attestation, index))} {
 		t.Run(name, func(t *testing.T) {
-			blobs, err := imagearchive.ReadBlobs(read, id, layers)
+			blobs, err := imagearchive.Store(m.read).FindBlobs(id.Digest, layers)
 			require.NoError(t, err)
 			assert.Equal(t, wanted, blobs)
 		})
 	}
-	for name, id := range map[string]digest.Digest{
-		"of another image": idOf(other), "no manifest": idOf(config), "no object": idOf(jsonBlob(t, []int{1})), "a text": idOf(jsonBlob(t, "text")),
-		"an index of other layers": idOf(jsonBlob(t, ocispec.Index{})), "without a configuration": idOf(missing), "an ID of another form": "one",
+	for name, test := range map[string]struct {
+		id     digest.Digest
+		layers []string
+		want   error
+	}{
+		"of another image":           {other.Digest, layers, imagearchive.ErrNoBlobs},
+		"fewer layers":               {manifest.Digest, layers[:1], imagearchive.ErrNoBlobs},
+		"no manifest":                {describe(config).Digest, layers, imagearchive.ErrNoBlobs},
+		"no object":                  {m.put(jsonBlob(t, []int{1})).Digest, layers, imagearchive.ErrNoBlobs},
+		"a text":                     {m.put(jsonBlob(t, "text")).Digest, layers, imagearchive.ErrNoBlobs},
+		"an index of nothing":        {m.put(indexOf()).Digest, layers, imagearchive.ErrNoBlobs},
+		"an index of another image":  {m.put(indexOf(other)).Digest, layers, imagearchive.ErrNoBlobs},
+		"absent":                     {describe(absent).Digest, layers, errMissing},
+		"an ID of another form":      {"one", layers, errMissing},
+		"without a configuration":    {withoutConfig.Digest, layers, errMissing},
+		"an unpacked layer alone":    {incomplete.Digest, layers, errMissing},
+		"an index of what is absent": {m.put(indexOf(describe(absent))).Digest, layers, errMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := imagearchive.ReadBlobs(read, id, layers)
-			assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
+			_, err := imagearchive.Store(m.read).FindBlobs(test.id, test.layers)
+			assert.ErrorIs(t, err, test.want)
 		})
 	}
-	t.Run("fewer layers", func(t *testing.T) {
-		_, err := imagearchive.ReadBlobs(read, idOf(manifest), layers[:1])
-		assert.ErrorIs(t, err, imagearchive.ErrNoBlobs)
-	})
-	t.Run("the reason", func(t *testing.T) {
-		_, err := imagearchive.ReadBlobs(read, idOf(missing), layers)
-		assert.ErrorIs(t, err, errMissing)
-	})
 	t.Run("another blob", func(t *testing.T) {
-		_, err := imagearchive.ReadBlobs(func(digest.Digest) ([]byte, error) { return manifest.content, nil }, idOf(index), layers)
+		changed := imagearchive.Store(func(d digest.Digest, size int64) ([]byte, error) { return m.read(manifest.Digest, size) })
+		_, err := changed.FindBlobs(index.Digest, layers)
 		assert.ErrorContains(t, err, "has another digest")
 	})
 	t.Run("no layers", func(t *testing.T) {
-		blobs, err := imagearchive.ReadBlobs(nil, "", nil)
+		blobs, err := imagearchive.Store(nil).FindBlobs("", nil)
 		require.NoError(t, err)
 		assert.Empty(t, blobs)
 	})

@@ -87,8 +87,8 @@ func blobPath(d digest.Digest) string {
 	return path.Join(ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
 }
 
-// ErrNoBlobs means that an exported image is no OCI layout, or does not describe the layers that were looked for.
-var ErrNoBlobs = errors.New("the exported image does not say which blobs its layers are")
+// ErrNoBlobs means that an exported image is no OCI layout, or that no description is one of the layers that were looked for.
+var ErrNoBlobs = errors.New("nothing says which blobs the layers of the image are")
 
 // maxDescription is the size of the largest blob that FindBlobs takes for a manifest or a configuration.
 const maxDescription = 1 << 20
@@ -100,7 +100,7 @@ func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) 
 	if len(layers) == 0 {
 		return nil, nil
 	}
-	found := blobs{layers: map[digest.Digest][]digest.Digest{}}
+	found := newBlobs()
 	whole := false
 	for archive := tar.NewReader(export); ; {
 		header, err := archive.Next()
@@ -128,29 +128,62 @@ func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) 
 	}
 }
 
-// ReadBlobs returns the blobs of the image with these layers. It reads the blobs that describe the image, from the one that
-// the image's ID names: a manifest, or an index of manifests. The error wraps [ErrNoBlobs] if they describe no such image.
-func ReadBlobs(read func(digest.Digest) ([]byte, error), id digest.Digest, layers []string) ([]ocispec.Descriptor, error) {
+// A Store reads a blob of an engine's store: the given number of bytes from its beginning, or all if that is 0.
+type Store func(blob digest.Digest, size int64) ([]byte, error)
+
+// FindBlobs returns the blobs of the image with these layers, all of which the store has. It reads the blobs that describe
+// the image, from the one that the image's ID names: a manifest, or an index of manifests. The error wraps [ErrNoBlobs] if
+// they describe no such image.
+func (s Store) FindBlobs(id digest.Digest, layers []string) ([]ocispec.Descriptor, error) {
 	if len(layers) == 0 {
 		return nil, nil
 	}
-	found := blobs{layers: map[digest.Digest][]digest.Digest{}}
-	failures := []error{ErrNoBlobs}
-	for next := []digest.Digest{id}; len(next) > 0; next = next[1:] {
-		content, err := read(next[0])
-		if err == nil && digest.FromBytes(content) != next[0] {
-			err = fmt.Errorf("blob %s has another digest", next[0])
-		}
-		if err != nil { // an index names images of other platforms, which an engine need not have
-			failures = append(failures, err)
-			continue
-		}
-		next = append(next, found.add(content)...)
-		if blobs := found.of(layers); blobs != nil {
-			return blobs, nil
+	found := newBlobs()
+	more, err := s.into(found, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found.manifests) == 0 {
+		return s.ofIndex(more, layers)
+	}
+	if _, err := s.into(found, more[0]); err != nil {
+		return nil, err
+	}
+	blobs := found.of(layers)
+	if blobs == nil {
+		return nil, ErrNoBlobs
+	}
+	for _, blob := range blobs { // an engine does not fetch a layer that it has unpacked already
+		if _, err := s(blob.Digest, 1); err != nil {
+			return nil, err
 		}
 	}
+	return blobs, nil
+}
+
+// ofIndex looks in all manifests of an index. It names images of other platforms, too, which an engine need not have.
+func (s Store) ofIndex(manifests []digest.Digest, layers []string) ([]ocispec.Descriptor, error) {
+	failures := []error{ErrNoBlobs}
+	for _, id := range manifests {
+		blobs, err := s.FindBlobs(id, layers)
+		if err == nil {
+			return blobs, nil
+		}
+		failures = append(failures, err)
+	}
 	return nil, errors.Join(failures...)
+}
+
+// into reads a description, and returns the blobs that describe more of it.
+func (s Store) into(found *blobs, id digest.Digest) (more []digest.Digest, err error) {
+	content, err := s(id, 0)
+	if err != nil {
+		return nil, err
+	}
+	if digest.FromBytes(content) != id {
+		return nil, fmt.Errorf("blob %s has another digest", id)
+	}
+	return found.add(content), nil
 }
 
 // isLayout reports whether a file can be a part of an OCI layout. Engines add manifest.json for older programs.
@@ -164,6 +197,8 @@ type blobs struct {
 	manifests []ocispec.Manifest
 	layers    map[digest.Digest][]digest.Digest // of each configuration
 }
+
+func newBlobs() *blobs { return &blobs{layers: map[digest.Digest][]digest.Digest{}} }
 
 // add adds what a blob describes, and returns the blobs that describe more of it.
 func (b *blobs) add(content []byte) (more []digest.Digest) {

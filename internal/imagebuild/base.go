@@ -68,9 +68,9 @@ func (b *Builder) newLookup(ctx context.Context, image docker.Image, target stri
 }
 
 // get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load, in
-// both forms. For an OCI layout it has to know the blobs of the image: if the engine lets nobody read what describes them,
-// the way stays unknown while the engine exports about half of the image in the background. If commits are recorded, it
-// offers a record again in the background: the engine may have been updated, or its disk full.
+// one form and then in the other. An OCI layout names the blobs of the image: if their descriptions cannot be read, the way
+// stays unknown while the engine exports about half of the image in the background. If commits are recorded, it offers a
+// record again in the background: the engine may have been updated, or its disk full.
 func (l *baseLookup) get() (knownBase, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,22 +191,28 @@ func (l *baseLookup) findOut() (known knownBase, err error) {
 	}
 	l.builder.Log.Debug("the engine loads no layer in the form of docker save", "reason", err)
 	blobs, err := l.readBlobs()
-	if err == nil {
-		with := known.in(wayOCI)
-		with.Blobs = blobs
-		if err = l.loadRecord(with); err == nil {
-			return with, nil
-		}
+	if err != nil {
+		l.builder.Log.Debug("the engine has to export the base image", "reason", err)
+		l.inBackground(func() (knownBase, error) { return l.learn(known) })
+		return known, nil
 	}
-	l.builder.Log.Debug("finding out how the engine loads images in the background", "reason", err)
-	l.inBackground(func() (knownBase, error) { return l.learn(known) })
-	return known, nil
+	layout := known.in(wayOCI)
+	layout.Blobs = blobs
+	if err := l.loadRecord(layout); err != nil {
+		l.builder.Log.Debug("the engine loads no OCI layout: the next build tries again", "reason", err)
+		return known, nil
+	}
+	return layout, nil
 }
 
-// readBlobs reads the blobs of the base image in the engine's store.
+// readBlobs finds the blobs of the base image by its descriptions in the engine's store.
 func (l *baseLookup) readBlobs() ([]ocispec.Descriptor, error) {
-	read := func(blob digest.Digest) ([]byte, error) { return l.builder.Engine.Blob(l.ctx, blob.String()) }
-	return imagearchive.ReadBlobs(read, digest.Digest(l.image.ID), l.image.Layers)
+	ctx, cancel := context.WithTimeout(l.ctx, l.builder.Periods.Blobs)
+	defer cancel()
+	store := imagearchive.Store(func(blob digest.Digest, size int64) ([]byte, error) {
+		return l.builder.Engine.Blob(ctx, blob.String(), size)
+	})
+	return store.FindBlobs(digest.Digest(l.image.ID), l.image.Layers)
 }
 
 // learn finds the blobs of the base image in an export, and loads a record in an OCI layout that refers to them. If the

@@ -112,32 +112,46 @@ func TestAnEngineThatLoadsLaterIsNoticed(t *testing.T) {
 
 // An engine of containerd's store that cannot load at the moment is asked again.
 func TestARefusedLayoutIsNotRecorded(t *testing.T) {
-	engine := newEngine(t, fakeengine.ContainerdStore())
-	engine.On(fakeengine.Load, fakeengine.Fail(http.StatusInternalServerError, "no space left on device"))
-	require.NoError(t, newBuilder(t, engine).Warm(t.Context(), plan, newPackage(t), "basic_1.0"))
-	assert.Empty(t, records(engine))
+	for _, service := range []bool{true, false} {
+		options := []fakeengine.Option{fakeengine.ContainerdStore()}
+		if service {
+			options = append(options, fakeengine.BlobService())
+		}
+		engine := newEngine(t, options...)
+		engine.On(fakeengine.Load, fakeengine.Fail(http.StatusInternalServerError, "no space left on device"))
+		did := work(engine, func() { require.NoError(t, newBuilder(t, engine).Warm(t.Context(), plan, newPackage(t), "basic_1.0")) })
+		assert.Empty(t, records(engine))
+		assert.Equal(t, service, did[fakeengine.Export] == 0, "an export says no more than the blobs")
+	}
 }
 
 // An engine that serves the blobs of its store exports nothing, and loads the first image, too.
 func TestBlobsAreReadFromTheStore(t *testing.T) {
 	engine := newEngine(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
 	did := work(engine, func() { buildChanged(t, engine, "one") })
-	assert.Equal(t, 2, did[fakeengine.Blob], "the manifest and the configuration")
+	assert.Equal(t, 3, did[fakeengine.Blob], "the manifest, the configuration and the layer")
 	assert.Zero(t, did[fakeengine.Export]+did[fakeengine.Commit])
 	assert.Contains(t, recorded(t, engine), `"way":"oci"`)
 }
 
-// What serves no blobs, or other ones, is asked for an export.
+// If a description or a layer cannot be read, the engine is asked for an export.
 func TestBlobsThatCannotBeReadAreExported(t *testing.T) {
 	for name, fault := range map[string]fakeengine.Fault{
-		"an error":      fakeengine.Fail(http.StatusNotFound, "page not found"),
-		"another blob":  fakeengine.Answer(http.StatusOK, "{}"),
-		"no connection": fakeengine.Drop(),
+		"an error":            fakeengine.Fail(http.StatusNotFound, "page not found"),
+		"no answer":           fakeengine.Hang(),
+		"a broken connection": fakeengine.Drop(),
+		"no configuration":    fakeengine.Nth(2, fakeengine.Drop()),
+		"no layer":            fakeengine.Nth(3, fakeengine.Drop()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
 			engine.On(fakeengine.Blob, fault)
-			did := work(engine, func() { warm(t, engine) })
+			b := newBuilder(t, engine)
+			if name == "no answer" {
+				b.Periods.Blobs = 10 * time.Millisecond
+			}
+			did := work(engine, func() { require.NoError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0")) })
+			assert.NotZero(t, did[fakeengine.Blob])
 			assert.Equal(t, 1, did[fakeengine.Export])
 			assert.Zero(t, work(engine, func() { buildChanged(t, engine, "one") })[fakeengine.Commit])
 		})

@@ -51,6 +51,7 @@ var periods = imagebuild.Periods{
 	Poll:      2 * time.Millisecond,
 	Output:    2 * time.Millisecond,
 	Reconnect: time.Minute,
+	Blobs:     time.Minute,
 	Learn:     10 * time.Millisecond,
 	Cleanup:   time.Minute,
 }

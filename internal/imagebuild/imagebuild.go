@@ -62,7 +62,7 @@ type Engine interface {
 	Upload(ctx context.Context, id, dir string, archive io.Reader) error
 	Commit(ctx context.Context, id, ref string, changes []string) error
 	Load(ctx context.Context, archive io.Reader) error
-	Blob(ctx context.Context, digest string) ([]byte, error)
+	Blob(ctx context.Context, digest string, size int64) ([]byte, error)
 	Export(ctx context.Context, image string) (io.ReadCloser, error)
 	RemoveUnnamed(ctx context.Context, id string) error
 	ImageNames(ctx context.Context, pattern string) ([]string, error)
@@ -80,6 +80,7 @@ type Periods struct {
 	Silence   time.Duration // without a written line, after which a build says what it is doing; 0: never
 	Redraw    time.Duration // between two updates of the status line
 	Reconnect time.Duration // how long the engine may be away during a build
+	Blobs     time.Duration // limit for reading the descriptions of a base image in the engine's store
 	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup   time.Duration // limit for removing what was created, also after a signal
 }
@@ -96,6 +97,7 @@ func DefaultPeriods(build time.Duration) Periods {
 		Silence:   20 * time.Second,
 		Redraw:    200 * time.Millisecond,
 		Reconnect: 30 * time.Second,
+		Blobs:     5 * time.Second,
 		Learn:     3 * time.Second,
 		Cleanup:   30 * time.Second,
 	}

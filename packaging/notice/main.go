@@ -101,7 +101,7 @@ func collect(dir string) ([]text, error) {
 
 // listPackages adds the packages of other modules that the programs link.
 func listPackages(dir, architecture string, dirs map[string]module) error {
-	cmd := exec.Command("go", "list", "-deps", "-tags", "nethttpomithttp2", "-json=Dir,Module", "./cmd/...")
+	cmd := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/...")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture)
 	cmd.Stderr = os.Stderr

@@ -89,7 +89,9 @@ func New(t testing.TB, options ...Option) *Engine {
 	for _, option := range options {
 		option(e)
 	}
-	server := &http.Server{Handler: e.handler(), Protocols: &e.protocols, BaseContext: func(net.Listener) context.Context { return closed }}
+	server := &http.Server{
+		Handler: e.handler(), Protocols: &e.protocols, BaseContext: func(net.Listener) context.Context { return closed },
+	}
 	listener := e.listen(t)
 	go server.Serve(listener)
 	t.Cleanup(func() {
