@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,27 @@ func TestBuildReadsTheBlobsOfItsBaseImage(t *testing.T) {
 	assert.NotEmpty(t, engine.Calls(fakeengine.Blob))
 	assert.Empty(t, engine.Calls(fakeengine.Export))
 	assert.Empty(t, engine.Calls(fakeengine.Commit))
+}
+
+// Which engines let build read the descriptions of an image, as docs/images.md says.
+func TestWhichEnginesServeBlobs(t *testing.T) {
+	t.Parallel()
+	var info struct {
+		ServerVersion string
+		DriverStatus  [][2]string
+	}
+	require.NoError(t, world.engine.Get(timeout(t), "/info", &info))
+	var major, minor int
+	_, err := fmt.Sscanf(info.ServerVersion, "%d.%d", &major, &minor)
+	require.NoError(t, err)
+	inStore := slices.Contains(info.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
+	client, err := docker.Connect(t.Context(), world.host)
+	require.NoError(t, err)
+	defer client.Close()
+	image, err := client.Image(t.Context(), world.baseos)
+	require.NoError(t, err)
+	_, err = client.Blob(t.Context(), image.ID, 0)
+	assert.Equal(t, inStore && (major > 29 || major == 29 && minor >= 2), err == nil, "%v", err)
 }
 
 // withoutLoad is an engine that refuses to load images, and is the tests' engine otherwise.

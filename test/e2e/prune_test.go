@@ -141,6 +141,7 @@ func TestPruneWithTwoPeersOfTwoVersions(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
+	last = prune("--yes", newerBuilds, olderBuilds) // those during an install may have seen the container, and not yet the build
 	assert.False(t, exists(gone), last)
 	for _, image := range needed {
 		assert.True(t, exists(image), last)
