@@ -20,7 +20,7 @@ import (
 const (
 	readBlob = "/containerd.services.content.v1.Content/Read"
 
-	maxBlob     = 1 << 20 // bytes of an answer
+	maxAnswer   = 1 << 20 // bytes
 	frameHeader = 5       // a byte that says whether the message is compressed, and its length
 )
 
@@ -30,10 +30,10 @@ const (
 	responseData               protowire.Number = 2
 )
 
-// Blob returns the first size bytes of a blob in the engine's store, or all if size is 0. It fails for more than a mebibyte.
+// Blob returns the first size bytes of a blob in the engine's store, or all if size is 0. It fails if the answer has more than a mebibyte.
 // Docker serves the blobs of containerd's store to BuildKit's clients by gRPC, since 29.2 at the endpoint of its API. That is
 // not documented, so an error only means that the blob cannot be had in this way. Something in front of the engine that does
-// not know HTTP/2 may let the call wait.
+// not know HTTP/2 may leave the call waiting.
 func (e *Engine) Blob(ctx context.Context, digest string, size int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -62,11 +62,13 @@ func (e *Engine) blob(ctx context.Context, digest string, size int64) ([]byte, e
 	if !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/grpc") {
 		return nil, fmt.Errorf("the answer is not gRPC (status %d)", answer.StatusCode)
 	}
-	frames, err := io.ReadAll(io.LimitReader(answer.Body, maxBlob))
-	if err != nil {
+	frames, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
 		return nil, err
+	case len(frames) > maxAnswer:
+		return nil, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 	}
-	// The trailer comes after the end of the body, so an answer that is too long has no status here.
 	if status := cmp.Or(answer.Trailer.Get("Grpc-Status"), answer.Header.Get("Grpc-Status")); status != "0" {
 		text, _ := url.PathUnescape(cmp.Or(answer.Trailer.Get("Grpc-Message"), answer.Header.Get("Grpc-Message")))
 		return nil, fmt.Errorf("gRPC status %q: %q", status, text)
@@ -78,7 +80,7 @@ func (e *Engine) blob(ctx context.Context, digest string, size int64) ([]byte, e
 func readFrames(frames []byte) (content []byte, err error) {
 	for len(frames) > 0 {
 		if len(frames) < frameHeader || frames[0] != 0 {
-			return nil, errors.New("the answer is not in frames without compression")
+			return nil, errors.New("the answer is not a series of uncompressed frames")
 		}
 		end := frameHeader + int64(binary.BigEndian.Uint32(frames[1:]))
 		if end > int64(len(frames)) {

@@ -122,6 +122,8 @@ func (m memoryStore) read(d digest.Digest, size int64) ([]byte, error) {
 		return nil, errMissing
 	case size > 0:
 		return content[:size], nil
+	case !json.Valid(content):
+		return nil, errors.New("a whole layer is too much")
 	}
 	return content, nil
 }

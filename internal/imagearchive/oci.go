@@ -87,14 +87,15 @@ func blobPath(d digest.Digest) string {
 	return path.Join(ocispec.ImageBlobsDir, d.Algorithm().String(), d.Encoded())
 }
 
-// ErrNoBlobs means that an exported image is no OCI layout, or that no description is one of the layers that were looked for.
+// ErrNoBlobs means that an exported image is no OCI layout, or that nothing there describes an image with the layers that were
+// looked for.
 var ErrNoBlobs = errors.New("nothing says which blobs the layers of the image are")
 
 // maxDescription is the size of the largest blob that FindBlobs takes for a manifest or a configuration.
 const maxDescription = 1 << 20
 
 // FindBlobs reads an image that an engine exports, up to the manifest of the image with these layers, and returns its blobs.
-// An engine exports blobs in the order of their digests, so this reads about half of an image. The error wraps
+// An engine exports blobs in the order of their digests, so this reads two thirds of an image on average. The error wraps
 // [ErrNoBlobs] if the export is no OCI layout, which its beginning shows, or holds no such manifest.
 func FindBlobs(export io.Reader, layers []string) ([]ocispec.Descriptor, error) {
 	if len(layers) == 0 {
@@ -139,14 +140,14 @@ func (s Store) FindBlobs(id digest.Digest, layers []string) ([]ocispec.Descripto
 		return nil, nil
 	}
 	found := newBlobs()
-	more, err := s.into(found, id)
+	more, err := s.describe(found, id)
 	if err != nil {
 		return nil, err
 	}
 	if len(found.manifests) == 0 {
 		return s.ofIndex(more, layers)
 	}
-	if _, err := s.into(found, more[0]); err != nil {
+	if _, err := s.describe(found, more[0]); err != nil {
 		return nil, err
 	}
 	blobs := found.of(layers)
@@ -163,7 +164,10 @@ func (s Store) FindBlobs(id digest.Digest, layers []string) ([]ocispec.Descripto
 
 // ofIndex looks in all manifests of an index. It names images of other platforms, too, which an engine need not have.
 func (s Store) ofIndex(manifests []digest.Digest, layers []string) ([]ocispec.Descriptor, error) {
-	failures := []error{ErrNoBlobs}
+	if len(manifests) == 0 {
+		return nil, ErrNoBlobs
+	}
+	var failures []error
 	for _, id := range manifests {
 		blobs, err := s.FindBlobs(id, layers)
 		if err == nil {
@@ -174,8 +178,8 @@ func (s Store) ofIndex(manifests []digest.Digest, layers []string) ([]ocispec.De
 	return nil, errors.Join(failures...)
 }
 
-// into reads a description, and returns the blobs that describe more of it.
-func (s Store) into(found *blobs, id digest.Digest) (more []digest.Digest, err error) {
+// describe adds what a blob describes, and returns the blobs that describe more of it.
+func (s Store) describe(found *blobs, id digest.Digest) (more []digest.Digest, err error) {
 	content, err := s(id, 0)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (b *Builder) newLookup(ctx context.Context, image docker.Image, target stri
 
 // get returns what is known. If nothing is recorded yet, it looks into the image and offers the engine a record to load, in
 // one form and then in the other. An OCI layout names the blobs of the image: if their descriptions cannot be read, the way
-// stays unknown while the engine exports about half of the image in the background. If commits are recorded, it offers a
+// stays unknown while the engine exports most of the image in the background. If commits are recorded, it offers a
 // record again in the background: the engine may have been updated, or its disk full.
 func (l *baseLookup) get() (knownBase, error) {
 	l.mu.Lock()

@@ -137,11 +137,11 @@ func TestBlobsAreReadFromTheStore(t *testing.T) {
 // If a description or a layer cannot be read, the engine is asked for an export.
 func TestBlobsThatCannotBeReadAreExported(t *testing.T) {
 	for name, fault := range map[string]fakeengine.Fault{
-		"an error":            fakeengine.Fail(http.StatusNotFound, "page not found"),
-		"no answer":           fakeengine.Hang(),
-		"a broken connection": fakeengine.Drop(),
-		"no configuration":    fakeengine.Nth(2, fakeengine.Drop()),
-		"no layer":            fakeengine.Nth(3, fakeengine.Drop()),
+		"an error":              fakeengine.Fail(http.StatusNotFound, "page not found"),
+		"no answer":             fakeengine.Hang(),
+		"a broken connection":   fakeengine.Drop(),
+		"no configuration":      fakeengine.Nth(2, fakeengine.Drop()),
+		"no answer for a layer": fakeengine.Nth(3, fakeengine.Drop()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			engine := newEngine(t, fakeengine.ContainerdStore(), fakeengine.BlobService())
@@ -150,11 +150,25 @@ func TestBlobsThatCannotBeReadAreExported(t *testing.T) {
 			if name == "no answer" {
 				b.Periods.Blobs = 10 * time.Millisecond
 			}
-			did := work(engine, func() { require.NoError(t, b.Warm(t.Context(), plan, newPackage(t), "basic_1.0")) })
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a single call may take longer
+			defer cancel()
+			did := work(engine, func() { require.NoError(t, b.Warm(ctx, plan, newPackage(t), "basic_1.0")) })
 			assert.NotZero(t, did[fakeengine.Blob])
 			assert.Equal(t, 1, did[fakeengine.Export])
 			assert.Zero(t, work(engine, func() { buildChanged(t, engine, "one") })[fakeengine.Commit])
 		})
+	}
+}
+
+// A store may lack the blob of a layer that it has unpacked from another image. An image that names it cannot be exported.
+func TestALayerThatIsOnlyUnpackedIsNotNamed(t *testing.T) {
+	for _, options := range [][]fakeengine.Option{{fakeengine.ContainerdStore()}, {fakeengine.ContainerdStore(), fakeengine.BlobService()}} {
+		engine := newEngine(t, options...)
+		engine.LoseBlobs(runtimeImage.Name)
+		warm(t, engine)
+		assert.Contains(t, recorded(t, engine), `"way":"commit"`)
+		did := work(engine, func() { buildChanged(t, engine, "one") })
+		assert.Equal(t, 1, did[fakeengine.Commit])
 	}
 }
 

@@ -80,7 +80,7 @@ type Periods struct {
 	Silence   time.Duration // without a written line, after which a build says what it is doing; 0: never
 	Redraw    time.Duration // between two updates of the status line
 	Reconnect time.Duration // how long the engine may be away during a build
-	Blobs     time.Duration // limit for reading the descriptions of a base image in the engine's store
+	Blobs     time.Duration // limit for reading what the engine's store says of a base image
 	Learn     time.Duration // a build waits so long to find out how the engine loads images, once it has committed one
 	Cleanup   time.Duration // limit for removing what was created, also after a signal
 }

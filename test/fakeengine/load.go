@@ -200,10 +200,17 @@ func (e *Engine) blobs() map[string]bool {
 	known := map[string]bool{}
 	for _, image := range e.images {
 		for _, blob := range image.blobsOf() {
-			known[blob.Digest] = true
+			known[blob.Digest] = !image.lost
 		}
 	}
 	return known
+}
+
+// LoseBlobs removes the layers of an image from containerd's store, where they stay unpacked.
+func (e *Engine) LoseBlobs(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.findImage(e.images, normalise(name)).lost = true
 }
 
 // export sends an image: an OCI layout with containerd's store, otherwise its layers and no blobs.
@@ -222,9 +229,14 @@ func (e *Engine) export(c *Call) {
 		w.Write(content)
 	}
 	if e.containerd {
-		for _, blob := range image.descriptions() {
+		blobs := image.descriptions()
+		if image.lost { // Docker leaves out all that a manifest names
+			blobs = blobs[1:]
+		}
+		for _, blob := range blobs {
 			add("blobs/sha256/"+digestOf(blob), blob)
 		}
+		add("index.json", []byte("{}"))
 	} else {
 		add("0123.tar", nil)
 	}
