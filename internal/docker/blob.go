@@ -30,10 +30,10 @@ const (
 	responseData               protowire.Number = 2
 )
 
-// Blob returns the first size bytes of a blob in the engine's store, or all if size is 0. It fails if the answer has more than a mebibyte.
-// Docker serves the blobs of containerd's store to BuildKit's clients by gRPC, since 29.2 at the endpoint of its API. That is
-// not documented, so an error only means that the blob cannot be had in this way. Something in front of the engine that does
-// not know HTTP/2 may leave the call waiting.
+// Blob returns the first size bytes of a blob in the engine's store, or all if size is 0. It fails if the answer has more than
+// a mebibyte. Docker serves the blobs of containerd's store to BuildKit's clients by gRPC, since 29.2 at the endpoint of its
+// API. That is not documented, so an error only means that the blob cannot be had in this way. Something in front of the
+// engine that does not know HTTP/2 may leave the call waiting.
 func (e *Engine) Blob(ctx context.Context, digest string, size int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
