@@ -25,8 +25,9 @@ type Engine struct {
 	oldest string // oldest API version
 	podman bool
 
-	noInit     bool // whether the engine has no init
-	containerd bool // whether images are in containerd's store
+	noInit     bool            // whether the engine has no init
+	containerd bool            // whether images are in containerd's store
+	lost       map[string]bool // digests of layers that the store lacks
 	protocols  http.Protocols
 
 	closed    context.Context // done when the test ends
@@ -84,6 +85,7 @@ func New(t testing.TB, options ...Option) *Engine {
 		faults:   map[Route][]Fault{},
 		recorded: make(chan struct{}),
 		streams:  map[*stream]bool{},
+		lost:     map[string]bool{},
 	}
 	e.protocols.SetHTTP1(true)
 	for _, option := range options {

@@ -37,7 +37,6 @@ type Image struct {
 	inStore   bool         // in containerd's store, where the ID is the digest of its manifest
 	described [][]byte     // the configuration and the manifest of an image that was loaded there
 	blobs     []descriptor // nil: those of an image that was pulled
-	lost      bool         // whether the store lacks them
 }
 
 // id depends on everything but the name, since an image may have several.

@@ -200,7 +200,7 @@ func (e *Engine) blobs() map[string]bool {
 	known := map[string]bool{}
 	for _, image := range e.images {
 		for _, blob := range image.blobsOf() {
-			known[blob.Digest] = !image.lost
+			known[blob.Digest] = !e.lost[blob.Digest]
 		}
 	}
 	return known
@@ -210,7 +210,9 @@ func (e *Engine) blobs() map[string]bool {
 func (e *Engine) LoseBlobs(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.findImage(e.images, normalise(name)).lost = true
+	for _, blob := range e.findImage(e.images, normalise(name)).blobsOf() {
+		e.lost[blob.Digest] = true
+	}
 }
 
 // export sends an image: an OCI layout with containerd's store, otherwise its layers and no blobs.
@@ -230,7 +232,8 @@ func (e *Engine) export(c *Call) {
 	}
 	if e.containerd {
 		blobs := image.descriptions()
-		if image.lost { // Docker leaves out all that a manifest names
+		isLost := func(d descriptor) bool { return e.lost[d.Digest] }
+		if slices.ContainsFunc(image.blobsOf(), isLost) { // Docker leaves out the configuration then
 			blobs = blobs[1:]
 		}
 		for _, blob := range blobs {
